@@ -1,0 +1,17 @@
+namespace MomentTools;
+
+/// <summary>Which moment to remove, and how much with it.</summary>
+public sealed record RemoveMomentRequest
+{
+    /// <summary>The moment's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Also everything below it.</summary>
+    public bool Descendants { get; init; }
+
+    /// <summary>Only what is below it.</summary>
+    public bool DescendantsOnly { get; init; }
+
+    /// <summary>Forget it, and leave the bitmaps in the images as they are.</summary>
+    public bool MetadataOnly { get; init; }
+}
