@@ -14,6 +14,7 @@ internal static class QmpErrors
     public static readonly ErrorId QmpProtocolViolation = new("QmpProtocolViolation", ErrorKind.CorruptData);
     public static readonly ErrorId QmpEventsOverrun = new("QmpEventsOverrun", ErrorKind.Connection);
     public static readonly ErrorId QmpCommandFailed = new("QmpCommandFailed", ErrorKind.Refused);
+    public static readonly ErrorId QmpDeviceUnknown = new("QmpDeviceUnknown", ErrorKind.NotFound);
     public static readonly ErrorId QmpJobExists = new("QmpJobExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId QmpJobFailed = new("QmpJobFailed", ErrorKind.Refused);
     public static readonly ErrorId QmpJobVanished = new("QmpJobVanished", ErrorKind.InvalidState);
@@ -50,7 +51,7 @@ internal static class QmpErrors
         QmpProtocolViolation, $"What QEMU sent for '{command}' cannot be used: {what}", command,
         "This QEMU may be of a version that MomentTools does not know. Report its version and this message.", reason);
 
-    public static MomentException CommandFailed(string name, string command, string errorClass, string description) => new(
+    public static MomentException CommandFailed(string name, string command, string? errorClass, string description) => new(
         QmpCommandFailed, $"QEMU at {name} refused '{command}': {description}", command) { PeerErrorClass = errorClass };
 
     public static MomentException JobFailed(QmpJobInfo job) => new(
