@@ -18,9 +18,9 @@ internal abstract record QmpAddress
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.StartsWith('/'))
-            return ParsePath(text, text);
+            return new UnixQmpAddress(text);
         if (text.StartsWith("unix:", StringComparison.Ordinal))
-            return ParsePath(text, text["unix:".Length..]);
+            return new UnixQmpAddress(text["unix:".Length..]);
         if (text.StartsWith("tcp://", StringComparison.Ordinal))
             return ParseHost(text, text["tcp://".Length..]);
         if (text.StartsWith("tcp:", StringComparison.Ordinal))
@@ -31,15 +31,15 @@ internal abstract record QmpAddress
     /// <inheritdoc/>
     public abstract override string ToString();
 
-    private static UnixQmpAddress ParsePath(string text, string path)
+    private protected static string CheckPath(string path)
     {
         if (!path.StartsWith('/'))
-            throw Invalid(text, "the path of the socket is not absolute");
+            throw Invalid(path, "the path of the socket is not absolute");
         if (path.Contains('\0', StringComparison.Ordinal))
-            throw Invalid(text, "the path of the socket has a zero character");
+            throw Invalid(path, "the path of the socket has a zero character");
         if (Encoding.UTF8.GetByteCount(path) is int length and > LongestSocketPath)
-            throw Invalid(text, $"the path of the socket is {length} bytes long, and the system allows {LongestSocketPath}");
-        return new UnixQmpAddress(path);
+            throw Invalid(path, $"the path of the socket is {length} bytes long, and the system allows {LongestSocketPath}");
+        return path;
     }
 
     private static TcpQmpAddress ParseHost(string text, string rest)

@@ -131,7 +131,7 @@ internal sealed class QmpClient : IAsyncDisposable
         }
 
         _receiving = true;
-        _ = ReceiveAsync();
+        _ = Task.Run(ReceiveAsync, CancellationToken.None);
         try
         {
             await ExecuteAsync("qmp_capabilities", null, limit.Token);

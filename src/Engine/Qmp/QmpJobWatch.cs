@@ -33,8 +33,8 @@ internal sealed class QmpJobWatch(QmpClient qmp, IReadOnlyCollection<string> job
 
     private async Task<IReadOnlyList<QmpJobInfo>> FindAsync(CancellationToken cancellation)
     {
-        Dictionary<string, QmpJobInfo> all = (await qmp.QueryJobsAsync(cancellation)).ToDictionary(job => job.Id, StringComparer.Ordinal);
-        return [.. jobIds.Select(id => all.TryGetValue(id, out QmpJobInfo? job) ? job : throw Vanished(id))];
+        IReadOnlyList<QmpJobInfo> all = await qmp.QueryJobsAsync(cancellation);
+        return [.. jobIds.Select(id => all.FirstOrDefault(job => job.Id == id) ?? throw Vanished(id))];
     }
 
     private void Report(IReadOnlyList<QmpJobInfo> jobs)

@@ -41,6 +41,7 @@ internal sealed class QmpJobs(QmpClient qmp)
             foreach (QmpJobInfo job in jobs)
                 await qmp.JobDismissAsync(job.Id, cancellation);
         }
+        // A start that was cancelled may have been sent; QEMU answers in order, so query-jobs already shows its job.
         catch (Exception failure) when (failure is not MomentException { ErrorId.Name: nameof(QmpErrors.QmpConnectionLost) })
         {
             await CleanUpAsync(jobIds, failure);

@@ -33,7 +33,7 @@ internal static class QmpMachineCommands
         {
             await qmp.ExecuteAsync("quit", null, cancellation);
         }
-        catch (MomentException lost) when (lost.ErrorId == QmpErrors.QmpConnectionLost && lost.InnerException is EndOfStreamException)
+        catch (MomentException lost) when (lost.ErrorId == QmpErrors.QmpConnectionLost && lost.InnerException is IOException)
         {
             // It left before its reply did.
         }

@@ -4,6 +4,8 @@ namespace MomentTools.Qmp;
 /// <param name="Path">The absolute path of the socket, at most 107 bytes of UTF-8.</param>
 internal sealed record UnixQmpAddress(string Path) : QmpAddress
 {
+    public string Path { get; } = CheckPath(Path);
+
     /// <inheritdoc/>
     public override string ToString() => $"unix:{Path}";
 }
