@@ -1,0 +1,108 @@
+using System.Net.Sockets;
+using MomentTools.Errors;
+
+namespace MomentTools.Nbd;
+
+/// <summary>What can go wrong between us and an NBD server.</summary>
+internal static class NbdErrors
+{
+    public static readonly ErrorId NbdAddressInvalid = new("NbdAddressInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId NbdNameTooLong = new("NbdNameTooLong", ErrorKind.InvalidArgument);
+    public static readonly ErrorId NbdRangeInvalid = new("NbdRangeInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId NbdConnectFailed = new("NbdConnectFailed", ErrorKind.Connection);
+    public static readonly ErrorId NbdConnectionLost = new("NbdConnectionLost", ErrorKind.Connection);
+    public static readonly ErrorId NbdHandshakeTimeout = new("NbdHandshakeTimeout", ErrorKind.Timeout);
+    public static readonly ErrorId NbdServerSilent = new("NbdServerSilent", ErrorKind.Timeout);
+    public static readonly ErrorId NbdProtocolViolation = new("NbdProtocolViolation", ErrorKind.CorruptData);
+    public static readonly ErrorId NbdServerTooOld = new("NbdServerTooOld", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdTlsRequired = new("NbdTlsRequired", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdFlushUnsupported = new("NbdFlushUnsupported", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdExportNotFound = new("NbdExportNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId NbdContextNotGranted = new("NbdContextNotGranted", ErrorKind.NotFound);
+    public static readonly ErrorId NbdNegotiationRefused = new("NbdNegotiationRefused", ErrorKind.Refused);
+    public static readonly ErrorId NbdReadFailed = new("NbdReadFailed", ErrorKind.Refused);
+    public static readonly ErrorId NbdCommandFailed = new("NbdCommandFailed", ErrorKind.Refused);
+
+    public static MomentException AddressNotUnderstood(string text, string why) =>
+        new(NbdAddressInvalid, $"Cannot use '{text}' as the address of an NBD server: {why}.", text,
+            "Write unix:///path/of/socket or tcp://host:port.");
+
+    public static MomentException NameTooLong(string what, string name) =>
+        new(NbdNameTooLong, $"Cannot ask an NBD server for a {what} of {name.Length} characters: the protocol allows {NbdLimits.MaxString} bytes.",
+            name[..Math.Min(name.Length, 64)]);
+
+    public static MomentException RangeOutside(NbdEndpoint endpoint, long offset, long length, long size) =>
+        new(NbdRangeInvalid, $"Cannot work on {length} bytes at offset {offset} of {endpoint}: it has {size} bytes.", endpoint.Address);
+
+    public static MomentException ConnectFailed(NbdEndpoint endpoint, SocketException failure) =>
+        new(NbdConnectFailed, $"Cannot connect to {endpoint}: {failure.Message}.", endpoint.Address,
+            "Check that the server runs and that the address is right.", failure)
+        { PeerErrorNumber = failure.NativeErrorCode };
+
+    public static MomentException ConnectionLost(NbdEndpoint endpoint, Exception reason) =>
+        new(NbdConnectionLost, $"The connection to {endpoint} is lost: {reason.Message}", endpoint.Address,
+            "Check that the server still runs, then run the command again.", reason);
+
+    public static MomentException HungUpInHandshake(NbdEndpoint endpoint, Exception reason) =>
+        new(NbdConnectionLost, $"Cannot open {endpoint}: the connection broke during negotiation: {reason.Message}", endpoint.Address,
+            "The server may have ended, serve no such export, or have reached its number of clients.", reason);
+
+    public static MomentException HandshakeTimedOut(NbdEndpoint endpoint, TimeSpan patience) =>
+        new(NbdHandshakeTimeout, $"Cannot open {endpoint}: negotiation was not done within {patience.TotalSeconds:0.##} s.", endpoint.Address,
+            "The server may have as many clients as it allows (qemu-nbd: --shared), or the address is not that of an NBD server.");
+
+    public static MomentException ServerSilent(NbdEndpoint endpoint, TimeSpan patience) =>
+        new(NbdServerSilent, $"{endpoint} left requests unanswered and sent nothing for {patience.TotalSeconds:0.##} s.", endpoint.Address,
+            "Check that the server is neither stopped nor waiting for its storage.");
+
+    public static MomentException Violation(NbdEndpoint endpoint, string what) =>
+        new(NbdProtocolViolation, $"{endpoint} does not keep to the NBD protocol: {what}.", endpoint.Address,
+            "Check that the address is that of an NBD server. Nothing that it sent has been used.");
+
+    public static MomentException TooOld(NbdEndpoint endpoint, string lacks) =>
+        new(NbdServerTooOld, $"Cannot open {endpoint}: the server does not offer {lacks}.", endpoint.Address,
+            "Serve the disk with qemu-nbd, nbdkit, or QEMU itself.");
+
+    public static MomentException TlsRequired(NbdEndpoint endpoint, string words) =>
+        new(NbdTlsRequired, Said($"Cannot open {endpoint}: the server wants TLS, which this client does not speak", words), endpoint.Address,
+            "Export the disk without TLS on a unix socket, or connect through a proxy that adds TLS.");
+
+    public static MomentException ExportNotFound(NbdEndpoint endpoint, string words, IReadOnlyList<NbdExport>? known) =>
+        new(NbdExportNotFound,
+            Said($"Cannot open {endpoint}: the server has no such export", words)
+            + known switch { null => "", { Count: 0 } => " It lists no exports.", _ => $" It lists {Names(known)}." },
+            endpoint.ExportName);
+
+    public static MomentException ContextNotGranted(NbdEndpoint endpoint, string context, IReadOnlyList<string> granted) =>
+        new(NbdContextNotGranted,
+            $"Cannot ask {endpoint} for '{context}': the server did not grant that metadata context. "
+            + (granted.Count == 0 ? "It granted none." : $"It granted {string.Join(", ", granted)}."),
+            context, "Check that the bitmap is exported under this name and that the connection asked for it.");
+
+    public static MomentException NegotiationRefused(NbdEndpoint endpoint, string doing, string code, string words) =>
+        new(NbdNegotiationRefused, Said($"Cannot {doing} of {endpoint}: the server answered {code}", words), endpoint.Address);
+
+    public static MomentException FlushUnsupported(NbdEndpoint endpoint) =>
+        new(NbdFlushUnsupported, $"Cannot flush {endpoint}: the server does not offer NBD_CMD_FLUSH.", endpoint.Address);
+
+    public static MomentException Failed(NbdEndpoint endpoint, NbdNumbers.Command command, ulong offset, uint length, NbdServerError error)
+    {
+        string doing = command switch
+        {
+            NbdNumbers.Command.Read => $"read {length} bytes at offset {offset}",
+            NbdNumbers.Command.BlockStatus => $"get the block status of {length} bytes at offset {offset}",
+            NbdNumbers.Command.Flush => "flush the writes",
+            _ => $"run {command}",
+        };
+        return new MomentException(command == NbdNumbers.Command.Read ? NbdReadFailed : NbdCommandFailed,
+            $"Cannot {doing} of {endpoint}: the server answered {error}.", endpoint.Address)
+        {
+            PeerErrorNumber = unchecked((int)error.Number),
+        };
+    }
+
+    private static string Said(string sentence, string words) => words.Length == 0 ? $"{sentence}." : $"{sentence} ({words.TrimEnd('.')}).";
+
+    private static string Names(IReadOnlyList<NbdExport> exports) =>
+        string.Join(", ", exports.Take(10).Select(export => $"'{export.Name}'")) + (exports.Count > 10 ? $" and {exports.Count - 10} more" : "");
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using MomentTools.Errors;
+
+namespace MomentTools.Nbd;
+
+/// <summary>The requests that wait for replies, by cookie, each holding one of the slots that bound their number.</summary>
+internal sealed class NbdPending(NbdEndpoint endpoint, SemaphoreSlim slots)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<ulong, NbdRequest> _requests = [];
+    private ulong _lastCookie;
+    private long _waitingSince;
+    private Exception? _death;
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _requests.Count;
+        }
+    }
+
+    /// <summary>Since when requests have been waiting without a break, as a <see cref="Stopwatch"/> time stamp; null if none does.</summary>
+    public long? WaitingSince
+    {
+        get
+        {
+            lock (_gate)
+                return _requests.Count == 0 ? null : _waitingSince;
+        }
+    }
+
+    /// <summary>Waits for a free slot and gives the request its cookie. The slot is held until the reply is whole, awaited or not.</summary>
+    public async Task AddAsync(NbdRequest request, CancellationToken cancellation)
+    {
+        await slots.WaitAsync(cancellation);
+        lock (_gate)
+        {
+            if (_death is null)
+            {
+                if (_requests.Count == 0)
+                    _waitingSince = Stopwatch.GetTimestamp();
+                request.Cookie = ++_lastCookie;
+                _requests.Add(request.Cookie, request);
+                return;
+            }
+        }
+
+        slots.Release();
+        throw NbdErrors.ConnectionLost(endpoint, _death);
+    }
+
+    public NbdRequest Find(ulong cookie)
+    {
+        lock (_gate)
+        {
+            return _requests.TryGetValue(cookie, out NbdRequest? request) ? request
+                : throw NbdErrors.Violation(endpoint, $"a reply bears the cookie {cookie}, which no request waits for");
+        }
+    }
+
+    public void Remove(NbdRequest request)
+    {
+        lock (_gate)
+            _requests.Remove(request.Cookie);
+        slots.Release();
+    }
+
+    /// <summary>Fails every request that waits, and every later one, with the reason for which the connection ended.</summary>
+    public void FailAll(Exception reason)
+    {
+        NbdRequest[] waiting;
+        lock (_gate)
+        {
+            _death = reason;
+            waiting = [.. _requests.Values];
+            _requests.Clear();
+        }
+
+        MomentException Lost() => NbdErrors.ConnectionLost(endpoint, reason);
+        foreach (NbdRequest request in waiting)
+        {
+            request.Fail(Lost());
+            slots.Release();
+        }
+    }
+}
