@@ -17,6 +17,11 @@ internal static class NbdConnector
             Stream stream = await ConnectAsync(address, patience.Token);
             return await NegotiateAsync(stream, endpoint, handshake, options, patience.Token);
         }
+        catch (SocketException failure) when (address is UnixNbdAddress unix && !File.Exists(unix.Path))
+        {
+            // .NET has no name for ENOENT among socket errors and reports another one.
+            throw NbdErrors.SocketMissing(endpoint, failure);
+        }
         catch (SocketException failure)
         {
             throw NbdErrors.ConnectFailed(endpoint, failure);

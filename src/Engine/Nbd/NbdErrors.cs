@@ -23,6 +23,8 @@ internal static class NbdErrors
     public static readonly ErrorId NbdReadFailed = new("NbdReadFailed", ErrorKind.Refused);
     public static readonly ErrorId NbdCommandFailed = new("NbdCommandFailed", ErrorKind.Refused);
 
+    private const int NoSuchFile = 2;
+
     public static MomentException AddressNotUnderstood(string text, string why) =>
         new(NbdAddressInvalid, $"Cannot use '{text}' as the address of an NBD server: {why}.", text,
             "Write unix:///path/of/socket or tcp://host:port.");
@@ -33,6 +35,11 @@ internal static class NbdErrors
 
     public static MomentException RangeOutside(NbdEndpoint endpoint, long offset, long length, long size) =>
         new(NbdRangeInvalid, $"Cannot work on {length} bytes at offset {offset} of {endpoint}: it has {size} bytes.", endpoint.Address);
+
+    public static MomentException SocketMissing(NbdEndpoint endpoint, Exception failure) =>
+        new(NbdConnectFailed, $"Cannot connect to {endpoint}: there is no such socket.", endpoint.Address,
+            "Check that the server runs and that the path is right.", failure)
+        { PeerErrorNumber = NoSuchFile };
 
     public static MomentException ConnectFailed(NbdEndpoint endpoint, SocketException failure) =>
         new(NbdConnectFailed, $"Cannot connect to {endpoint}: {failure.Message}.", endpoint.Address,

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using MomentTools.Nbd;
+
+namespace MomentTools.Tests.Nbd;
+
+/// <summary>A qemu-nbd, nbdkit or qemu-storage-daemon in the foreground, ended with the test.</summary>
+internal sealed class RealServer : IDisposable
+{
+    private readonly Process _process;
+
+    private RealServer(Process process, NbdAddress address)
+    {
+        _process = process;
+        Address = address;
+    }
+
+    public NbdAddress Address { get; }
+
+    public static RealServer OnUnix(string socket, string tool, params string[] arguments) => Start(new UnixNbdAddress(socket), tool, arguments);
+
+    public static RealServer QemuNbd(string socket, params string[] arguments) => OnUnix(socket, "qemu-nbd", ["-k", socket, "-t", .. arguments]);
+
+    public static RealServer Nbdkit(string socket, params string[] arguments) => OnUnix(socket, "nbdkit", ["-f", "-U", socket, .. arguments]);
+
+    public static RealServer QemuNbdOnTcp(params string[] arguments)
+    {
+        int port = FreePort();
+        return Start(new TcpNbdAddress("127.0.0.1", port), "qemu-nbd", ["-b", "127.0.0.1", "-p", $"{port}", "-t", .. arguments]);
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    private static RealServer Start(NbdAddress address, string tool, string[] arguments)
+    {
+        var server = new RealServer(Process.Start(new ProcessStartInfo(tool, arguments) { UseShellExecute = false, RedirectStandardError = true })!, address);
+        for (int attempt = 0; !Answers(address); attempt++)
+        {
+            Assert.False(server._process.HasExited, server._process.HasExited ? server._process.StandardError.ReadToEnd() : "");
+            Assert.True(attempt < 500, $"{tool} does not listen at {address}");
+            Thread.Sleep(10);
+        }
+
+        return server;
+    }
+
+    private static bool Answers(NbdAddress address)
+    {
+        if (address is UnixNbdAddress unix)
+            return File.Exists(unix.Path);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Connect(IPAddress.Loopback, ((TcpNbdAddress)address).Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+}
