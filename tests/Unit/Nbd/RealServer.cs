@@ -22,7 +22,9 @@ internal sealed class RealServer : IDisposable
 
     public static RealServer QemuNbd(string socket, params string[] arguments) => OnUnix(socket, "qemu-nbd", ["-k", socket, "-t", .. arguments]);
 
-    public static RealServer Nbdkit(string socket, params string[] arguments) => OnUnix(socket, "nbdkit", ["-f", "-U", socket, .. arguments]);
+    // nbdkit asks the kernel to end it with the thread that started it, and a thread of the pool may end any time: a shell stands between.
+    public static RealServer Nbdkit(string socket, params string[] arguments) =>
+        OnUnix(socket, "sh", ["-c", "\"$@\" & wait", "sh", "nbdkit", "-f", "-U", socket, .. arguments]);
 
     public static RealServer QemuNbdOnTcp(params string[] arguments)
     {
@@ -32,7 +34,7 @@ internal sealed class RealServer : IDisposable
 
     public void Dispose()
     {
-        _process.Kill();
+        _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
         _process.Dispose();
     }

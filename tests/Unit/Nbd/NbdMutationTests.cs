@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using MomentTools.Blocks;
+using MomentTools.Errors;
+using MomentTools.Nbd;
+
+namespace MomentTools.Tests.Nbd;
+
+/// <summary>A whole session's server bytes, damaged at random: whatever comes, the client ends in time, says why, and stays small.</summary>
+public sealed class NbdMutationTests
+{
+    private const int Rounds = 10_000;
+    private const int Batch = 500;
+    private const string Bitmap = "qemu:dirty-bitmap:b";
+
+    [Fact]
+    public async Task NoDamageHangsOrBloatsTheClientOrPassesUnnamed()
+    {
+        var strange = new ConcurrentBag<string>();
+        int[] outcomes = new int[2];
+        await RunAsync(Session(structured: true), outcomes, strange);
+        await RunAsync(Session(structured: false), outcomes, strange);
+        Assert.Equal((2, 0), (outcomes[0], outcomes[1]));
+        long before = GC.GetTotalAllocatedBytes();
+        await Parallel.ForEachAsync(Enumerable.Range(0, Rounds / Batch), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (batch, _) =>
+        {
+            for (int round = batch * Batch; round < (batch + 1) * Batch; round++)
+            {
+                bool structured = round % 4 != 0;
+                byte[][] session = Session(structured);
+                Damage(session, new Random(round));
+                var clock = Stopwatch.StartNew();
+                try
+                {
+                    await RunAsync(session, outcomes, strange).WaitAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+                }
+                catch (Exception failure)
+                {
+                    strange.Add($"seed {round}: {failure}");
+                }
+
+                if (clock.ElapsedMilliseconds > 1000)
+                    strange.Add($"seed {round} took {clock.ElapsedMilliseconds} ms");
+            }
+        });
+        Assert.Empty(strange);
+        // Both happen: damage in the data is not to be seen, damage elsewhere is.
+        Assert.InRange(outcomes[0], 100, Rounds - 100);
+        // About 40 KiB a session: no length that a server claims is allocated.
+        Assert.InRange((GC.GetTotalAllocatedBytes() - before) / Rounds, 0, 200_000);
+    }
+
+    /// <summary>Opens an export, reads, asks for the bitmap and flushes; a named failure anywhere is fine.</summary>
+    private static async Task RunAsync(byte[][] session, int[] outcomes, ConcurrentBag<string> strange)
+    {
+        var options = new NbdOptions { HandshakeTimeout = TimeSpan.FromSeconds(3), DisconnectTimeout = TimeSpan.FromMilliseconds(20) };
+        byte[] buffer = new byte[1024];
+        try
+        {
+            await using NbdClient client = await NbdClient.ConnectAsync(
+                new ScriptedStream(session), new NbdEndpoint("test", "x"), [Bitmap], CancellationToken.None, options);
+            await client.ReadAsync(0, buffer.AsMemory(0, 512), CancellationToken.None);
+            if (client.Contexts.Count > 0)
+            {
+                ExtentMap dirty = await client.ReadDirtyBitmapAsync(client.Contexts[0], CancellationToken.None);
+                if (dirty.Count > 0 && dirty[^1].End > client.Length)
+                    strange.Add("dirty bytes behind the end");
+            }
+
+            await client.FlushAsync(CancellationToken.None);
+            Interlocked.Increment(ref outcomes[0]);
+        }
+        catch (Exception failure) when (failure is MomentException or OperationCanceledException)
+        {
+            Interlocked.Increment(ref outcomes[1]);
+        }
+    }
+
+    /// <summary>What an honest server sends in the handshake, and in reply to each request.</summary>
+    private static byte[][] Session(bool structured)
+    {
+        Wire handshake = Wire.Greeting().Raw(Wire.OptionReply(8, structured ? 1 : 0x80000001, []).ToArray());
+        if (structured)
+            handshake.Raw(Wire.OptionReply(10, 4, new Wire().U32(1).Text(Bitmap).ToArray()).ToArray()).Raw(Wire.OptionReply(10, 1, []).ToArray());
+        handshake.Raw(Wire.OptionReply(7, 3, new Wire().U16(0).U64(4096).U16(7).ToArray()).ToArray())
+            .Raw(Wire.OptionReply(7, 3, new Wire().U16(3).U32(1).U32(4096).U32(1 << 20).ToArray()).ToArray())
+            .Raw(Wire.OptionReply(7, 1, []).ToArray());
+        if (!structured)
+            return [handshake.ToArray(), Wire.Simple(1, 0, new byte[512]).ToArray(), Wire.Simple(2, 0).ToArray()];
+        Wire read = Wire.Data(1, 128, new byte[128], false).Raw(Wire.Hole(1, 0, 128, false).ToArray()).Raw(Wire.Data(1, 256, new byte[256], true).ToArray());
+        return [handshake.ToArray(), read.ToArray(), Wire.Status(2, 1, true, (1024, 1), (1024, 0), (2048, 1)).ToArray(), Wire.Done(3).ToArray()];
+    }
+
+    // Flips bits, plants the numbers at which arithmetic breaks, and drops, repeats or cuts off bytes.
+    private static void Damage(byte[][] session, Random random)
+    {
+        byte[] planted = [0, 1, 0x7f, 0x80, 0xff];
+        for (int wounds = random.Next(1, 5); wounds > 0; wounds--)
+        {
+            int part = random.Next(session.Length);
+            byte[] bytes = session[part];
+            if (bytes.Length == 0)
+                continue;
+            int at = random.Next(bytes.Length);
+            int count = Math.Min(random.Next(1, 9), bytes.Length - at);
+            switch (random.Next(6))
+            {
+                case 0:
+                    bytes[at] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 1:
+                case 2:
+                    bytes.AsSpan(at, count).Fill(planted[random.Next(planted.Length)]);
+                    break;
+                case 3:
+                    session[part] = [.. bytes[..at], .. bytes[(at + count)..]];
+                    break;
+                case 4:
+                    session[part] = [.. bytes[..(at + count)], .. bytes[at..]];
+                    break;
+                default:
+                    session[part] = bytes[..at];
+                    break;
+            }
+        }
+    }
+}
