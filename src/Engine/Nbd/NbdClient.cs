@@ -176,9 +176,9 @@ internal sealed class NbdClient : IBlockReader
     private async ValueTask ReadInPiecesAsync(long offset, Memory<byte> buffer, int longest, CancellationToken cancellation)
     {
         var pieces = new List<Task>(buffer.Length / longest + 1);
-        for (int at = 0; at < buffer.Length; at += longest)
+        for (long at = 0; at < buffer.Length; at += longest)
         {
-            Memory<byte> piece = buffer.Slice(at, Math.Min(longest, buffer.Length - at));
+            Memory<byte> piece = buffer.Slice((int)at, (int)Math.Min(longest, buffer.Length - at));
             pieces.Add(_link.RunAsync(new NbdReadRequest(_endpoint, offset + at, piece), cancellation));
         }
 

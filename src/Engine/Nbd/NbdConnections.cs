@@ -65,7 +65,7 @@ internal sealed class NbdConnections : IBlockReader
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellation)
     {
-        int share = Math.Max(SmallestShare, (buffer.Length + Count - 1) / Count);
+        long share = Math.Max(SmallestShare, (buffer.Length + Count - 1L) / Count);
         share += -share & (SmallestShare - 1);
         if (buffer.Length <= share)
         {
@@ -74,10 +74,11 @@ internal sealed class NbdConnections : IBlockReader
         }
 
         var shares = new List<Task>(Count);
-        for (int at = 0, turn = 0; at < buffer.Length; at += share, turn++)
+        int turn = 0;
+        for (long at = 0; at < buffer.Length; at += share)
         {
-            Memory<byte> piece = buffer.Slice(at, Math.Min(share, buffer.Length - at));
-            shares.Add(_clients[turn % Count].ReadAsync(offset + at, piece, cancellation).AsTask());
+            Memory<byte> piece = buffer.Slice((int)at, (int)Math.Min(share, buffer.Length - at));
+            shares.Add(_clients[turn++].ReadAsync(offset + at, piece, cancellation).AsTask());
         }
 
         await Task.WhenAll(shares);

@@ -59,11 +59,11 @@ internal static class NbdErrors
             "The server may have as many clients as it allows (qemu-nbd: --shared), or the address is not that of an NBD server.");
 
     public static MomentException ServerSilent(NbdEndpoint endpoint, TimeSpan patience) =>
-        new(NbdServerSilent, $"{endpoint} left requests unanswered and sent nothing for {patience.TotalSeconds:0.##} s.", endpoint.Address,
+        new(NbdServerSilent, $"Gave up on {endpoint}: it left requests unanswered and sent nothing for {patience.TotalSeconds:0.##} s.", endpoint.Address,
             "Check that the server is neither stopped nor waiting for its storage.");
 
     public static MomentException Violation(NbdEndpoint endpoint, string what) =>
-        new(NbdProtocolViolation, $"{endpoint} does not keep to the NBD protocol: {what}.", endpoint.Address,
+        new(NbdProtocolViolation, $"Cannot use {endpoint}: it does not keep to the NBD protocol: {what}.", endpoint.Address,
             "Check that the address is that of an NBD server. Nothing that it sent has been used.");
 
     public static MomentException TooOld(NbdEndpoint endpoint, string lacks) =>

@@ -197,6 +197,8 @@ public sealed class NbdHandshakeTests
             await fake.SendAsync(new Wire().U64(4096).U16(3).Raw(new byte[124]));
             FakeRequest request = await fake.ReadRequestAsync();
             await fake.SendAsync(Wire.Simple(request.Cookie, 0, [7, 8]));
+            Assert.Equal(2, (await fake.ReadRequestAsync()).Command);
+            fake.Stream.Dispose();
         });
         Assert.Equal(4096, client.Length);
         byte[] bytes = new byte[2];

@@ -4,9 +4,9 @@ namespace MomentTools.Tests.Nbd;
 
 /// <summary>
 /// A connection in memory to a server whose bytes are fixed beforehand: the handshake, then the reply to each request, which
-/// comes when that request has been sent, or after a moment. Behind the last one the server hangs up.
+/// comes when that request has been sent, or when its patience is over. Behind the last one the server hangs up.
 /// </summary>
-internal sealed class ScriptedStream(byte[][] parts) : Stream
+internal sealed class ScriptedStream(byte[][] parts, TimeSpan patience) : Stream
 {
     private readonly SemaphoreSlim _requested = new(0);
     private int _part;
@@ -34,8 +34,7 @@ internal sealed class ScriptedStream(byte[][] parts) : Stream
         {
             if (_part == parts.Length - 1)
                 return 0;
-            // Waiting long for a request that never comes would be the server's right and only cost time.
-            await _requested.WaitAsync(TimeSpan.FromMilliseconds(20), cancellationToken);
+            await _requested.WaitAsync(patience, cancellationToken);
             _part++;
             _at = 0;
         }
