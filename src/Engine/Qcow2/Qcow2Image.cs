@@ -1,0 +1,65 @@
+using MomentTools.Blocks;
+
+namespace MomentTools.Qcow2;
+
+/// <summary>
+/// One qcow2 file, this layer only, read by position and never written. A machine may hold the file open: then what is
+/// read is what was last written to it, and the machine itself is the truth.
+/// </summary>
+internal sealed class Qcow2Image : IAsyncDisposable
+{
+    private readonly ImageFile _file;
+
+    private Qcow2Image(ImageFile file, Qcow2Header header)
+    {
+        _file = file;
+        Header = header;
+    }
+
+    public string Path => _file.Path;
+
+    public Qcow2Header Header { get; }
+
+    /// <summary>Opens the file and reads its header.</summary>
+    public static async Task<Qcow2Image> OpenAsync(string path, CancellationToken cancellation)
+    {
+        ImageFile file = ImageFile.Open(path);
+        try
+        {
+            return new Qcow2Image(file, await ReadHeaderAsync(file, cancellation));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The stored bitmaps; none when the header says that a program without bitmap support wrote to the image.</summary>
+    public Task<IReadOnlyList<Qcow2Bitmap>> BitmapsAsync(CancellationToken cancellation) =>
+        new BitmapDirectory(_file, Header).ReadAsync(cancellation);
+
+    /// <summary>The bytes of the disk that a stored bitmap marks, cut at the virtual size.</summary>
+    public Task<ExtentMap> ReadBitmapAsync(Qcow2Bitmap bitmap, CancellationToken cancellation) =>
+        new BitmapReader(_file, Header, bitmap).ReadAsync(cancellation);
+
+    /// <summary>The internal snapshots, in the order of the file.</summary>
+    public Task<IReadOnlyList<Qcow2Snapshot>> SnapshotsAsync(CancellationToken cancellation) =>
+        new SnapshotTable(_file, Header).ReadAsync(cancellation);
+
+    public ValueTask DisposeAsync()
+    {
+        _file.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static async Task<Qcow2Header> ReadHeaderAsync(ImageFile file, CancellationToken cancellation)
+    {
+        byte[] probe = new byte[HeaderParser.ProbeLength];
+        int read = await file.ReadAsync(0, probe, cancellation);
+        int clusterBits = HeaderParser.ProbeClusterBits(file.Path, probe.AsSpan(0, read));
+        byte[] cluster = new byte[Math.Min(1 << clusterBits, Math.Max(file.Length, HeaderParser.ProbeLength))];
+        read = await file.ReadAsync(0, cluster, cancellation);
+        return new HeaderParser(file.Path, cluster.AsMemory(0, read)).Parse();
+    }
+}
