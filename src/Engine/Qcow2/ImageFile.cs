@@ -35,7 +35,7 @@ internal sealed class ImageFile : IDisposable
         // Without O_NONBLOCK a FIFO in place of the image would hold us until somebody writes to it.
         int descriptor = Libc.Open(path, Libc.ReadOnly | Libc.CloseOnExec | Libc.NonBlocking);
         if (descriptor < 0)
-            throw FileErrors.From(OpenFailure(), "open", path);
+            throw FileErrors.From(LastFailure(), "open", path);
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         long length = Libc.Seek(handle, 0, Libc.SeekEnd);
         if (length >= 0)
@@ -115,7 +115,8 @@ internal sealed class ImageFile : IDisposable
         return Length;
     }
 
-    private static Exception OpenFailure()
+    /// <summary>The last failed call of the C library as the exception .NET would have thrown.</summary>
+    public static Exception LastFailure()
     {
         string words = Marshal.GetLastPInvokeErrorMessage();
         return Marshal.GetLastPInvokeError() switch

@@ -6,27 +6,42 @@ namespace MomentTools.Qcow2;
 /// One qcow2 file, this layer only, read by position and never written. A machine may hold the file open: then what is
 /// read is what was last written to it, and the machine itself is the truth.
 /// </summary>
-internal sealed class Qcow2Image : IAsyncDisposable
+internal sealed class Qcow2Image : IImageLayer
 {
     private readonly ImageFile _file;
+    private readonly ImageFile? _dataFile;
+    private readonly ClusterMap _map;
+    private readonly ClusterReader _clusters;
 
-    private Qcow2Image(ImageFile file, Qcow2Header header)
+    private Qcow2Image(ImageFile file, ImageFile? dataFile, Qcow2Header header)
     {
         _file = file;
+        _dataFile = dataFile;
+        _map = new ClusterMap(file, header);
+        _clusters = new ClusterReader(file, dataFile, header);
         Header = header;
     }
 
     public string Path => _file.Path;
 
+    public long Length => Header.Size;
+
     public Qcow2Header Header { get; }
 
-    /// <summary>Opens the file and reads its header.</summary>
-    public static async Task<Qcow2Image> OpenAsync(string path, CancellationToken cancellation)
+    /// <summary>Opens the file and reads its header. Nothing the image names is opened: the data of an external data file cannot be read.</summary>
+    public static Task<Qcow2Image> OpenAsync(string path, CancellationToken cancellation) => OpenAsync(path, gate: null, cancellation);
+
+    /// <summary>Opens the file, and its external data file where the gate admits it.</summary>
+    public static async Task<Qcow2Image> OpenAsync(string path, IImageGate? gate, CancellationToken cancellation)
     {
         ImageFile file = ImageFile.Open(path);
         try
         {
-            return new Qcow2Image(file, await ReadHeaderAsync(file, cancellation));
+            Qcow2Header header = await ReadHeaderAsync(file, cancellation);
+            ImageFile? dataFile = gate is not null && header is { HasDataFile: true, DataFile: { } name }
+                ? ImageFile.Open(gate.Admit(path, name, "raw"))
+                : null;
+            return new Qcow2Image(file, dataFile, header);
         }
         catch
         {
@@ -47,8 +62,21 @@ internal sealed class Qcow2Image : IAsyncDisposable
     public Task<IReadOnlyList<Qcow2Snapshot>> SnapshotsAsync(CancellationToken cancellation) =>
         new SnapshotTable(_file, Header).ReadAsync(cancellation);
 
+    public IAsyncEnumerable<Qcow2Mapping> MapAsync(long offset, long length, CancellationToken cancellation)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Header.Size - offset);
+        return _map.RunsAsync(offset, offset + length, cancellation);
+    }
+
+    public ValueTask ReadAsync(Qcow2Mapping mapping, Memory<byte> buffer, CancellationToken cancellation) =>
+        _clusters.ReadAsync(mapping, buffer, cancellation);
+
     public ValueTask DisposeAsync()
     {
+        _map.Dispose();
+        _dataFile?.Dispose();
         _file.Dispose();
         return ValueTask.CompletedTask;
     }
