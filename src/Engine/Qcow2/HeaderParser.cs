@@ -102,7 +102,8 @@ internal sealed class HeaderParser(string path, ReadOnlyMemory<byte> cluster)
             at += 8;
             Require(length <= end - at, $"the extension 0x{type:x8} at offset {at - 8} claims {length} bytes");
             Require(extensions.Count < MaximumExtensions, $"it has more than {MaximumExtensions} extensions");
-            extensions.Add(new Qcow2HeaderExtension(type, cluster.Slice(at, (int)length)));
+            // A copy, so that the header does not keep a cluster of up to 2 MiB alive.
+            extensions.Add(new Qcow2HeaderExtension(type, Bytes.Slice(at, (int)length).ToArray()));
             at += (int)((length + 7) & ~7u);
         }
 

@@ -12,6 +12,7 @@ internal sealed class ImageFile : IDisposable
 {
     private const int NotPermitted = 1;
     private const int NoEntry = 2;
+    private const int NoSuchPlace = 6;
     private const int NoAccess = 13;
     private const int NotDirectory = 20;
 
@@ -37,11 +38,11 @@ internal sealed class ImageFile : IDisposable
         if (descriptor < 0)
             throw FileErrors.From(LastFailure(), "open", path);
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        long length = Libc.Seek(handle, 0, Libc.SeekEnd);
+        long length = Directory.Exists(path) ? -1 : Libc.Seek(handle, 0, Libc.SeekEnd);
         if (length >= 0)
             return new ImageFile(path, handle, length);
         handle.Dispose();
-        throw Qcow2Errors.NotRecognised(path, "it cannot be read by position");
+        throw Qcow2Errors.NotRecognised(path, "it is no file or device that can be read by position");
     }
 
     /// <summary>Whether [offset, offset + length) lies inside the file.</summary>
@@ -98,10 +99,20 @@ internal sealed class ImageFile : IDisposable
         return table;
     }
 
-    /// <summary>Where data, or the next hole, begins at or after an offset; the file's length when there is none (<c>lseek</c>).</summary>
-    public long Next(long offset, bool data)
+    /// <summary>Where data begins at or after an offset; the file's length when none is left (<c>lseek</c>).</summary>
+    public long NextData(long offset)
     {
-        long found = Libc.Seek(_handle, offset, data ? Libc.SeekData : Libc.SeekHole);
+        long found = Libc.Seek(_handle, offset, Libc.SeekData);
+        if (found >= offset)
+            return found;
+        // Block devices and some file systems do not know: then all of it is data, never zeroes.
+        return Marshal.GetLastPInvokeError() == NoSuchPlace ? Length : offset;
+    }
+
+    /// <summary>Where the next hole begins at or after an offset; the file's length when none is known.</summary>
+    public long NextHole(long offset)
+    {
+        long found = Libc.Seek(_handle, offset, Libc.SeekHole);
         return found >= offset ? found : Length;
     }
 

@@ -16,13 +16,13 @@ internal sealed class RawLayer(ImageFile file) : IImageLayer
         for (long at = offset; at < end;)
         {
             cancellation.ThrowIfCancellationRequested();
-            long data = Math.Min(file.Next(at, data: true), end);
+            long data = Math.Min(file.NextData(at), end);
             if (data > at)
                 yield return new Qcow2Mapping.Zero(new GuestOffset(at), data - at);
             if (data == end)
                 break;
             // A file that is being written may answer twice with the same place; one byte on is progress enough.
-            at = Math.Min(Math.Max(file.Next(data, data: false), data + 1), end);
+            at = Math.Min(Math.Max(file.NextHole(data), data + 1), end);
             yield return new Qcow2Mapping.Data(new GuestOffset(data), at - data, new HostOffset(data));
         }
     }

@@ -40,29 +40,34 @@ public sealed class Qcow2HostileImageTests
         {
             byte[] damaged = Damage(sound, metadata, random);
             await File.WriteAllBytesAsync(image, damaged);
-            long allocated = GC.GetTotalAllocatedBytes();
-            long start = Stopwatch.GetTimestamp();
-            try
-            {
-                await ReadAllAsync(scratch, image);
-            }
-            catch (MomentException)
-            {
-                refused++;
-            }
-            catch (Exception failure)
-            {
-                Assert.Fail($"round {round}: {failure}");
-            }
-
-            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-            allocated = GC.GetTotalAllocatedBytes() - allocated;
+            (MomentException? answer, TimeSpan elapsed, long allocated) = await MeasureAsync(scratch, image);
+            // Once more before it counts: the machine may have been busy with something else.
+            if (elapsed >= TimeLimit)
+                (_, elapsed, _) = await MeasureAsync(scratch, image);
             Assert.True(elapsed < TimeLimit, $"round {round} took {elapsed}");
             Assert.True(allocated < AllocationLimit, $"round {round} allocated {allocated} bytes");
+            refused += answer is null ? 0 : 1;
         }
 
         // Neither all nor none: the damage reaches the reader, and the reader gets past the header.
         Assert.InRange(refused, MutationsPerImage / 10, MutationsPerImage * 99 / 100);
+    }
+
+    private static async Task<(MomentException? Answer, TimeSpan Elapsed, long Allocated)> MeasureAsync(ScratchDirectory scratch, string image)
+    {
+        MomentException? answer = null;
+        long allocated = GC.GetTotalAllocatedBytes();
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            await ReadAllAsync(scratch, image);
+        }
+        catch (MomentException refusal)
+        {
+            answer = refusal;
+        }
+
+        return (answer, Stopwatch.GetElapsedTime(start), GC.GetTotalAllocatedBytes() - allocated);
     }
 
     private static async Task<byte[]> MakeAsync(ScratchDirectory scratch, string options, bool compressed)
@@ -119,6 +124,8 @@ public sealed class Qcow2HostileImageTests
             break;
         }
 
+        // And anything at all: compressed data, bitmap data, what nobody reads.
+        places.Add((0, image.Length));
         return places;
     }
 

@@ -61,12 +61,17 @@ public sealed class DirtyBitScannerTests
         byte[] data = new byte[100_000];
         data.AsSpan().Fill(0b0001_1000);
         long size = (long)data.Length * 8 << 16;
-        Scan();
-        long start = Stopwatch.GetTimestamp();
-        ExtentMap map = Scan();
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-        Assert.Equal(100_000, map.Count);
-        Assert.True(elapsed < TimeSpan.FromMilliseconds(100), $"took {elapsed.TotalMilliseconds} ms");
+        TimeSpan best = TimeSpan.MaxValue;
+        for (int round = 0; round < 5; round++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            ExtentMap map = Scan();
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            Assert.Equal(100_000, map.Count);
+            best = elapsed < best ? elapsed : best;
+        }
+
+        Assert.True(best < TimeSpan.FromMilliseconds(50), $"took {best.TotalMilliseconds} ms");
 
         ExtentMap Scan()
         {

@@ -22,7 +22,7 @@ public sealed class Qcow2ImageFileTests
     public async Task ADirectoryIsRefused()
     {
         using var scratch = new ScratchDirectory();
-        await Assert.ThrowsAsync<MomentException>(() => Qcow2Image.OpenAsync(scratch.Path, CancellationToken.None));
+        await AssertOpenRefusedAsync(scratch.Path, Qcow2Errors.Qcow2NotRecognised);
     }
 
     [Theory]
