@@ -53,9 +53,9 @@ internal sealed class BitmapReader(ImageFile file, Qcow2Header header, Qcow2Bitm
                 "Read or remove it with that program.");
         }
 
-        long granules = (header.Size >> bitmap.GranularityBits) + ((header.Size & (bitmap.Granularity - 1)) == 0 ? 0 : 1);
+        long bits = DirtyBitScanner.CountBits(bitmap.GranularityBits, header.Size);
         long bitsPerCluster = (long)header.ClusterSize * 8;
-        long expected = (granules / bitsPerCluster) + (granules % bitsPerCluster == 0 ? 0 : 1);
+        long expected = (bits / bitsPerCluster) + (bits % bitsPerCluster == 0 ? 0 : 1);
         if (bitmap.TableSize != expected)
             throw Invalid($"its table has {bitmap.TableSize} entries where the virtual size asks for {expected}");
     }

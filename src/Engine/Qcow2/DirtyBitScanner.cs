@@ -14,8 +14,11 @@ internal sealed class DirtyBitScanner(int granularityBits, long size)
     private const int WordBits = 64;
 
     private readonly ExtentMapBuilder _extents = new();
-    private readonly long _totalBits = (size >> granularityBits) + ((size & ((1L << granularityBits) - 1)) == 0 ? 0 : 1);
+    private readonly long _totalBits = CountBits(granularityBits, size);
     private long _bit;
+
+    /// <summary>The number of bits that a disk of <paramref name="size"/> bytes needs.</summary>
+    public static long CountBits(int granularityBits, long size) => (size >> granularityBits) + ((size & ((1L << granularityBits) - 1)) == 0 ? 0 : 1);
 
     /// <summary>The next run of bits, all alike.</summary>
     public void AddRun(long bits, bool dirty)

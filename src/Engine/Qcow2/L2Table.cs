@@ -1,4 +1,5 @@
 using System.Numerics;
+using MomentTools.Errors;
 
 namespace MomentTools.Qcow2;
 
@@ -118,7 +119,7 @@ internal sealed class L2Table(string path, Qcow2Header header, ulong[] words)
         return new Unit(UnitKind.Compressed, offset, (sectors * 512) - (int)(offset & 511), clusterEnd);
     }
 
-    private Errors.MomentException Invalid(long guest, string what) =>
+    private MomentException Invalid(long guest, string what) =>
         Qcow2Errors.TableInvalid(path, $"for the guest offset {new GuestOffset(guest)} the L2 table holds {what}");
 
     private readonly record struct Unit(UnitKind Kind, long Host, int CompressedLength, long End);

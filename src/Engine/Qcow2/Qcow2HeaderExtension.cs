@@ -7,6 +7,5 @@ internal sealed record Qcow2HeaderExtension(uint Type, ReadOnlyMemory<byte> Data
     public const uint BackingFormat = 0xe2792aca;
     public const uint FeatureNames = 0x6803f857;
     public const uint Bitmaps = 0x23852875;
-    public const uint EncryptionHeader = 0x0537be77;
     public const uint DataFileName = 0x44415441;
 }

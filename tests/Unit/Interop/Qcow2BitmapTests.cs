@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text.Json;
 using MomentTools.Blocks;
 using MomentTools.Errors;
@@ -87,6 +88,29 @@ public sealed class Qcow2BitmapTests
             bitmap = Assert.Single(await opened.BitmapsAsync(CancellationToken.None));
             Assert.True(bitmap is { InUse: true, Auto: true });
             await AssertRefusedAsync(opened, bitmap, Qcow2Errors.Qcow2BitmapInconsistent);
+        }
+    }
+
+    [SkippableFact]
+    public async Task AnImageThatQemuHoldsIsOpenedAndItsBitmapsAreInUse()
+    {
+        Tool.Require("qemu-nbd");
+        (ScratchDirectory scratch, string image) = await OneBitmapAsync();
+        using (scratch)
+        {
+            using Process server = Process.Start("qemu-nbd", ["-t", "-f", "qcow2", "-k", scratch["s"], image]);
+            try
+            {
+                for (int wait = 0; !File.Exists(scratch["s"]) && wait < 1000; wait++)
+                    await Task.Delay(10);
+                await using Qcow2Image opened = await Qcow2Image.OpenAsync(image, CancellationToken.None);
+                Assert.True(Assert.Single(await opened.BitmapsAsync(CancellationToken.None)).InUse);
+            }
+            finally
+            {
+                server.Kill();
+                await server.WaitForExitAsync();
+            }
         }
     }
 
