@@ -1,0 +1,46 @@
+using MomentTools.Errors;
+
+namespace MomentTools.Moments;
+
+/// <summary>Failures of finding and listing moments.</summary>
+internal static class MomentErrors
+{
+    public static readonly ErrorId MomentNotFound = new("MomentNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId MomentAmbiguous = new("MomentAmbiguous", ErrorKind.InvalidArgument);
+    public static readonly ErrorId MomentFilterInvalid = new("MomentFilterInvalid", ErrorKind.InvalidArgument);
+
+    /// <summary>Says that no moment has this name, and which names are near.</summary>
+    public static MomentException NotFound(string name, MomentTree tree)
+    {
+        // Who asks for "snapshot:x" should be told of "x" and of "checkpoint:x".
+        string wanted = MomentKey.TryParse(name, out MomentKey key) ? key.Name : name;
+        IEnumerable<string> names = NearNames.Find(wanted, tree.All.Select(moment => moment.Name));
+        string[] near = [.. names.SelectMany(tree.FindByName).Select(moment => moment.Key.ToString()).Distinct(StringComparer.Ordinal)];
+        string advice = near.Length > 0 ? $"Did you mean {string.Join(" or ", near)}?"
+            : tree.Count == 0 ? "The domain has no moments yet."
+            : "Get-VMMoment lists the moments of the domain.";
+        string message = $"There is no moment '{name}'. Names are matched exactly, upper and lower case included.";
+        return new MomentException(MomentNotFound, message, name, advice);
+    }
+
+    /// <summary>Says that a name means more than one moment.</summary>
+    public static MomentException Ambiguous(string name, IReadOnlyList<Moment> found) =>
+        new(
+            MomentAmbiguous,
+            $"The name '{name}' means more than one moment: {string.Join(" and ", found.Select(moment => moment.Key))}.",
+            name,
+            "Say which one with checkpoint:NAME or snapshot:NAME.");
+
+    public static MomentException RootsWithFrom(MomentKey from) =>
+        new(
+            MomentFilterInvalid,
+            $"Moments cannot be listed with -Roots and -From {from} together: what is below a moment is no root.",
+            from.Name,
+            "Leave one of the two out.");
+
+    public static MomentException DescendantsWithoutFrom() =>
+        new(
+            MomentFilterInvalid,
+            "Moments cannot be listed with -Descendants alone: it says how far -From reaches.",
+            advice: "Name the moment to start at with -From.");
+}
