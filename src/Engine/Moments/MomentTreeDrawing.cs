@@ -1,0 +1,119 @@
+using System.Text;
+
+namespace MomentTools.Moments;
+
+/// <summary>
+/// Draws a moment tree as lines of plain text: the kind's letter, the name, "*" where it is current, and its age. The present
+/// state hangs below the current moment as its last child, "(now)", with the disks' names where they disagree.
+/// A line has 80 columns at most; of a deep tree the levels nearest to the moment are drawn, behind "…".
+/// </summary>
+internal sealed class MomentTreeDrawing
+{
+    private const int NarrowestColumns = 40;
+    private const int WidestColumns = 80;
+    private const int LevelColumns = 3;
+    private const string Gap = "  ";
+
+    private readonly MomentTree _tree;
+    private readonly int _columns;
+    private readonly int _drawnLevels;
+    private readonly Dictionary<MomentKey, string> _tips;
+
+    // The moments on the way to the line that is being drawn, each with whether it is the last below its parent.
+    private readonly List<(Moment Moment, int End, bool IsLast)> _path = [];
+    private readonly List<(Moment? Moment, string Prefix, string Name, string Mark)> _rows = [];
+
+    private MomentTreeDrawing(MomentTree tree, int columns)
+    {
+        _tree = tree;
+        _columns = Math.Clamp(columns, NarrowestColumns, WidestColumns);
+        _drawnLevels = _columns / 2 / LevelColumns;
+        _tips = TipsOf(tree);
+    }
+
+    /// <summary>The lines of the tree, from the top.</summary>
+    /// <param name="now">The time that ages are counted from.</param>
+    /// <param name="columns">The width of the terminal; used from 40 to 80.</param>
+    public static IReadOnlyList<MomentTreeLine> Draw(MomentTree tree, DateTimeOffset now, int columns = WidestColumns)
+    {
+        var drawing = new MomentTreeDrawing(tree, columns);
+        drawing.AddRows();
+        return drawing.Lay(now);
+    }
+
+    private void AddRows()
+    {
+        for (int position = 0; position < _tree.Count; position++)
+        {
+            CloseUpTo(position);
+            Moment moment = _tree.All[position];
+            int end = position + 1 + _tree.Descendants(moment).Count;
+            bool isLast = _path.Count > 0 && end == _path[^1].End && !_tips.ContainsKey(_path[^1].Moment.Key);
+            string letter = moment.Kind == MomentKind.Checkpoint ? "C " : "S ";
+            _rows.Add((moment, Prefix(isLast), letter + TextCells.Printable(moment.Name), _tree.IsCurrent(moment) ? " *" : ""));
+            _path.Add((moment, end, isLast));
+        }
+
+        CloseUpTo(_tree.Count);
+    }
+
+    // A tip is drawn when all below its moment is.
+    private void CloseUpTo(int position)
+    {
+        while (_path.Count > 0 && _path[^1].End <= position)
+        {
+            if (_tips.TryGetValue(_path[^1].Moment.Key, out string? tip))
+                _rows.Add((null, Prefix(isLast: true), tip, ""));
+            _path.RemoveAt(_path.Count - 1);
+        }
+    }
+
+    // Roots stand at the left edge, so the first of the path has no column of its own.
+    private string Prefix(bool isLast)
+    {
+        if (_path.Count == 0)
+            return "";
+        var prefix = new StringBuilder();
+        int first = 1;
+        if (_path.Count > _drawnLevels)
+        {
+            prefix.Append("…  ");
+            first = _path.Count - _drawnLevels + 2;
+        }
+
+        for (int level = first; level < _path.Count; level++)
+            prefix.Append(_path[level].IsLast ? "   " : "│  ");
+        return prefix.Append(isLast ? "└─ " : "├─ ").ToString();
+    }
+
+    private List<MomentTreeLine> Lay(DateTimeOffset now)
+    {
+        var ages = _rows.ConvertAll(row => row.Moment is { } moment ? MomentAge.Of(moment.Created, now) : "");
+        int ageColumns = ages.Select(age => age.Length).DefaultIfEmpty().Max();
+        int widest = _rows
+            .Where(row => row.Moment is not null)
+            .Select(row => row.Prefix.Length + TextCells.Width(row.Name) + row.Mark.Length)
+            .DefaultIfEmpty()
+            .Max();
+        int bodyColumns = Math.Min(widest, _columns - ageColumns - Gap.Length);
+
+        var lines = new List<MomentTreeLine>(_rows.Count);
+        foreach (((Moment? moment, string prefix, string name, string mark), string age) in _rows.Zip(ages))
+        {
+            int columns = moment is null ? _columns : bodyColumns;
+            string body = prefix + TextCells.Fit(name, columns - prefix.Length - mark.Length) + mark;
+            string padding = moment is null ? "" : new string(' ', bodyColumns - TextCells.Width(body)) + Gap;
+            lines.Add(new MomentTreeLine(moment, prefix, body + padding + age));
+        }
+
+        return lines;
+    }
+
+    private static Dictionary<MomentKey, string> TipsOf(MomentTree tree)
+    {
+        ILookup<MomentKey, string> disks = tree.CurrentByDisk
+            .OrderBy(pair => pair.Key, StringComparer.Ordinal)
+            .ToLookup(pair => pair.Value, pair => TextCells.Printable(pair.Key));
+        return disks.ToDictionary(group => group.Key, group => disks.Count == 1 ? "(now)" : $"(now: {string.Join(", ", group)})");
+    }
+}
