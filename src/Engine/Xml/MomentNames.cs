@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text;
+using MomentTools.Errors;
+
+namespace MomentTools.Xml;
+
+/// <summary>
+/// Which names moments and domains may have, checked alike at every door. Names become names of files and of
+/// bitmaps, and are written at prompts, where <c>* ? [ ]</c> are wildcards.
+/// </summary>
+internal static class MomentNames
+{
+    /// <summary>The longest name in bytes of UTF-8: with prefix and suffix it still fits a file name.</summary>
+    public const int MaxBytes = 200;
+
+    /// <summary>Refuses a name that libvirt would not take for a checkpoint: <c>[a-zA-Z0-9_-][a-zA-Z0-9_.-]*</c>.</summary>
+    public static void CheckCheckpoint(string name) => Throw(CheckpointRule(name), XmlErrors.MomentNameInvalid, "a checkpoint", name);
+
+    /// <summary>Refuses a name that no snapshot may have.</summary>
+    public static void CheckSnapshot(string name) => Throw(SnapshotRule(name), XmlErrors.MomentNameInvalid, "a snapshot", name);
+
+    /// <summary>Refuses a name of a domain that is not safe as the name of its directory.</summary>
+    public static void CheckDomain(string name) => Throw(DomainRule(name), XmlErrors.DomainNameInvalid, "a domain", name);
+
+    /// <summary>The rule that the name of a checkpoint breaks, without a full stop, or null.</summary>
+    public static string? CheckpointRule(string name) => PlainRule(name)
+        ?? (name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-') ? null : "a checkpoint's name may have only letters a to z, digits, '_', '-' and '.'");
+
+    /// <summary>The rule that the name of a snapshot breaks, without a full stop, or null.</summary>
+    public static string? SnapshotRule(string name) => PlainRule(name)
+        ?? (name.AsSpan().ContainsAny("*?[]") ? "the wildcard characters * ? [ ] are not allowed" : null);
+
+    /// <summary>The rule that the name of a domain breaks, without a full stop, or null.</summary>
+    public static string? DomainRule(string name) => PlainRule(name);
+
+    private static string? PlainRule(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (string.IsNullOrWhiteSpace(name))
+            return "a name may not be empty or blank";
+        if (name.Length > MaxBytes || Encoding.UTF8.GetByteCount(name) > MaxBytes)
+            return $"a name may have at most {MaxBytes} bytes";
+        if (name[0] == '.')
+            return "a name may not begin with '.'";
+        if (name.Contains('/', StringComparison.Ordinal))
+            return "'/' is not allowed";
+        foreach (Rune rune in name.EnumerateRunes())
+            // A lone surrogate shows as U+FFFD, which no honest name has either.
+            if (rune.Value is 0xFFFD or 0xFFFE or 0xFFFF || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+                return "control characters and characters that are not text are not allowed";
+        return null;
+    }
+
+    private static void Throw(string? rule, ErrorId id, string what, string name)
+    {
+        if (rule is not null)
+            throw new MomentException(id, $"{XmlErrors.Quote(name)} cannot be the name of {what}: {rule}.", name, "Choose another name.");
+    }
+}

@@ -1,0 +1,48 @@
+using System.Xml;
+using System.Xml.Linq;
+using MomentTools.Errors;
+
+namespace MomentTools.Xml;
+
+/// <summary>What can be wrong with a document or a name, told with the source, the line and the rule.</summary>
+internal static class XmlErrors
+{
+    public static readonly ErrorId XmlTooLarge = new("XmlTooLarge", ErrorKind.InvalidArgument);
+    public static readonly ErrorId XmlDtdRefused = new("XmlDtdRefused", ErrorKind.InvalidArgument);
+    public static readonly ErrorId XmlMalformed = new("XmlMalformed", ErrorKind.InvalidArgument);
+    public static readonly ErrorId XmlRuleBroken = new("XmlRuleBroken", ErrorKind.InvalidArgument);
+    public static readonly ErrorId XmlTextInvalid = new("XmlTextInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId MomentNameInvalid = new("MomentNameInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId DomainNameInvalid = new("DomainNameInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId DiskNotInDomain = new("DiskNotInDomain", ErrorKind.NotFound);
+    public static readonly ErrorId DiskNamedTwice = new("DiskNamedTwice", ErrorKind.InvalidArgument);
+    public static readonly ErrorId CheckpointDiskUnsupported = new("CheckpointDiskUnsupported", ErrorKind.Unsupported);
+    public static readonly ErrorId CheckpointWithoutDisk = new("CheckpointWithoutDisk", ErrorKind.InvalidArgument);
+
+    private const int LongestQuote = 80;
+
+    /// <summary>Says where a document breaks which rule.</summary>
+    /// <param name="where">The element, attribute or text that breaks it.</param>
+    /// <param name="rule">The rule in plain words, without a full stop.</param>
+    public static MomentException RuleBroken(string source, XObject where, string rule, ErrorId? id = null) =>
+        new(id ?? XmlRuleBroken, $"Cannot use the XML of {source}: {Place(where)}: {rule}.", source, "Correct the document and give it again: nothing was changed.");
+
+    /// <summary>A value as a message shows it: in quotes, short, and without characters that would break the line.</summary>
+    public static string Quote(string value)
+    {
+        string shown = value.Length <= LongestQuote ? value : value[..LongestQuote] + "…";
+        return $"'{string.Concat(shown.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c))}'";
+    }
+
+    /// <summary>An element as a message names it: <c>&lt;disk&gt;</c>, with its namespace where it has one.</summary>
+    public static string Tag(XElement element) => $"<{Quote(element.Name.ToString())[1..^1]}>";
+
+    private static string Place(XObject where)
+    {
+        XElement? element = where as XElement ?? where.Parent;
+        string tag = element is null ? "the document" : Tag(element);
+        // Copies of a document have no lines; then the element must do.
+        IXmlLineInfo line = where;
+        return line.HasLineInfo() ? $"line {line.LineNumber}, {tag}" : tag;
+    }
+}

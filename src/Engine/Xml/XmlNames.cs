@@ -1,0 +1,13 @@
+using System.Xml.Linq;
+
+namespace MomentTools.Xml;
+
+/// <summary>The namespaces beside libvirt's nameless one.</summary>
+internal static class XmlNames
+{
+    /// <summary>Ours, for what libvirt has no word for.</summary>
+    public static readonly XNamespace Moments = "https://momenttools.dev/xml/1";
+
+    /// <summary>libvirt's for <c>&lt;qemu:commandline&gt;</c>.</summary>
+    public static readonly XNamespace Qemu = "http://libvirt.org/schemas/domain/qemu/1.0";
+}

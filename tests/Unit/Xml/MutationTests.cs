@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Text;
+using MomentTools.Errors;
+using MomentTools.Xml;
+
+namespace MomentTools.Tests.Xml;
+
+/// <summary>Ten thousand broken documents: each is read or refused with an error of ours, quickly.</summary>
+public sealed class MutationTests
+{
+    private static readonly string[] Spare = ["<", ">", "/", "&", "'", "\"", "<!DOCTYPE a>", "<![CDATA[", "]]>", "<disk/>", "\0", "é", "99999999999999999999", "<name>x</name>", "xmlns='a'", "&#0;", "\ud800", "checkpoint", "<!--"];
+
+    [Fact]
+    public void OnlyErrorsOfOursComeOut()
+    {
+        string seed = $"<domaincheckpoint><name>c</name><description>d &amp; d</description><parent><name>p</name></parent><creationTime>1</creationTime><disks><disk name='vda' checkpoint='bitmap' bitmap='c' size='1'/></disks>{SampleXml.Domain}</domaincheckpoint>";
+        var random = new Random(20261121);
+        int read = 0;
+        int refused = 0;
+        for (int i = 0; i < 10_000; i++)
+        {
+            string text = Mutate(seed, random);
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                CheckpointDocument document = CheckpointDocument.Parse(text, "it", i % 2 == 0 ? XmlOrigin.User : XmlOrigin.Store);
+                CheckpointDocument.Parse(document.ToXml(secure: true, includeExtension: true), "it", XmlOrigin.Store);
+                read++;
+            }
+            catch (MomentException error)
+            {
+                Assert.Contains(" it", error.Message, StringComparison.Ordinal);
+                Assert.True(error.Message.Length < 2000, error.Message);
+                refused++;
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(start).TotalSeconds < 1, $"a document took {Stopwatch.GetElapsedTime(start)}: {text}");
+        }
+
+        Assert.True(read > 500 && refused > 500, $"read {read}, refused {refused}");
+    }
+
+    private static string Mutate(string seed, Random random)
+    {
+        var text = new StringBuilder(seed);
+        for (int changes = random.Next(1, 4); changes > 0; changes--)
+        {
+            int at = random.Next(text.Length);
+            int length = Math.Min(random.Next(1, 20), text.Length - at);
+            switch (random.Next(4))
+            {
+                case 0:
+                    text.Remove(at, length);
+                    break;
+                case 1:
+                    text.Insert(at, Spare[random.Next(Spare.Length)]);
+                    break;
+                case 2:
+                    text[at] = (char)random.Next(32, 127);
+                    break;
+                default:
+                    text.Insert(random.Next(text.Length), text.ToString(at, length));
+                    break;
+            }
+        }
+
+        return text.ToString();
+    }
+}
