@@ -81,7 +81,7 @@ internal static class CharacterArguments
             case "unix":
                 bool server = arguments.Check.Choice(source ?? element, "mode", "bind", "connect") != "connect";
                 // The directories that libvirt makes for its own sockets may not be there without it.
-                bool ours = path is null || (server && path.Contains("/libvirt/qemu/channel/", StringComparison.Ordinal));
+                bool ours = path is null || (server && path.Contains("/qemu/channel/", StringComparison.Ordinal));
                 string socket = (ours ? ownPath : path) ?? throw arguments.Check.Broken(element, "the socket's path is missing");
                 arguments.Add("-chardev", $"socket,id={id},path={QemuArguments.Escape(socket)}{(server ? ",server=on,wait=off" : "")}{log}");
                 return socket;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 
 namespace MomentTools.Xml;
@@ -39,5 +40,7 @@ internal sealed record CheckpointDisk(string Name, CheckpointMode? Mode, string?
         Bitmap is null ? null : new XAttribute("bitmap", Bitmap),
         size is null || Mode == CheckpointMode.No ? null : new XAttribute("size", size));
 
-    private static bool IsUnsigned(string text) => ulong.TryParse(text.Trim(' ', '\t', '\n', '\r'), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out _);
+    // Wider than what we count in: libvirt's schema allows any unsigned long.
+    private static bool IsUnsigned(string text) =>
+        ulong.TryParse(text.Trim(' ', '\t', '\n', '\r'), NumberStyles.None, CultureInfo.InvariantCulture, out _);
 }

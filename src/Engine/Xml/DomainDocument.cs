@@ -10,11 +10,9 @@ internal sealed class DomainDocument
 {
     private const long MostVirtualCpus = 1 << 16;
 
-    private readonly string _source;
-
     private DomainDocument(XElement root, string source)
     {
-        _source = source;
+        Source = source;
         Root = root;
         var check = new XmlCheck(source);
         check.Root(root, "domain");
@@ -66,7 +64,7 @@ internal sealed class DomainDocument
     public XElement Root { get; }
 
     /// <summary>What the messages call the document.</summary>
-    public string Source => _source;
+    public string Source { get; }
 
     public static DomainDocument Parse(string text, string source) => FromElement(XmlSource.Parse(text, source).Root!, source);
 
@@ -138,7 +136,6 @@ internal sealed class DomainDocument
         return Changed(root =>
         {
             XElement disk = root.Element("devices")!.Elements("disk").First(disk => disk.Element("target")!.Attribute("dev")!.Value == target);
-            disk.SetAttributeValue("type", sourceType);
             XElement? driver = disk.Element("driver");
             if (driver is null)
                 disk.AddFirst(driver = new XElement("driver", new XAttribute("name", "qemu")));
@@ -146,6 +143,10 @@ internal sealed class DomainDocument
             XElement? source = disk.Element("source");
             if (source is null)
                 driver.AddAfterSelf(source = new XElement("source"));
+            // What a source of another kind held (hosts, cookies) says nothing about a file.
+            if (disk.Attribute("type")?.Value is not (null or "file" or "block"))
+                source.RemoveAll();
+            disk.SetAttributeValue("type", sourceType);
             foreach (string stale in (string[])["file", "dev", "index"])
                 source.SetAttributeValue(stale, null);
             source.SetAttributeValue(DomainDisk.PathAttribute(sourceType), path);
@@ -168,14 +169,12 @@ internal sealed class DomainDocument
         {
             XElement metadata = element.Parent!;
             element.Remove();
-            if (!metadata.HasElements && CheckedBlank(metadata))
+            if (!metadata.HasElements && XmlCheck.IsBlank(metadata.Value))
                 metadata.Remove();
         }
 
         return copy;
     }
-
-    private static bool CheckedBlank(XElement element) => XmlCheck.IsBlank(element.Value);
 
     private static XElement? OurElement(XElement root) => root.Element("metadata")?.Element(XmlNames.Moments + "domain");
 
@@ -222,6 +221,6 @@ internal sealed class DomainDocument
     {
         var copy = new XElement(Root);
         change(copy);
-        return new DomainDocument(copy, _source);
+        return new DomainDocument(copy, Source);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 using MomentTools.Errors;
@@ -31,13 +32,14 @@ internal static class XmlErrors
     public static string Quote(string value)
     {
         string shown = value.Length <= LongestQuote ? value : value[..LongestQuote] + "…";
-        return $"'{string.Concat(shown.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c))}'";
+        return $"'{string.Concat(shown.EnumerateRunes().Select(rune => (Rune.IsControl(rune) ? Rune.ReplacementChar : rune).ToString()))}'";
     }
 
     /// <summary>An element as a message names it: <c>&lt;disk&gt;</c>, with its namespace where it has one.</summary>
     public static string Tag(XElement element) => $"<{Quote(element.Name.ToString())[1..^1]}>";
 
-    private static string Place(XObject where)
+    /// <summary>Where something stands: <c>line 3, &lt;disk&gt;</c>.</summary>
+    public static string Place(XObject where)
     {
         XElement? element = where as XElement ?? where.Parent;
         string tag = element is null ? "the document" : Tag(element);

@@ -76,12 +76,14 @@ public sealed class DomainDocumentTests
     public void ChangesGiveCopies()
     {
         var uuid = Guid.NewGuid();
-        DomainDocument changed = Sample.WithName("web2").WithUuid(uuid).WithDiskSource("sda", "/images/new.qcow2", "qcow2").WithDiskSource("vda", "/dev/x", "raw", "block").WithDiskSource("hdc", "/iso", "raw");
+        DomainDocument changed = Sample.WithName("web2").WithUuid(uuid).WithDiskSource("sda", "/images/new.qcow2", "qcow2").WithDiskSource("vda", "/dev/x", "raw", "block").WithDiskSource("hdc", "/iso", "raw").WithDiskSource("vdb", "/n", "raw");
         Assert.Equal("web2", changed.Name);
         Assert.Equal(uuid, changed.Uuid);
         Assert.Equal(("file", "/images/new.qcow2", "qcow2"), (changed.Disks[1].SourceType, changed.Disks[1].SourcePath, changed.Disks[1].Format));
         Assert.Equal(("block", "/dev/x", "raw"), (changed.Disks[0].SourceType, changed.Disks[0].SourcePath, changed.Disks[0].Format));
         Assert.Equal("/iso", changed.Disks[2].SourcePath);
+        Assert.Equal("/n", changed.Disks[3].SourcePath);
+        Assert.DoesNotContain("secret", changed.ToXml(secure: true), StringComparison.Ordinal);
         Assert.Empty(changed.Disks[0].BackingStore);
         Assert.Equal("web1", Sample.Name);
         Assert.Equal("/dev/vg/data", Sample.Disks[1].SourcePath);
