@@ -102,7 +102,8 @@ internal sealed class ExtentMap : IReadOnlyList<Extent>, IEquatable<ExtentMap>
         foreach (Extent extent in _extents)
         {
             long start = extent.Offset & -granularity;
-            long end = extent.End > limit - granularity ? limit : (extent.End + granularity - 1) & -granularity;
+            // Near the largest offset there is no whole block left to round up to.
+            long end = extent.End > long.MaxValue - granularity ? limit : (extent.End + granularity - 1) & -granularity;
             if (start < Math.Min(end, limit))
                 builder.Add(start, Math.Min(end, limit) - start);
         }

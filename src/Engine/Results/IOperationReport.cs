@@ -15,5 +15,5 @@ public interface IOperationReport
     void Progress(OperationProgress progress);
 
     /// <summary>A failure that costs one item only: a file that could not be read, a domain that did not answer.</summary>
-    void Error(MomentException error);
+    void Failure(MomentException failure);
 }
