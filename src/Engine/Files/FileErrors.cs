@@ -9,6 +9,7 @@ internal static class FileErrors
     public static readonly ErrorId StorageFailed = new("StorageFailed", ErrorKind.Storage);
     public static readonly ErrorId StorageAccessDenied = new("StorageAccessDenied", ErrorKind.AccessDenied);
     public static readonly ErrorId FileMissing = new("FileMissing", ErrorKind.NotFound);
+    public static readonly ErrorId LockBusy = new("LockBusy", ErrorKind.Busy);
     public static readonly ErrorId FileExists = new("FileExists", ErrorKind.AlreadyExists);
 
     private const int NoSpace = 28;

@@ -8,6 +8,8 @@ internal static partial class Libc
     public const int ReadOnly = 0;
     public const int Directory = 0x10000;
     public const int CloseOnExec = 0x80000;
+    public const int ReadWrite = 2;
+    public const int Create = 0x40;
     public const int LockExclusive = 2;
     public const int LockNonBlocking = 4;
     public const int WouldBlock = 11;
@@ -16,6 +18,10 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static partial int Open(string path, int flags, int mode);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -1,0 +1,29 @@
+namespace MomentTools;
+
+/// <summary>Where the engine keeps its state and its sockets.</summary>
+public sealed record MomentEngineOptions
+{
+    /// <summary>The directory with one directory per domain below <c>domains</c>.</summary>
+    public required string StateRoot { get; init; }
+
+    /// <summary>The directory for monitor sockets and pid files; short, since a socket's path has at most 107 bytes.</summary>
+    public required string RuntimeRoot { get; init; }
+
+    /// <summary>How long to wait for another process that changes the same domain.</summary>
+    public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// The usual places: <c>MOMENTTOOLS_HOME</c>, else /var/lib/momenttools for root, else <c>XDG_STATE_HOME</c>/momenttools;
+    /// sockets in <c>XDG_RUNTIME_DIR</c> or /run.
+    /// </summary>
+    public static MomentEngineOptions FromEnvironment()
+    {
+        string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+        bool root = Environment.IsPrivilegedProcess;
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string state = Variable("MOMENTTOOLS_HOME")
+            ?? (root ? "/var/lib/momenttools" : Path.Combine(Variable("XDG_STATE_HOME") ?? Path.Combine(home, ".local", "state"), "momenttools"));
+        string runtime = Path.Combine(Variable("XDG_RUNTIME_DIR") ?? (root ? "/run" : Path.GetTempPath()), "momenttools");
+        return new MomentEngineOptions { StateRoot = Path.GetFullPath(state), RuntimeRoot = runtime };
+    }
+}
