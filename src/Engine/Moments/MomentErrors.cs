@@ -7,6 +7,10 @@ internal static class MomentErrors
 {
     public static readonly ErrorId MomentNotFound = new("MomentNotFound", ErrorKind.NotFound);
     public static readonly ErrorId MomentAmbiguous = new("MomentAmbiguous", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SegmentUnreadable = new("SegmentUnreadable", ErrorKind.CorruptData);
+    public static readonly ErrorId JournalUnreadable = new("JournalUnreadable", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentFileInvalid = new("MomentFileInvalid", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentExists = new("MomentExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId MomentFilterInvalid = new("MomentFilterInvalid", ErrorKind.InvalidArgument);
 
     /// <summary>Says that no moment has this name, and which names are near.</summary>

@@ -1,0 +1,145 @@
+namespace MomentTools.Moments;
+
+/// <summary>
+/// The tree of one disk: points, edges as lists of sources, layers, tips. Immutable and pure; the rules are those of change
+/// tracking in docs/architecture.md. Correct edges make every answer large enough; the right tree makes it tight.
+/// </summary>
+internal sealed record DiskTracking
+{
+    public const string MainBranch = "main";
+
+    public required string Disk { get; init; }
+
+    public IReadOnlyDictionary<string, TrackingPoint> Points { get; init; } = new Dictionary<string, TrackingPoint>(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, TrackingLayer> Layers { get; init; } = new Dictionary<string, TrackingLayer>(StringComparer.Ordinal);
+
+    /// <summary>The tip of each branch.</summary>
+    public IReadOnlyDictionary<string, TrackingTip> Tips { get; init; } = new Dictionary<string, TrackingTip>(StringComparer.Ordinal);
+
+    public string ActiveBranch { get; init; } = MainBranch;
+
+    /// <summary>The tip that the machine writes to, or null: nothing is recorded.</summary>
+    public TrackingTip? ActiveTip => Tips.GetValueOrDefault(ActiveBranch);
+
+    /// <summary>The point of a moment on this disk, or null where the moment does not cover it.</summary>
+    public TrackingPoint? PointOf(MomentKey moment) => Points.Values.FirstOrDefault(point => point.Moment == moment);
+
+    /// <summary>The nearest moment at or above a point; null where there is none.</summary>
+    public MomentKey? NearestMoment(string? pointId)
+    {
+        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point); id = point.ParentId)
+            if (point.Moment is { } moment)
+                return moment;
+        return null;
+    }
+
+    /// <summary>The moment that the present content descends from, or null.</summary>
+    public MomentKey? Current => NearestMoment(ActiveTip?.PointId);
+
+    /// <summary>
+    /// A checkpoint: the tip's point becomes the moment's, and a new tip follows whose edge the opened bitmap records.
+    /// </summary>
+    /// <param name="moment">The moment.</param>
+    /// <param name="layer">The active layer.</param>
+    /// <param name="size">The virtual size in bytes.</param>
+    /// <param name="closed">The sources of the edge that now closes, as far as they were proven; ignored where nothing recorded yet.</param>
+    /// <param name="opened">The bitmap that records from now on.</param>
+    /// <param name="newPoint">A new id for the moment's point where there was no tip.</param>
+    /// <param name="newTip">A new id for the tip.</param>
+    public DiskTracking Checkpoint(
+        MomentKey moment, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string opened, string newPoint, string newTip)
+    {
+        TrackingPoint point = ActiveTip is { } tip
+            ? Points[tip.PointId] with { Moment = moment, Size = size, Flushed = true, Sources = closed, Floor = Math.Min(Points[tip.PointId].Floor, size) }
+            : new TrackingPoint(newPoint, null, [], size, size, layer.Id, Flushed: true, moment);
+        var next = new TrackingPoint(newTip, point.Id, [new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
+        return this with
+        {
+            Points = With(With(Points, point.Id, point), next.Id, next),
+            Layers = With(Layers, layer.Id, layer),
+            Tips = With(Tips, ActiveBranch, new TrackingTip(next.Id, layer.Id, opened)),
+        };
+    }
+
+    /// <summary>
+    /// Takes a moment's point out. One with several children stays as a nameless ghost, since merging its edge into each would blur
+    /// what they changed against each other; else the two edges join as a list of sources. A tip left without a parent has no history:
+    /// it goes too, and the disk is untracked again.
+    /// </summary>
+    public DiskTracking Remove(string pointId)
+    {
+        var points = new Dictionary<string, TrackingPoint>(Points, StringComparer.Ordinal);
+        points[pointId] = points[pointId] with { Moment = null };
+        Splice(points, pointId);
+        var tips = Tips.Where(tip => points.TryGetValue(tip.Value.PointId, out TrackingPoint? point) && point.ParentId is not null)
+            .ToDictionary(StringComparer.Ordinal);
+        foreach (TrackingTip tip in Tips.Values.Except(tips.Values))
+            points.Remove(tip.PointId);
+        return this with { Points = points, Tips = tips };
+    }
+
+    /// <summary>The same tree with other sources on the edge to a point.</summary>
+    public DiskTracking WithSources(string pointId, IReadOnlyList<SegmentSource> sources) =>
+        this with { Points = With(Points, pointId, Points[pointId] with { Sources = sources }) };
+
+    /// <summary>The same tree with another bitmap recording at the active tip.</summary>
+    public DiskTracking WithRecording(string bitmap) => this with { Tips = With(Tips, ActiveBranch, ActiveTip! with { Recording = bitmap }) };
+
+    /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root.</summary>
+    public IReadOnlyList<TrackingPoint>? Path(string from, string to)
+    {
+        List<TrackingPoint> up = Ancestry(from), down = Ancestry(to);
+        var above = up.Select((point, index) => (point.Id, index)).ToDictionary(pair => pair.Id, pair => pair.index, StringComparer.Ordinal);
+        int meeting = down.FindIndex(point => above.ContainsKey(point.Id));
+        return meeting < 0 ? null : [.. up.Take(above[down[meeting].Id]), .. down.Take(meeting).Reverse()];
+    }
+
+    /// <summary>How many edges refer to a bitmap; one with several referring edges is never merged or removed.</summary>
+    public int References(string layerId, string bitmap) =>
+        Points.Values.Sum(point => point.Sources.OfType<SegmentSource.Bitmap>().Count(source => source.LayerId == layerId && source.Name == bitmap));
+
+    private static void Splice(Dictionary<string, TrackingPoint> points, string id)
+    {
+        // A ghost above that loses a child may be superfluous in its turn, hence the loop.
+        string? next = id;
+        while (next is not null && points.TryGetValue(next, out TrackingPoint? point) && point.Moment is null)
+        {
+            List<TrackingPoint> children = [.. points.Values.Where(other => other.ParentId == point.Id)];
+            if (children.Count > 1)
+                return;
+            points.Remove(point.Id);
+            if (children is [TrackingPoint child])
+            {
+                points[child.Id] = point.ParentId is null
+                    ? child with { ParentId = null, Sources = [], Floor = child.Size }
+                    : child with
+                    {
+                        ParentId = point.ParentId,
+                        Sources = [.. point.Sources.Union(child.Sources)],
+                        Floor = Math.Min(Math.Min(point.Floor, child.Floor), point.Size),
+                    };
+                // A ghost that has become the root is superfluous as well when it has one child only.
+                next = point.ParentId is null && IsGhost(points, child.Id) ? child.Id : null;
+            }
+            else
+            {
+                next = point.ParentId;
+            }
+        }
+    }
+
+    private static bool IsGhost(Dictionary<string, TrackingPoint> points, string id) =>
+        points[id].Moment is null && points.Values.Any(other => other.ParentId == id);
+
+    private List<TrackingPoint> Ancestry(string pointId)
+    {
+        List<TrackingPoint> line = [];
+        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point) && line.Count <= Points.Count; id = point.ParentId)
+            line.Add(point);
+        return line;
+    }
+
+    private static Dictionary<string, T> With<T>(IReadOnlyDictionary<string, T> map, string key, T value) =>
+        new(map, StringComparer.Ordinal) { [key] = value };
+}

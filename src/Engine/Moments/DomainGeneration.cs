@@ -1,0 +1,66 @@
+using System.Globalization;
+using MomentTools.Files;
+
+namespace MomentTools.Moments;
+
+/// <summary>
+/// A number in the domain's directory that is odd while its files are being changed. Readers, who take no lock, compare it before and
+/// after and read again when it moved.
+/// </summary>
+internal static class DomainGeneration
+{
+    private const int Attempts = 100;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Runs a change; the domain's lock must be held.</summary>
+    public static void Change(string domainDirectory, Action change)
+    {
+        long number = Read(domainDirectory) | 1;
+        Write(domainDirectory, number);
+        change();
+        Write(domainDirectory, number + 1);
+    }
+
+    /// <summary>Reads something that does not change meanwhile; where the writer died in the middle, as it stands.</summary>
+    public static T Steady<T>(string domainDirectory, Func<T> read)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            long before = Read(domainDirectory);
+            T result = read();
+            if ((before == Read(domainDirectory) && before % 2 == 0) || attempt == Attempts || (before % 2 == 1 && !FileLock.IsHeld(DomainLock.PathOf(domainDirectory))))
+                return result;
+            Thread.Sleep(Pause);
+        }
+    }
+
+    private static string PathOf(string domainDirectory) => Path.Combine(domainDirectory, "generation");
+
+    private static long Read(string domainDirectory)
+    {
+        try
+        {
+            return long.TryParse(File.ReadAllText(PathOf(domainDirectory)), CultureInfo.InvariantCulture, out long number) ? number : 0;
+        }
+        catch (FileNotFoundException)
+        {
+            return 0;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "read", PathOf(domainDirectory));
+        }
+    }
+
+    private static void Write(string domainDirectory, long number)
+    {
+        try
+        {
+            File.WriteAllText(PathOf(domainDirectory), number.ToString(CultureInfo.InvariantCulture));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "write", PathOf(domainDirectory));
+        }
+    }
+}

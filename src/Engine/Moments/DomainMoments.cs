@@ -1,0 +1,47 @@
+namespace MomentTools.Moments;
+
+/// <summary>All that is known of a domain's moments: an immutable value that operations turn into the next one.</summary>
+internal sealed record DomainMoments
+{
+    public static DomainMoments Empty { get; } = new();
+
+    public IReadOnlyDictionary<MomentKey, StoredMoment> Moments { get; init; } = new Dictionary<MomentKey, StoredMoment>();
+
+    /// <summary>The tree of each disk that was ever tracked, by the disk's name.</summary>
+    public IReadOnlyDictionary<string, DiskTracking> Disks { get; init; } = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
+
+    public DiskTracking Disk(string name) => Disks.GetValueOrDefault(name) ?? new DiskTracking { Disk = name };
+
+    public DomainMoments With(StoredMoment moment) =>
+        this with { Moments = new Dictionary<MomentKey, StoredMoment>(Moments) { [moment.Key] = moment } };
+
+    public DomainMoments With(DiskTracking disk) =>
+        this with { Disks = new Dictionary<string, DiskTracking>(Disks, StringComparer.Ordinal) { [disk.Disk] = disk } };
+
+    public DomainMoments Without(MomentKey key)
+    {
+        var moments = new Dictionary<MomentKey, StoredMoment>(Moments);
+        moments.Remove(key);
+        return this with { Moments = moments };
+    }
+
+    /// <summary>The domain-level tree.</summary>
+    public MomentTree Tree(out IReadOnlyList<MomentTreeFault> faults)
+    {
+        var points = Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
+            .ToLookup(pair => pair.Point.Moment!.Value);
+        var current = Disks.Values.Where(disk => disk.Current is not null).ToDictionary(disk => disk.Disk, disk => disk.Current!.Value, StringComparer.Ordinal);
+        return MomentTree.Build(Moments.Values.Select(stored => new Moment
+        {
+            Kind = stored.Key.Kind,
+            Name = stored.Key.Name,
+            Id = stored.Id,
+            Description = stored.Document.Description,
+            Parent = stored.Parent,
+            Created = stored.Created,
+            Disks = [.. stored.Document.Disks.Select(disk => points[stored.Key].Where(pair => pair.Disk == disk.Name)
+                .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
+                .FirstOrDefault(new MomentDisk(disk.Name, false, null, null, 0)))],
+        }), current, out faults);
+    }
+}

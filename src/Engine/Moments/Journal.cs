@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Files;
+
+namespace MomentTools.Moments;
+
+/// <summary>
+/// The record of one changing operation, a line of JSON a step, each flushed before the step is taken: first the intent, then marks,
+/// then either the commit (all changes of the metadata) or nothing. An operation that dies before its commit line is undone by the next
+/// changing command, one that dies after it is finished.
+/// </summary>
+internal sealed class Journal : IDisposable
+{
+    private const string Extension = ".jsonl";
+    private readonly FileStream _file;
+    private readonly string _domainDirectory;
+    private readonly Action<string>? _probe;
+
+    private Journal(FileStream file, string domainDirectory, string id, string operation, Action<string>? probe)
+    {
+        _file = file;
+        _domainDirectory = domainDirectory;
+        Id = id;
+        Operation = operation;
+        _probe = probe;
+    }
+
+    /// <summary>The operation's id.</summary>
+    public string Id { get; }
+
+    public string Operation { get; }
+
+    /// <summary>Writes the intent. From here on the operation is finished or undone, whatever happens.</summary>
+    /// <param name="domainDirectory">The domain's state directory.</param>
+    /// <param name="id">The operation's id.</param>
+    /// <param name="operation">The kind of operation.</param>
+    /// <param name="intent">All that is needed to undo it.</param>
+    /// <param name="probe">Called at each step with its name, for tests that kill the process there.</param>
+    public static Journal Begin(string domainDirectory, string id, string operation, JsonObject intent, Action<string>? probe)
+    {
+        string directory = DirectoryOf(domainDirectory);
+        string path = System.IO.Path.Combine(directory, id + Extension);
+        try
+        {
+            Directory.CreateDirectory(directory);
+            var journal = new Journal(new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1), domainDirectory, id, operation, probe);
+            probe?.Invoke($"{operation}:begin");
+            journal.Append(new JsonObject
+            {
+                ["operation"] = operation,
+                ["process"] = Environment.ProcessId,
+                ["started"] = DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture),
+                ["intent"] = intent,
+            });
+            DurableFile.FlushDirectory(directory);
+            probe?.Invoke($"{operation}:intent");
+            return journal;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "write the journal", path);
+        }
+    }
+
+    /// <summary>Says that a step begins.</summary>
+    public void Mark(string step)
+    {
+        Append(new JsonObject { ["mark"] = step });
+        _probe?.Invoke($"{Operation}:{step}");
+    }
+
+    /// <summary>Names a step to tests without writing anything: nothing needs to be known about it afterwards.</summary>
+    public void Pass(string step) => _probe?.Invoke($"{Operation}:{step}");
+
+    /// <summary>Decides the operation: writes the changes into the journal, applies them, and ends it.</summary>
+    public void Commit(FileChanges changes)
+    {
+        var files = new JsonObject();
+        foreach ((string path, string? content) in changes.Files)
+            files[path] = content;
+        _probe?.Invoke($"{Operation}:before-commit");
+        Append(new JsonObject { ["commit"] = files });
+        _probe?.Invoke($"{Operation}:commit");
+        DomainGeneration.Change(_domainDirectory, () => Apply(_domainDirectory, changes, _probe is null ? null : step => _probe($"{Operation}:{step}")));
+        End();
+    }
+
+    /// <summary>Removes the journal: the operation is done or undone.</summary>
+    public void End()
+    {
+        _probe?.Invoke($"{Operation}:before-end");
+        _file.Dispose();
+        Remove(_file.Name);
+        _probe?.Invoke($"{Operation}:end");
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>The operations of a domain that did not end, oldest first. Meaningful while the domain's lock is held.</summary>
+    public static IReadOnlyList<JournalEntry> Pending(string domainDirectory)
+    {
+        string directory = DirectoryOf(domainDirectory);
+        if (!Directory.Exists(directory))
+            return [];
+        return [.. Directory.EnumerateFiles(directory, "*" + Extension).Select(Read).OrderBy(entry => entry.Started)];
+    }
+
+    /// <summary>Finishes an operation that was decided.</summary>
+    public static void Redo(string domainDirectory, JournalEntry entry)
+    {
+        DomainGeneration.Change(domainDirectory, () => Apply(domainDirectory, entry.Commit!, null));
+        Remove(entry.Path);
+    }
+
+    public static void Remove(string path) => DurableFile.Delete(path);
+
+    private static string DirectoryOf(string domainDirectory) => System.IO.Path.Combine(domainDirectory, "journal");
+
+    // Each write is whole or not at all, and doing it twice gives the same: that is what makes a redo safe.
+    private static void Apply(string domainDirectory, FileChanges changes, Action<string>? probe)
+    {
+        foreach ((string relative, string? content) in changes.Files)
+        {
+            string path = System.IO.Path.Combine(domainDirectory, relative);
+            if (content is null)
+            {
+                DurableFile.Delete(path);
+            }
+            else
+            {
+                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+                DurableFile.Write(path, Encoding.UTF8.GetBytes(content));
+            }
+
+            probe?.Invoke($"apply {relative}");
+        }
+    }
+
+    private static JournalEntry Read(string path)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllText(path).Split('\n');
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "read the journal", path);
+        }
+
+        string id = System.IO.Path.GetFileNameWithoutExtension(path);
+        var entry = new JournalEntry(path, id, "", 0, new DateTimeOffset(File.GetLastWriteTimeUtc(path)), [], [], null);
+        try
+        {
+            // What stands behind the last line feed is a line that was not written whole: its step was not taken.
+            foreach (JsonObject line in lines[..^1].Select(line => (JsonObject)JsonNode.Parse(line)!))
+            {
+                if (line["intent"] is JsonObject intent)
+                    entry = entry with { Operation = (string)line["operation"]!, ProcessId = (int)line["process"]!, Started = DateTimeOffset.Parse((string)line["started"]!, CultureInfo.InvariantCulture), Intent = intent };
+                else if (line["mark"] is { } mark)
+                    entry = entry with { Marks = [.. entry.Marks, (string)mark!] };
+                else if (line["commit"] is JsonObject files)
+                    entry = entry with { Commit = new FileChanges(files.ToDictionary(file => file.Key, file => (string?)file.Value, StringComparer.Ordinal)) };
+            }
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidCastException or InvalidOperationException or FormatException or NullReferenceException)
+        {
+            throw new MomentException(MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {failure.Message}", path, "The operation it belongs to cannot be finished or undone automatically. Keep the file and look at the domain with Get-VMMoment and Get-VMBitmap before you remove it.", failure);
+        }
+
+        return entry;
+    }
+
+    private void Append(JsonObject line)
+    {
+        try
+        {
+            _file.Write(Encoding.UTF8.GetBytes(line.ToJsonString() + "\n"));
+            _file.Flush(flushToDisk: true);
+        }
+        catch (IOException failure)
+        {
+            throw FileErrors.From(failure, "write the journal", _file.Name);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+using MomentTools.Xml;
+
+namespace MomentTools.Moments;
+
+/// <summary>A moment as its file has it: libvirt's document, and what libvirt has no word for.</summary>
+/// <param name="Key">Kind and name.</param>
+/// <param name="Id">Unique in the domain, never used again.</param>
+/// <param name="Document">libvirt's document; its parent is the domain-level one.</param>
+/// <param name="Parent">The parent with its kind, or null.</param>
+/// <param name="Created">When it was taken, to the tick: libvirt's document has whole seconds.</param>
+/// <param name="Repository">The backup repository it was made for, or null.</param>
+internal sealed record StoredMoment(MomentKey Key, string Id, CheckpointDocument Document, MomentKey? Parent, DateTimeOffset Created, string? Repository);

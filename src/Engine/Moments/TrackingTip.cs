@@ -1,0 +1,16 @@
+namespace MomentTools.Moments;
+
+/// <summary>The state a branch of one disk has now, behind its last moment.</summary>
+/// <param name="PointId">The tip's point; its edge has the recording bitmap among its sources.</param>
+/// <param name="LayerId">The active layer.</param>
+/// <param name="Recording">The name of the bitmap that records on that layer.</param>
+internal sealed record TrackingTip(string PointId, string LayerId, string Recording)
+{
+    /// <summary>
+    /// The name of an empty, closed bitmap on the active layer that says which tip the image holds. A copy of an older state
+    /// put in the image's place has another one, even where a checkpoint's name was used again: its bitmaps prove nothing here.
+    /// </summary>
+    public string Marker => MarkerPrefix + PointId;
+
+    public const string MarkerPrefix = "mt-tip-";
+}

@@ -1,0 +1,87 @@
+using System.Xml.Linq;
+using MomentTools.Xml;
+
+namespace MomentTools.Moments;
+
+/// <summary>Points, layers and tips as elements of our own namespace, in files of the state directory alone.</summary>
+internal static class TrackingXml
+{
+    private static readonly XNamespace Ns = XmlNames.Moments;
+
+    public static XName Name(string local) => Ns + local;
+
+    public static XElement Write(TrackingPoint point) => new(Ns + "point",
+        new XAttribute("id", point.Id),
+        point.ParentId is null ? null : new XAttribute("parent", point.ParentId),
+        new XAttribute("size", point.Size),
+        new XAttribute("floor", point.Floor),
+        new XAttribute("layer", point.LayerId),
+        new XAttribute("flushed", point.Flushed ? "yes" : "no"),
+        point.Sources.Select(Write));
+
+    public static TrackingPoint ReadPoint(XElement parent, MomentKey? moment, XmlCheck check)
+    {
+        XElement element = check.Single(parent, Ns + "point") ?? throw check.Broken(parent, "the element <point> is missing");
+        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed");
+        return new TrackingPoint(
+            check.Required(element, "id"),
+            element.Attribute("parent")?.Value,
+            [.. element.Elements().Select(source => ReadSource(source, check))],
+            Number(element, "floor", check),
+            Number(element, "size", check),
+            check.Required(element, "layer"),
+            check.Choice(element, "flushed", "yes", "no") == "yes",
+            moment);
+    }
+
+    public static XElement Write(TrackingLayer layer) => new(Ns + "layer",
+        new XAttribute("id", layer.Id),
+        new XAttribute("path", layer.Path),
+        layer.BackingId is null ? null : new XAttribute("backing", layer.BackingId));
+
+    public static TrackingLayer ReadLayer(XElement element, XmlCheck check)
+    {
+        check.Attributes(element, "id", "path", "backing");
+        return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value);
+    }
+
+    private static XElement Write(SegmentSource source) => source switch
+    {
+        SegmentSource.Bitmap bitmap => new XElement(Ns + "bitmap",
+            new XAttribute("layer", bitmap.LayerId),
+            new XAttribute("name", bitmap.Name),
+            bitmap.SidecarId is null ? null : new XAttribute("sidecar", bitmap.SidecarId)),
+        SegmentSource.Sidecar sidecar => new XElement(Ns + "sidecar", new XAttribute("id", sidecar.SidecarId)),
+        SegmentSource.Lost lost => new XElement(Ns + "lost", new XAttribute("reason", lost.Reason)),
+        _ => throw new InvalidOperationException($"A source of kind {source.GetType().Name} has no element."),
+    };
+
+    private static SegmentSource ReadSource(XElement element, XmlCheck check)
+    {
+        if (element.Name == Ns + "bitmap")
+        {
+            check.Attributes(element, "layer", "name", "sidecar");
+            return new SegmentSource.Bitmap(check.Required(element, "layer"), check.Required(element, "name"), SafeId(element, "sidecar", check));
+        }
+
+        if (element.Name == Ns + "sidecar")
+        {
+            check.Attributes(element, "id");
+            return new SegmentSource.Sidecar(SafeId(element, "id", check) ?? check.Required(element, "id"));
+        }
+
+        // An element that is not known must never make an answer smaller.
+        return element.Name == Ns + "lost"
+            ? new SegmentSource.Lost(check.Required(element, "reason"))
+            : throw check.Broken(element, "a point may have only <bitmap>, <sidecar> and <lost>");
+    }
+
+    // It becomes a file's name.
+    private static string? SafeId(XElement element, string attribute, XmlCheck check) =>
+        element.Attribute(attribute) is not { } given ? null
+        : given.Value.Length is > 0 and <= 64 && given.Value.All(char.IsAsciiLetterOrDigit) ? given.Value
+        : throw check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not an id of a sidecar");
+
+    private static long Number(XElement element, string attribute, XmlCheck check) =>
+        check.Number(element.Attribute(attribute) ?? (XObject)element, check.Required(element, attribute), 0, long.MaxValue);
+}
