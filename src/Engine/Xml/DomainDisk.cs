@@ -84,7 +84,8 @@ internal sealed record DomainDisk
         SourcePath is null ? null : new XElement("source", new XAttribute(PathAttribute(SourceType), SourcePath)),
         new XElement("target", new XAttribute("dev", Target), Attribute("bus", Bus)),
         ReadOnly ? new XElement("readonly") : null,
-        Serial is null ? null : new XElement("serial", Serial));
+        Serial is null ? null : new XElement("serial", Serial),
+        Alias is null ? null : new XElement("alias", new XAttribute("name", Alias)));
 
     /// <summary>The attribute of <c>&lt;source&gt;</c> that holds the path.</summary>
     public static string PathAttribute(string sourceType) => sourceType == "block" ? "dev" : "file";

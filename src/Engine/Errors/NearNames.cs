@@ -1,4 +1,4 @@
-namespace MomentTools.Moments;
+namespace MomentTools.Errors;
 
 /// <summary>Guesses which name was meant by one that does not exist.</summary>
 internal static class NearNames

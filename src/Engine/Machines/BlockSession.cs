@@ -1,0 +1,134 @@
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Machines;
+
+/// <summary>A QMP line to whoever owns a domain's disks: its QEMU while it runs, else a storage daemon of ours.</summary>
+internal sealed class BlockSession : IAsyncDisposable
+{
+    private readonly StorageDaemon? _daemon;
+    private readonly IReadOnlyList<string> _written;
+
+    private BlockSession(DomainPlace place, QmpClient qmp, StorageDaemon? daemon, IReadOnlyDictionary<string, SessionDisk> disks, IReadOnlyList<string> written)
+    {
+        _daemon = daemon;
+        _written = written;
+        Qmp = qmp;
+        Jobs = new QmpJobs(qmp);
+        Disks = disks;
+        RuntimeDirectory = place.RuntimeDirectory;
+    }
+
+    /// <summary>Whether a machine runs behind the line, and not a storage daemon.</summary>
+    public bool IsMachine => _daemon is null;
+
+    public QmpClient Qmp { get; }
+
+    public QmpJobs Jobs { get; }
+
+    /// <summary>The disks that were asked for, by name.</summary>
+    public IReadOnlyDictionary<string, SessionDisk> Disks { get; }
+
+    public string RuntimeDirectory { get; }
+
+    /// <summary>Opens the line and finds these disks, no others.</summary>
+    /// <exception cref="MomentException">
+    /// <c>DiskChanged</c>: the machine works on another file than recorded. <c>DiskLocked</c>: the machine is stopped as far as
+    /// is known, and another process holds an image. <c>QmpMonitorBusy</c>: another client holds the monitor.
+    /// </exception>
+    public static async Task<BlockSession> OpenAsync(
+        DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, BlockAccess access, CancellationToken cancellation)
+    {
+        DomainDisk[] wanted = [.. disks.Distinct(StringComparer.Ordinal).Select(name => domain.FindDisk(name) ?? throw CheckpointAlignment.UnknownDisk(name, domain))];
+        return await ConnectAsync(place, domain, access, cancellation) is { } qmp
+            ? await OverMachineAsync(place, domain, qmp, wanted, cancellation)
+            : await OverDaemonAsync(place, domain, wanted, access, cancellation);
+    }
+
+    /// <summary>The dirty bitmaps of each disk's active layer, by disk name.</summary>
+    public async Task<IReadOnlyDictionary<string, IReadOnlyList<QmpDirtyBitmap>>> BitmapsAsync(CancellationToken cancellation)
+    {
+        Dictionary<string, QmpBlockNode> nodes = (await Qmp.QueryNamedBlockNodesAsync(cancellation)).ToDictionary(node => node.NodeName, StringComparer.Ordinal);
+        return Disks.Values.ToDictionary(
+            disk => disk.Name,
+            disk => nodes.TryGetValue(disk.NodeName, out QmpBlockNode? node)
+                ? node.DirtyBitmaps
+                : throw new MomentException(DiskErrors.DiskNotInMachine, $"The node '{disk.NodeName}' of disk '{disk.Name}' is gone from QEMU.", disk.Name, "Somebody else changed the machine's disks meanwhile. Look at the machine, then try again."),
+            StringComparer.Ordinal);
+    }
+
+    /// <summary>Prepares to serve nodes to this process over NBD; nothing is started before the first connection.</summary>
+    public Task<SessionExports> OpenExportsAsync(CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        PrivateDirectory.Make(RuntimeDirectory);
+        return Task.FromResult(new SessionExports(Qmp, RuntimeDirectory));
+    }
+
+    /// <summary>Ends the session. A storage daemon closes its images, which stores their bitmaps, and they are brought to stable storage.</summary>
+    public async Task CloseAsync(CancellationToken cancellation)
+    {
+        if (_daemon is null)
+        {
+            await Qmp.DisposeAsync();
+            return;
+        }
+
+        await _daemon.CloseAsync(cancellation);
+        foreach (string path in _written)
+            DurableFile.FlushFile(path);
+    }
+
+    public ValueTask DisposeAsync() => _daemon?.DisposeAsync() ?? Qmp.DisposeAsync();
+
+    /// <summary>The machine's monitor, or null where it is stopped.</summary>
+    private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, BlockAccess access, CancellationToken cancellation)
+    {
+        MachineProbe machine = MachineProbe.Find(place, domain);
+        if ((access == BlockAccess.Change ? machine.Monitor : machine.SecondMonitor) is not { } monitor)
+            return null;
+        try
+        {
+            return await QmpClient.ConnectAsync(monitor, cancellation);
+        }
+        // An attached machine that still runs somehow holds its images' locks: opening them tells.
+        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
+        {
+            return null;
+        }
+    }
+
+    private static async Task<BlockSession> OverMachineAsync(DomainPlace place, DomainDocument domain, QmpClient qmp, DomainDisk[] wanted, CancellationToken cancellation)
+    {
+        try
+        {
+            return new BlockSession(place, qmp, null, await new MachineDisks(qmp, domain).ResolveAsync(wanted, cancellation), []);
+        }
+        catch
+        {
+            await qmp.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<BlockSession> OverDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
+    {
+        List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = [];
+        foreach (DomainDisk disk in wanted)
+            chains.Add((disk, await DiskChain.ResolveAsync(domain.Name, disk, readOnly: access == BlockAccess.Read, cancellation)));
+        StorageDaemon daemon = await StorageDaemon.StartAsync(place.RuntimeDirectory, cancellation);
+        try
+        {
+            IReadOnlyDictionary<string, SessionDisk> disks = await new DaemonDisks(daemon.Qmp, domain.Name).OpenAsync(chains, cancellation);
+            string[] written = [.. chains.Select(one => one.Chain[0]).Where(top => !top.ReadOnly).Select(top => top.Path)];
+            return new BlockSession(place, daemon.Qmp, daemon, disks, written);
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+}

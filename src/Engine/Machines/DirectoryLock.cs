@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using MomentTools.Errors;
+using MomentTools.Files;
+
+namespace MomentTools.Machines;
+
+/// <summary>Keeps other processes from adding or removing domains for the moment that this one does (flock(2) of the directory).</summary>
+internal sealed class DirectoryLock : IDisposable
+{
+    private const int PatienceMilliseconds = 10_000;
+    private const int LookMilliseconds = 5;
+
+    private readonly int _descriptor;
+
+    private DirectoryLock(int descriptor) => _descriptor = descriptor;
+
+    public static DirectoryLock Take(string directory)
+    {
+        int descriptor = Libc.Open(directory, Libc.ReadOnly | Libc.Directory | Libc.CloseOnExec);
+        if (descriptor < 0)
+            throw FileErrors.From(new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError()), "open", directory);
+        long start = Environment.TickCount64;
+        while (Libc.Lock(descriptor, Libc.LockExclusive | Libc.LockNonBlocking) != 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error is Libc.WouldBlock or Libc.Interrupted && Environment.TickCount64 - start < PatienceMilliseconds)
+            {
+                Thread.Sleep(LookMilliseconds);
+                continue;
+            }
+
+            string words = Marshal.GetLastPInvokeErrorMessage();
+            _ = Libc.Close(descriptor);
+            throw error == Libc.WouldBlock
+                ? new MomentException(MachineErrors.VMCatalogueBusy, $"Another process has been changing the list of domains in '{directory}' for {PatienceMilliseconds / 1000} s.", directory, "Try again when it is done.")
+                : FileErrors.From(new IOException(words, error), "lock", directory);
+        }
+
+        return new DirectoryLock(descriptor);
+    }
+
+    public void Dispose() => _ = Libc.Close(_descriptor);
+}

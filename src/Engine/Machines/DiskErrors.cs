@@ -1,0 +1,90 @@
+using MomentTools.Errors;
+using MomentTools.Xml;
+
+namespace MomentTools.Machines;
+
+/// <summary>Failures of opening a machine's disks and of finding them in a running QEMU.</summary>
+internal static class DiskErrors
+{
+    public static readonly ErrorId DiskMissing = new("DiskMissing", ErrorKind.NotFound);
+    public static readonly ErrorId DiskWithoutFile = new("DiskWithoutFile", ErrorKind.InvalidState);
+    public static readonly ErrorId DiskPathRelative = new("DiskPathRelative", ErrorKind.InvalidArgument);
+    public static readonly ErrorId DiskFormatUnknown = new("DiskFormatUnknown", ErrorKind.InvalidArgument);
+    public static readonly ErrorId DiskFormatUnsupported = new("DiskFormatUnsupported", ErrorKind.Unsupported);
+    public static readonly ErrorId DiskLocked = new("DiskLocked", ErrorKind.Busy);
+    public static readonly ErrorId DiskOpenFailed = new("DiskOpenFailed", ErrorKind.Refused);
+    public static readonly ErrorId DiskNotInMachine = new("DiskNotInMachine", ErrorKind.NotFound);
+    public static readonly ErrorId DiskChanged = new("DiskChanged", ErrorKind.InvalidState);
+
+    public static MomentException Missing(string vm, string disk, string path, string? namedBy = null) =>
+        new(
+            DiskMissing,
+            $"Disk '{disk}' of domain '{vm}': the file '{path}' does not exist{(namedBy is null ? "" : $", and '{namedBy}' stands on it")}.",
+            disk,
+            "Put the file back, or correct its path.");
+
+    public static MomentException WithoutFile(string vm, DomainDisk disk) =>
+        new(
+            DiskWithoutFile,
+            $"Disk '{disk.Target}' of domain '{vm}' has no file or block device that could be opened{(disk.SourceType is "file" or "block" ? ": the drive is empty" : $": it is of type '{disk.SourceType}'")}.",
+            disk.Target,
+            "Leave it out by naming the other disks.");
+
+    public static MomentException PathRelative(string vm, string disk, string path) =>
+        new(
+            DiskPathRelative,
+            $"Disk '{disk}' of domain '{vm}': the path '{path}' is relative, and it is not known to what.",
+            disk,
+            "Give the path from the root on, in the definition or on QEMU's command line.");
+
+    public static MomentException FormatUnknown(string vm, string disk) =>
+        new(
+            DiskFormatUnknown,
+            $"Disk '{disk}' of domain '{vm}': its format is not said, and a format is never guessed: a guest can make a raw disk look like another format.",
+            disk,
+            "Say it in the definition: <driver name='qemu' type='qcow2'/>.");
+
+    public static MomentException FormatUnsupported(string vm, string disk, string format) =>
+        new(
+            DiskFormatUnsupported,
+            $"Disk '{disk}' of domain '{vm}': the format {XmlErrors.Quote(format)} is not supported; qcow2 and raw are.",
+            disk,
+            "Convert the image with 'qemu-img convert -O qcow2'.");
+
+    /// <summary>An image that another process has open.</summary>
+    /// <param name="doing">What was tried, as the rest of "Cannot …".</param>
+    public static MomentException Locked(string doing, string path, string words, Exception? inner = null)
+    {
+        IReadOnlyList<string> holders = ImageHolders.Of(path);
+        string who = holders.Count > 0 ? string.Join(" and ", holders) : "another process, which this user may not see,";
+        return new(
+            DiskLocked,
+            $"Cannot {doing}: '{path}' is in use by {who}. QEMU says: {words}",
+            path,
+            "Wait for that process, or stop it. If it is this very machine, started by something else, attach it by its monitor.",
+            inner) { PeerErrorClass = (inner as MomentException)?.PeerErrorClass };
+    }
+
+    public static MomentException OpenFailed(string vm, string disk, string path, MomentException inner) =>
+        new(
+            DiskOpenFailed,
+            $"Cannot open '{path}' for disk '{disk}' of domain '{vm}': {inner.Message}",
+            disk,
+            "Check the image with 'qemu-img check'.",
+            inner) { PeerErrorClass = inner.PeerErrorClass };
+
+    public static MomentException NotInMachine(string vm, DomainDisk disk) =>
+        new(
+            DiskNotInMachine,
+            $"The running QEMU of domain '{vm}' has no disk '{disk.Target}'.",
+            disk.Target,
+            "It may have been unplugged, or the machine was started with other disks than those registered. Register it again if that is what you want.");
+
+    /// <summary>QEMU works on another file than the one recorded (a new layer made by somebody else, or another machine).</summary>
+    public static MomentException Changed(string vm, DomainDisk disk, string file, string driver) =>
+        new(
+            DiskChanged,
+            $"Disk '{disk.Target}' of domain '{vm}' is not what is recorded: recorded is '{disk.SourcePath}' ({disk.Format ?? "no format"}), QEMU works on '{file}' ({driver}).",
+            disk.Target,
+            "Nothing is changed on a disk that somebody else switched. Put the recorded file back, or register the domain anew.");
+}

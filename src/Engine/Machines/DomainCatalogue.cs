@@ -1,0 +1,153 @@
+using System.Security.Cryptography;
+using System.Text;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Xml;
+
+namespace MomentTools.Machines;
+
+/// <summary>The domains that are known: one directory each, called by the domain's name, with its document.</summary>
+internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
+{
+    private const int ShortIdBytes = 4;
+    private const string DocumentName = "domain.xml";
+
+    private readonly string _domains = Path.Combine(stateRoot, "domains");
+
+    /// <summary>The names of all domains, in order; nothing but the directory is read.</summary>
+    public IReadOnlyList<string> Names()
+    {
+        try
+        {
+            // What begins with a dot is not complete, or no longer.
+            return
+            [
+                .. Directory.EnumerateDirectories(_domains).Select(path => Path.GetFileName(path))
+                    .Where(name => name[0] != '.').Order(StringComparer.Ordinal),
+            ];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "list the domains in", _domains);
+        }
+    }
+
+    /// <summary>Where a domain's files are.</summary>
+    /// <exception cref="MomentException"><c>VMNotFound</c>, with names that are near.</exception>
+    public DomainPlace Place(string name) => PlaceOf(Read(name));
+
+    /// <summary>The domain's document, passwords included.</summary>
+    public DomainDocument Load(DomainPlace place) => Read(place.Name);
+
+    /// <summary>Makes a domain known. It must have a UUID; neither that nor its name may be taken.</summary>
+    public DomainPlace Add(DomainDocument domain)
+    {
+        DomainPlace place = PlaceOf(domain);
+        PrivateDirectory.Make(_domains);
+        using DirectoryLock held = DirectoryLock.Take(_domains);
+        RefuseTaken(domain);
+        string staging = Path.Combine(_domains, ".new-" + Guid.NewGuid().ToString("N")[..12]);
+        PrivateDirectory.Make(staging);
+        try
+        {
+            DurableFile.Write(Path.Combine(staging, DocumentName), Encoding.UTF8.GetBytes(domain.ToXml(secure: true)));
+            // The system refuses to rename over a directory that has something in it: nobody is ever overwritten.
+            Directory.Move(staging, place.StateDirectory);
+            DurableFile.FlushDirectory(_domains);
+            return place;
+        }
+        catch (Exception failure)
+        {
+            if (Directory.Exists(staging))
+                Directory.Delete(staging, recursive: true);
+            if (failure is IOException or UnauthorizedAccessException)
+                throw FileErrors.From(failure, "make the directory", place.StateDirectory);
+            throw;
+        }
+    }
+
+    /// <summary>Writes a domain's document anew.</summary>
+    public void Save(DomainPlace place, DomainDocument domain)
+    {
+        if (domain.Name != place.Name)
+            throw new ArgumentException($"The document is that of '{domain.Name}', not of '{place.Name}'.", nameof(domain));
+        DurableFile.Write(DocumentPath(place.Name), Encoding.UTF8.GetBytes(domain.ToXml(secure: true)));
+    }
+
+    /// <summary>Forgets a domain, and everything that is kept about it.</summary>
+    public void Remove(DomainPlace place)
+    {
+        using DirectoryLock held = DirectoryLock.Take(_domains);
+        string aside = Path.Combine(_domains, ".old-" + Guid.NewGuid().ToString("N")[..12]);
+        try
+        {
+            // Gone with one rename: a crash in the middle of deleting leaves no half-known domain.
+            Directory.Move(place.StateDirectory, aside);
+            DurableFile.FlushDirectory(_domains);
+            foreach (string old in Directory.EnumerateDirectories(_domains, ".old-*").ToArray())
+                Directory.Delete(old, recursive: true);
+            if (Directory.Exists(place.RuntimeDirectory))
+                Directory.Delete(place.RuntimeDirectory, recursive: true);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "remove the directory", place.StateDirectory);
+        }
+    }
+
+    private string DocumentPath(string name) => Path.Combine(_domains, name, DocumentName);
+
+    private DomainDocument Read(string name)
+    {
+        string path = DocumentPath(name);
+        // The names alone decide: a name like "../x" must not lead elsewhere.
+        if (MomentNames.DomainRule(name) is not null || !Directory.Exists(Path.GetDirectoryName(path)))
+            throw MachineErrors.NotFound(name, Names());
+        DomainDocument domain = DomainDocument.Load(path);
+        if (domain.Name != name || domain.Uuid is null)
+        {
+            throw new MomentException(
+                MachineErrors.VMDocumentMismatch, $"'{path}' is not the document of domain '{name}': it {(domain.Uuid is null ? "has no UUID" : $"is that of '{domain.Name}'")}.", name,
+                "The file was changed by hand. Put back the name and the UUID that it had.");
+        }
+
+        return domain;
+    }
+
+    private DomainPlace PlaceOf(DomainDocument domain)
+    {
+        Guid uuid = domain.Uuid ?? throw new ArgumentException("The document has no UUID.", nameof(domain));
+        // Two state roots may know the same machine and share the runtime root: their sockets must not.
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{_domains}\n{uuid:D}"));
+        string shortId = Convert.ToHexStringLower(hash.AsSpan(0, ShortIdBytes));
+        return new DomainPlace(domain.Name, Path.Combine(_domains, domain.Name), Path.Combine(runtimeRoot, shortId));
+    }
+
+    private void RefuseTaken(DomainDocument domain)
+    {
+        foreach (string name in Names())
+        {
+            if (name == domain.Name)
+                throw MachineErrors.Exists(name, "a domain of this name is registered already");
+            if (UuidOf(name) == domain.Uuid)
+                throw MachineErrors.Exists(domain.Name, $"domain '{name}' has the same UUID {domain.Uuid:D}");
+        }
+    }
+
+    // A broken document of another domain is reported where that domain is used; it does not stand in the way here.
+    private Guid? UuidOf(string name)
+    {
+        try
+        {
+            return DomainDocument.Load(DocumentPath(name)).Uuid;
+        }
+        catch (MomentException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Machines;
+
+/// <summary>Finds a domain's disks in a running QEMU, and refuses those that are not what is recorded.</summary>
+internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
+{
+    private const string DeviceIds = "/machine/peripheral/";
+
+    /// <summary>The disks by name.</summary>
+    public async Task<IReadOnlyDictionary<string, SessionDisk>> ResolveAsync(IEnumerable<DomainDisk> disks, CancellationToken cancellation)
+    {
+        IReadOnlyList<QmpBlockDevice> devices = await qmp.QueryBlockAsync(cancellation);
+        Dictionary<string, SessionDisk> found = new(StringComparer.Ordinal);
+        foreach (DomainDisk disk in disks)
+        {
+            QmpBlockDevice device = Match(disk, devices);
+            QmpInserted medium = device.Inserted ?? throw DiskErrors.WithoutFile(domain.Name, disk);
+            found[disk.Target] = medium.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(medium.File))
+                ? new SessionDisk(disk.Target, medium.NodeName, disk.SourcePath!, disk.Format, medium.VirtualSize, device.QomPath)
+                : await UnderFiltersAsync(disk, medium, device.QomPath, cancellation);
+        }
+
+        return found;
+    }
+
+    /// <summary>The id of a device as <c>-device id=</c> gave it, or null: "/machine/peripheral/vd0/virtio-backend" is vd0.</summary>
+    public static string? IdOf(QmpBlockDevice device) => device.Qdev switch
+    {
+        null => null,
+        ['/', ..] path => path.StartsWith(DeviceIds, StringComparison.Ordinal) ? path[DeviceIds.Length..].Split('/')[0] : null,
+        string id => id,
+    };
+
+    // A block snapshot or a throttle sits on top of the image: the image is what the bitmaps are on.
+    private async Task<SessionDisk> UnderFiltersAsync(DomainDisk disk, QmpInserted medium, string? qomPath, CancellationToken cancellation)
+    {
+        MomentException changed = DiskErrors.Changed(domain.Name, disk, NodeFile.Of(medium.File), medium.Driver);
+        if (medium.Driver is not ("copy-before-write" or "throttle" or "copy-on-read" or "preallocate" or "mirror_top" or "backup-top"))
+            throw changed;
+        QmpBlockNode[] nodes = [.. (await qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(node.File)))];
+        return nodes is [var node]
+            ? new SessionDisk(disk.Target, node.NodeName, disk.SourcePath!, node.Driver, node.VirtualSize, qomPath)
+            : throw changed;
+    }
+
+    private QmpBlockDevice Match(DomainDisk disk, IReadOnlyList<QmpBlockDevice> devices)
+    {
+        QmpBlockDevice? ById(string id) => devices.FirstOrDefault(device => IdOf(device) == id || device.Device == id || device.Qdev == id);
+        // A machine of ours has our ids; a document of libvirt's has its own; one without any leaves the file.
+        QmpBlockDevice? match = (domain.Monitor is null ? ById("mt-" + disk.Target) : null) ?? (disk.Alias is { } alias ? ById(alias) : null);
+        QmpBlockDevice[] byFile = match is null
+            ? [.. devices.Where(device => device.Inserted is { } medium && IsSame(disk.SourcePath, NodeFile.Of(medium.File)))]
+            : [];
+        return match ?? (byFile is [var only] ? only : throw DiskErrors.NotInMachine(domain.Name, disk));
+    }
+
+    private static bool IsSame(string? recorded, string file) =>
+        recorded is not null && (recorded == file || Libc.RealPath(recorded) is { } real && real == Libc.RealPath(file));
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using MomentTools.Errors;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Machines;
+
+/// <summary>What a machine is doing, and how it is reached.</summary>
+/// <param name="State">Unknown where its QEMU is there, or may be, and does not answer; <paramref name="Trouble"/> then says why.</param>
+/// <param name="Process">QEMU, where MomentTools started it and it runs.</param>
+/// <param name="Monitor">The monitor for changes, or null while the machine is stopped.</param>
+/// <param name="SecondMonitor">The monitor for queries; for an attached machine the same.</param>
+internal sealed record MachineProbe(
+    VMState State, HostProcess? Process, QmpAddress? Monitor, QmpAddress? SecondMonitor, bool Attached, MomentException? Trouble = null)
+{
+    /// <summary>Asks the machine; nothing is changed.</summary>
+    public static async Task<MachineProbe> RunAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
+    {
+        MachineProbe found = Find(place, domain);
+        if (found.SecondMonitor is not { } monitor)
+            return found;
+        try
+        {
+            await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
+            QmpStatus status = await qmp.QueryStatusAsync(cancellation);
+            return found with { State = StateOf(status.Status) };
+        }
+        catch (MomentException failure)
+        {
+            return found.Attached && failure.ErrorId == QmpErrors.QmpMonitorUnreachable || found.Process is { IsAlive: false }
+                ? Stopped(found.Attached)
+                : found with { State = VMState.Unknown, Trouble = failure };
+        }
+    }
+
+    /// <summary>The same without a question to the machine: one with a process or an attached monitor has the state Unknown.</summary>
+    public static MachineProbe Find(DomainPlace place, DomainDocument domain)
+    {
+        if (domain.Monitor is { } address)
+        {
+            QmpAddress attached = QmpAddress.Parse(address);
+            return new MachineProbe(VMState.Unknown, null, attached, attached, Attached: true);
+        }
+
+        return ProcessOf(place) is { } process
+            ? new MachineProbe(VMState.Unknown, process, new UnixQmpAddress(place.MonitorPath), new UnixQmpAddress(place.SecondMonitorPath), Attached: false)
+            : Stopped(attached: false);
+    }
+
+    /// <summary>The QEMU that MomentTools started for a domain, or null where none runs.</summary>
+    public static HostProcess? ProcessOf(DomainPlace place)
+    {
+        try
+        {
+            // A process id is used again by others: only one whose arguments name our socket is this machine.
+            return int.TryParse(File.ReadAllText(place.PidFile), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
+                && HostProcess.Find(id) is { } process
+                && process.CommandLine.Contains(MachineLauncher.MonitorArgument(place.MonitorPath), StringComparer.Ordinal) ? process : null;
+        }
+        catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Files.FileErrors.From(failure, "read", place.PidFile);
+        }
+    }
+
+    // QAPI RunState.
+    private static VMState StateOf(string status) => status switch
+    {
+        "running" => VMState.Running,
+        "paused" or "prelaunch" or "suspended" => VMState.Paused,
+        "io-error" => VMState.IoError,
+        _ => VMState.Other,
+    };
+
+    private static MachineProbe Stopped(bool attached) => new(VMState.Stopped, null, null, null, attached);
+}

@@ -1,0 +1,129 @@
+using MomentTools.Errors;
+using MomentTools.Nbd;
+using MomentTools.Qmp;
+
+namespace MomentTools.Machines;
+
+/// <summary>
+/// Read-only exports of nodes for this process alone, on a socket in the domain's runtime directory. QEMU has one NBD
+/// server: one that another of our sessions started is shared, and the last to leave stops it.
+/// </summary>
+internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : IAsyncDisposable
+{
+    private const string SocketPrefix = "mt-nbd-";
+    private const string ExportPrefix = "mt-x-";
+    private const int Attempts = 3;
+
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim _starting = new(1, 1);
+    private readonly List<string> _exports = [];
+    private readonly List<NbdClient> _clients = [];
+    private string? _socket;
+
+    /// <summary>Exports a node read-only and connects to it. The client may be disposed any time, and is at the latest with this.</summary>
+    /// <param name="bitmaps">Disabled bitmaps to serve as contexts; each is busy until this is disposed, so give private copies.</param>
+    /// <param name="contexts">The metadata contexts to ask for, like <c>qemu:dirty-bitmap:NAME</c>.</param>
+    public async Task<NbdClient> ConnectAsync(
+        string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation)
+    {
+        string id = ExportPrefix + Guid.NewGuid().ToString("N")[..12];
+        await _starting.WaitAsync(cancellation);
+        try
+        {
+            await ExportAsync(id, nodeName, bitmaps, cancellation);
+            NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(_socket!), id, contexts, cancellation);
+            _clients.Add(client);
+            return client;
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    /// <summary>Closes the clients, removes the exports and waits until they are gone; then their bitmaps are free again.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (NbdClient client in _clients)
+            await client.DisposeAsync();
+        _starting.Dispose();
+        if (_socket is null || qmp.Closed.IsCompleted)
+            return;
+        using var limit = new CancellationTokenSource(CloseLimit);
+        try
+        {
+            IReadOnlyList<QmpBlockExport> present = await qmp.QueryBlockExportsAsync(limit.Token);
+            foreach (string id in _exports.Where(id => present.Any(export => export.Id == id)))
+                await qmp.BlockExportDelAsync(id, hard: true, limit.Token);
+            if (present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
+            {
+                await qmp.NbdServerStopAsync(limit.Token);
+                File.Delete(_socket);
+            }
+        }
+        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost)
+        {
+            // The exports went with the process that served them.
+        }
+    }
+
+    private async Task ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, CancellationToken cancellation)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            _socket ??= await StartServerAsync(cancellation);
+            // Recorded before it is there: a cancelled command may be carried out all the same.
+            _exports.Add(id);
+            try
+            {
+                await qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable: false, cancellation);
+                return;
+            }
+            catch (MomentException refused) when (attempt < Attempts && Says(refused, "server not running"))
+            {
+                // The other session that had started it stopped it just now.
+                _exports.Remove(id);
+                _socket = null;
+            }
+        }
+    }
+
+    private async Task<string> StartServerAsync(CancellationToken cancellation)
+    {
+        string path = Path.Combine(runtimeDirectory, SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
+        try
+        {
+            await qmp.NbdServerStartUnixAsync(path, null, cancellation);
+            return path;
+        }
+        catch (MomentException refused) when (Says(refused, "server already running"))
+        {
+            return await FindServerAsync(cancellation) ?? throw new MomentException(
+                MachineErrors.NbdServerForeign, $"QEMU at {qmp.Name} runs an NBD server that somebody else started, and it can run only one.", qmp.Name,
+                "Wait until that export has ended, or stop it with the tool that started it (a backup by libvirt, for instance).", refused);
+        }
+    }
+
+    private async Task<string?> FindServerAsync(CancellationToken cancellation)
+    {
+        foreach (string path in Directory.EnumerateFileSystemEntries(runtimeDirectory, SocketPrefix + "*").ToArray())
+        {
+            try
+            {
+                await NbdClient.ListAsync(new UnixNbdAddress(path), cancellation);
+                return path;
+            }
+            catch (MomentException dead) when (dead.ErrorId == NbdErrors.NbdConnectFailed)
+            {
+                // Left by a QEMU that was killed.
+                File.Delete(path);
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Says(MomentException refused, string words) =>
+        refused.ErrorId == QmpErrors.QmpCommandFailed && refused.Message.Contains(words, StringComparison.Ordinal);
+}
