@@ -12,6 +12,9 @@ public sealed record MomentEngineOptions
     /// <summary>How long to wait for another process that changes the same domain.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Called at each step of a changing operation with its name; tests kill the process or the machine there.</summary>
+    internal Action<string>? Probe { get; init; }
+
     /// <summary>
     /// The usual places: <c>MOMENTTOOLS_HOME</c>, else /var/lib/momenttools for root, else <c>XDG_STATE_HOME</c>/momenttools;
     /// sockets in <c>XDG_RUNTIME_DIR</c> or /run.

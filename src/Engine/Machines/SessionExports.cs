@@ -10,7 +10,7 @@ namespace MomentTools.Machines;
 /// </summary>
 internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : IAsyncDisposable
 {
-    private const string SocketPrefix = "mt-nbd-";
+    public const string SocketPrefix = "mt-nbd-";
     private const string ExportPrefix = "mt-x-";
     private const int Attempts = 3;
 

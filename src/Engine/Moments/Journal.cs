@@ -78,11 +78,8 @@ internal sealed class Journal : IDisposable
     /// <summary>Decides the operation: writes the changes into the journal, applies them, and ends it.</summary>
     public void Commit(FileChanges changes)
     {
-        var files = new JsonObject();
-        foreach ((string path, string? content) in changes.Files)
-            files[path] = content;
         _probe?.Invoke($"{Operation}:before-commit");
-        Append(new JsonObject { ["commit"] = files });
+        Append(new JsonObject { ["commit"] = changes.ToJson() });
         _probe?.Invoke($"{Operation}:commit");
         DomainGeneration.Change(_domainDirectory, () => Apply(_domainDirectory, changes, _probe is null ? null : step => _probe($"{Operation}:{step}")));
         End();
@@ -163,7 +160,7 @@ internal sealed class Journal : IDisposable
                 else if (line["mark"] is { } mark)
                     entry = entry with { Marks = [.. entry.Marks, (string)mark!] };
                 else if (line["commit"] is JsonObject files)
-                    entry = entry with { Commit = new FileChanges(files.ToDictionary(file => file.Key, file => (string?)file.Value, StringComparer.Ordinal)) };
+                    entry = entry with { Commit = FileChanges.FromJson(files) };
             }
         }
         catch (Exception failure) when (failure is JsonException or InvalidCastException or InvalidOperationException or FormatException or NullReferenceException)

@@ -1,0 +1,199 @@
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Operations;
+using MomentTools.Operations.Backups;
+
+namespace MomentTools;
+
+/// <summary>
+/// The one door to the engine. Each method is one story: it checks before it touches anything, leaves nothing half-done,
+/// and throws <see cref="MomentException"/> with a stable id. Safe to use from several threads.
+/// </summary>
+public sealed class MomentEngine
+{
+    private readonly MomentEngineOptions _options;
+    private readonly EngineContext _context;
+    private readonly DomainLifeOperations _life;
+    private readonly MomentCompletion _completion;
+
+    /// <summary>Opens the engine on the usual places.</summary>
+    public MomentEngine()
+        : this(MomentEngineOptions.FromEnvironment())
+    {
+    }
+
+    /// <summary>Opens the engine on the given places. Nothing is created or read yet.</summary>
+    public MomentEngine(MomentEngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _context = new EngineContext(new DomainCatalogue(options.StateRoot, options.RuntimeRoot), options.LockTimeout, options.Probe);
+        _life = new DomainLifeOperations(_context.Catalogue);
+        _completion = new MomentCompletion(_context.Catalogue);
+    }
+
+    /// <summary>The names of the domains that a name or a wildcard pattern means; a plain name that matches nothing is an error with near candidates (VMNotFound).</summary>
+    public IReadOnlyList<string> FindDomains(string nameOrPattern) =>
+        _context.Catalogue.Find(nameOrPattern);
+
+    /// <summary>Makes a machine known, from its definition or from the monitor of one that somebody else started.</summary>
+    public Task<VMDomain> RegisterDomainAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation) =>
+        _life.RegisterAsync(request, report, cancellation);
+
+    /// <summary>What is known of a machine, and what it is doing now.</summary>
+    public async Task<VMDomain> GetDomainAsync(string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = _context.Catalogue.Place(vm);
+        return DomainDescription.Complete(await _life.DescribeAsync(place, report, cancellation), place, report);
+    }
+
+    /// <summary>Starts QEMU for a machine; with <paramref name="paused"/> the guest waits.</summary>
+    public async Task<VMDomain> StartDomainAsync(string vm, bool paused, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Start-VMDomain", report, cancellation);
+        VMDomain started = await _life.StartAsync(scope.Place, paused, null, report, cancellation);
+        await StartCheck.RunAsync(scope, report, cancellation);
+        return DomainDescription.Complete(started, scope.Place, report);
+    }
+
+    /// <summary>Stops a machine: asks the guest to shut down and waits; with <paramref name="force"/> ends QEMU at once, closing the images cleanly.</summary>
+    public async Task<VMDomain> StopDomainAsync(string vm, bool force, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = _context.Catalogue.Place(vm);
+        // Nothing pending is recovered here: a machine that is to be stopped is stopped, and what is pending can be undone on its files.
+        using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Stop-VMDomain", _context.LockTimeout, cancellation);
+        return DomainDescription.Complete(await _life.StopAsync(place, force, timeout, report, cancellation), place, report);
+    }
+
+    /// <summary>Forgets a machine. One with moments is refused unless <paramref name="removeMetadata"/>: then their bitmaps are removed too.</summary>
+    public async Task UnregisterDomainAsync(string vm, bool removeMetadata, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Unregister-VMDomain", report, cancellation);
+        if (scope.State.Moments.Count > 0)
+        {
+            if (!removeMetadata)
+                throw new MomentException(OperationErrors.DomainHasMoments, $"Cannot unregister '{vm}': it has {scope.State.Moments.Count} moments.", vm, "Remove them first, or use -RemoveMetadata, which removes them and their bitmaps.");
+            await CheckpointRemoval.RunAsync(scope, scope.State.Tree(out _), [.. scope.State.Moments.Keys], metadataOnly: false, cancellation);
+        }
+
+        _life.Unregister(scope.Place);
+    }
+
+    /// <summary>The moments of a machine that a query asks for.</summary>
+    public Task<IReadOnlyList<VMMoment>> GetMomentsAsync(string vm, MomentQuery query, IOperationReport report, CancellationToken cancellation) =>
+        new MomentListing(_context).RunAsync(vm, query, report, cancellation);
+
+    /// <summary>Takes a checkpoint on all its disks at one instant.</summary>
+    public async Task<VMCheckpoint> CreateCheckpointAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        MomentKey made = await new CheckpointCreation(_context).RunAsync(vm, request, report, cancellation);
+        return (VMCheckpoint)(await GetMomentsAsync(vm, new MomentQuery { Names = [made.ToString()] }, report, CancellationToken.None))[0];
+    }
+
+    /// <summary>The moments that a removal would remove, in the order of removal; nothing is changed.</summary>
+    public Task<IReadOnlyList<VMMoment>> PlanRemovalAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainMoments state = new MomentStore(_context.Catalogue.Place(vm).StateDirectory).Load(report.Failure);
+        MomentTree tree = state.Tree(out _);
+        cancellation.ThrowIfCancellationRequested();
+        return Task.FromResult<IReadOnlyList<VMMoment>>(Results(vm, state, tree, CheckpointRemoval.Plan(tree, request)));
+    }
+
+    /// <summary>Removes moments in one transaction; the tracking between the moments that stay goes on.</summary>
+    public async Task<IReadOnlyList<VMMoment>> RemoveMomentsAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainMoments before = new MomentStore(_context.Catalogue.Place(vm).StateDirectory).Load(_ => { });
+        IReadOnlyList<Moment> removed = await new CheckpointRemoval(_context).RunAsync(vm, request, report, cancellation);
+        return Results(vm, before, before.Tree(out _), removed);
+    }
+
+    /// <summary>The dirty bitmaps that are in a machine's images.</summary>
+    public Task<IReadOnlyList<VMBitmap>> GetBitmapsAsync(string vm, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
+        new BitmapListing(_context).RunAsync(vm, disks, report, cancellation);
+
+    /// <summary>The dirty bitmaps that are in an image file.</summary>
+    public Task<IReadOnlyList<VMBitmap>> GetBitmapsOfFileAsync(string path, CancellationToken cancellation) =>
+        BitmapListing.OfFileAsync(path, cancellation);
+
+    /// <summary>What was written since a moment, disk by disk in order of offset. Throws ChangesUnknown where a link of the chain is not proven.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="since">The moment.</param>
+    /// <param name="disks">The disks; empty means all that the moment covers.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: true, report, cancellation);
+        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
+    }
+
+    /// <summary>How much was written since a moment, one result a disk.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="since">The moment.</param>
+    /// <param name="disks">The disks; empty means all that the moment covers.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlockMeasure>> MeasureChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: false, report, cancellation);
+        return [.. changes.Select(disk => new VMChangedBlockMeasure { VM = vm, Disk = disk.Disk, Since = since, Bytes = disk.Blocks.TotalLength, Count = disk.Blocks.Count, DiskSize = disk.Size })];
+    }
+
+    /// <summary>Backs a machine up into a repository and makes the checkpoint that the next increment starts from.</summary>
+    public Task<VMBackup> BackupAsync(string vm, BackupRequest request, IOperationReport report, CancellationToken cancellation) =>
+        new BackupCreation(_context).RunAsync(vm, request, report, cancellation);
+
+    /// <summary>The backups in a repository, oldest first.</summary>
+    /// <param name="repository">The repository's directory.</param>
+    /// <param name="vm">A machine's name or a wildcard pattern, or null for all.</param>
+    /// <param name="id">A backup's id, or null for all.</param>
+    /// <param name="report">Where broken manifests are told.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public Task<IReadOnlyList<VMBackup>> GetBackupsAsync(string repository, string? vm, string? id, IOperationReport report, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        cancellation.ThrowIfCancellationRequested();
+        return Task.FromResult(BackupListing.Run(repository, vm, id, report));
+    }
+
+    /// <summary>Restores disks of a backup to new files; existing files are never overwritten, the repository is never changed.</summary>
+    public Task<IReadOnlyList<VMRestoredDisk>> RestoreBackupAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        BackupRepository repository = BackupRepository.Open(request.Repository, create: false);
+        string directory = _context.Catalogue.Names().Contains(vm, StringComparer.Ordinal) && _context.Catalogue.Load(_context.Catalogue.Place(vm)).Uuid is { } uuid
+            ? repository.FindDomain(uuid) ?? repository.FindDomain(vm)
+            : repository.FindDomain(vm);
+        return new BackupRestore(repository, Path.Combine(_options.RuntimeRoot, "restore")).RunAsync(directory, request, report, cancellation);
+    }
+
+    /// <summary>Sends one QMP command to a running machine and gives QEMU's answer.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="command">The command, as QAPI names it.</param>
+    /// <param name="argumentsJson">Its arguments as a JSON object, or null.</param>
+    /// <param name="cancellation">Stops the wait.</param>
+    public Task<JsonElement> InvokeQmpAsync(string vm, string command, string? argumentsJson, CancellationToken cancellation) =>
+        QmpPassage.RunAsync(_context, vm, command, argumentsJson, cancellation);
+
+    /// <summary>Domain names for completion, from local files alone; never throws.</summary>
+    public IReadOnlyList<CompletionItem> CompleteDomains() =>
+        _completion.Domains();
+
+    /// <summary>Moment names of a machine for completion, from local files alone; never throws.</summary>
+    /// <param name="vm">The machine, or null for the moments of all.</param>
+    public IReadOnlyList<CompletionItem> CompleteMoments(string? vm) =>
+        _completion.Moments(vm);
+
+    /// <summary>Disk names of a machine for completion, from local files alone; never throws.</summary>
+    /// <param name="vm">The machine, or null for the disks of all.</param>
+    public IReadOnlyList<CompletionItem> CompleteDisks(string? vm) =>
+        _completion.Disks(vm);
+
+    private static IReadOnlyList<VMMoment> Results(string vm, DomainMoments state, MomentTree tree, IEnumerable<Moment> moments)
+    {
+        var results = new MomentResults(vm, state, tree, new Dictionary<string, ObservedLayer>(StringComparer.Ordinal));
+        return [.. moments.Select(results.Of)];
+    }
+}

@@ -1,0 +1,185 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Operations.Backups;
+using MomentTools.Qcow2;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Backup-VMDomain by push. Steps: decide per disk; staging directory and target files; intent; one transaction (checkpoint, private
+/// bitmaps, copying jobs); flush and sidecar while the jobs run; close the targets; hash, flush and publish by one rename; metadata.
+/// Until the rename a failure or a crash undoes the checkpoint and removes the files; after it the metadata is finished.
+/// </summary>
+internal sealed class BackupCreation(EngineContext context)
+{
+    public const string Operation = "backup";
+
+    public static string IncrementBitmap(string operationId) => $"mt-inc-{operationId}";
+
+    /// <summary>Whether an interrupted backup had come to be.</summary>
+    public static bool IsPublished(JsonObject intent) => Directory.Exists((string)intent["published"]!);
+
+    public async Task<VMBackup> RunAsync(string vm, BackupRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Backup-VMDomain", report, cancellation);
+        string[] disks = [.. Chosen(scope.Domain, request.Disks, report)];
+        Guid uuid = scope.Domain.Uuid!.Value;
+        BackupRepository repository = BackupRepository.Open(request.Repository, create: true);
+        using FileLock held = await repository.TakeLockAsync($"Backup-VMDomain {vm}", context.LockTimeout, cancellation);
+        string directory = repository.DomainDirectory(vm, uuid);
+        IReadOnlyList<BackupManifest> backups = repository.Backups(directory, broken => report.Warning(broken.Message));
+        string id = repository.NextId(directory, DateTimeOffset.UtcNow);
+
+        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        List<BackupDecision> decisions = [.. disks.Select(disk => BackupDecision.Make(session.Disks[disk], request.Kind, backups, scope.State.Disk(disk), seen[disk], scope.Store.Segments))];
+        foreach (BackupDecision decision in decisions)
+            report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");
+        StoredMoment moment = Describe(scope, disks, id, repository.Root);
+        CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen);
+        await using BackupStaging staging = repository.Stage(vm, uuid, id, report);
+        BackupTarget[] targets = [.. decisions.Select((decision, index) => new BackupTarget(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
+        using Journal journal = scope.Begin(Operation, new JsonObject
+        {
+            ["name"] = moment.Key.Name,
+            ["steps"] = CheckpointCreation.Json(plan.Steps),
+            ["published"] = Path.Combine(directory, id),
+            ["commit"] = MomentStore.Difference(scope.State, plan.Next).ToJson(),
+        });
+        BackupManifest manifest;
+        try
+        {
+            await CopyAsync(scope, session, plan, targets, seen, request, journal, report, cancellation);
+            journal.Pass("publish");
+            manifest = await staging.PublishAsync(await ManifestAsync(scope, session, plan, targets, backups, moment, id, cancellation), scope.Domain.ToXml(secure: true), cancellation);
+            journal.Pass("published");
+        }
+        catch (Exception)
+        {
+            await session.DisposeAsync();
+            await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
+            throw;
+        }
+
+        scope.Commit(journal, plan.Next);
+        return manifest.ToResult(repository.Root);
+    }
+
+    private static IEnumerable<string> Chosen(DomainDocument domain, IReadOnlyList<string> asked, IOperationReport report)
+    {
+        foreach (string name in asked)
+            if (domain.FindDisk(name) is null)
+                throw CheckpointAlignment.UnknownDisk(name, domain);
+        foreach (DomainDisk disk in domain.Disks.Where(disk => asked.Count == 0 || asked.Contains(disk.Target, StringComparer.Ordinal)))
+        {
+            string? why = disk is { Device: not "disk" } ? $"is a {disk.Device}" : disk.ReadOnly ? "is read-only" : disk.SourcePath is null ? "has no medium" : null;
+            if (why is null)
+                yield return disk.Target;
+            else if (asked.Count > 0)
+                throw new MomentException(OperationErrors.DiskNotCovered, $"Cannot back up disk '{disk.Target}' of '{domain.Name}': it {why}.", disk.Target, "Leave the disk out.");
+            else
+                report.Verbose($"Disk '{disk.Target}' is left out: it {why}.");
+        }
+    }
+
+    // A disk that cannot be tracked (raw) is stored in full each time and has no part in the checkpoint.
+    private static StoredMoment Describe(ChangeScope scope, string[] disks, string id, string repository)
+    {
+        string[] tracked = [.. disks.Where(disk => CheckpointAlignment.WhyNot(scope.Domain.FindDisk(disk)!) is null)];
+        if (tracked.Length == 0)
+            throw new MomentException(XmlErrors.CheckpointWithoutDisk, $"Cannot back up '{scope.Domain.Name}': none of its disks can be tracked, so no later backup could be an increment.", scope.Domain.Name, "Convert at least one disk to qcow2 (qemu-img convert -O qcow2).");
+        return CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository);
+    }
+
+    private static IEnumerable<SessionDisk> Tracked(BlockSession session, StoredMoment moment) =>
+        moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => session.Disks[disk.Name]);
+
+    private static async Task CopyAsync(
+        ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyDictionary<string, ObservedLayer> seen,
+        BackupRequest request, Journal journal, IOperationReport report, CancellationToken cancellation)
+    {
+        journal.Pass("targets");
+        foreach (BackupTarget target in targets)
+            await target.OpenAsync(session, cancellation);
+        string increment = IncrementBitmap(scope.Id);
+        IReadOnlyDictionary<string, Segment> segments = new Dictionary<string, Segment>(StringComparer.Ordinal);
+        await using (SessionExports exports = await session.OpenExportsAsync(cancellation))
+        {
+            var progress = new BackupProgress(scope.Place.Name, targets, report);
+            await session.Jobs.RunAllAsync([.. targets.Select(target => target.JobId)], async token =>
+            {
+                journal.Pass("transaction");
+                await session.Qmp.TransactionAsync(
+                    [.. plan.Steps.SelectMany(step => step.Actions()), .. targets.SelectMany(target => target.Actions(increment, request.SpeedLimit, request.Compress))], token);
+                journal.Pass("capture");
+                segments = await SegmentCapture.RunAsync(exports, plan.Steps, seen, token);
+                journal.Pass("copying");
+            }, progress, cancellation);
+        }
+
+        journal.Pass("close targets");
+        foreach (BackupTarget target in targets)
+            await target.CloseAsync(session, cancellation);
+        TransactionAction[] copies =
+        [
+            .. plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!)),
+            .. targets.Where(target => target.Decision.Kind == VMBackupKind.Incremental).Select(target => TransactionAction.BitmapRemove(target.Decision.Disk.NodeName, increment)),
+        ];
+        if (copies.Length > 0)
+            await session.Qmp.TransactionAsync(copies, cancellation);
+        journal.Pass("sidecar");
+        if (segments.Count > 0)
+            scope.Store.Segments.Write(scope.Id, segments);
+        await session.CloseAsync(cancellation);
+    }
+
+    private static async Task<BackupManifest> ManifestAsync(
+        ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyList<BackupManifest> backups, StoredMoment moment, string id, CancellationToken cancellation)
+    {
+        List<BackupManifestDisk> disks = [];
+        foreach (BackupTarget target in targets)
+        {
+            string name = target.Decision.Disk.Name;
+            disks.Add(new BackupManifestDisk
+            {
+                Name = name,
+                Kind = target.Decision.Kind,
+                Reason = target.Decision.Reason,
+                File = Path.GetFileName(target.Path),
+                ParentId = target.Decision.Parent?.Id,
+                VirtualSize = target.Decision.Disk.VirtualSize,
+                CopiedBytes = await StoredBytesAsync(target.Path, cancellation),
+                PointId = plan.Next.Disk(name).PointOf(moment.Key)?.Id ?? MomentIds.New(),
+            });
+        }
+
+        return new BackupManifest
+        {
+            Id = id,
+            Parent = backups.Count > 0 ? backups[^1].Id : null,
+            Vm = scope.Place.Name,
+            Uuid = scope.Domain.Uuid!.Value,
+            Created = moment.Created,
+            Checkpoint = moment.Key.Name,
+            EngineVersion = typeof(BackupCreation).Assembly.GetName().Version!.ToString(3),
+            QemuVersion = session.Qmp.Version.ToString(),
+            Host = Environment.MachineName,
+            User = Environment.UserName,
+            Disks = disks,
+        };
+    }
+
+    private static async Task<long> StoredBytesAsync(string path, CancellationToken cancellation)
+    {
+        await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
+        long stored = 0;
+        await foreach (Qcow2Mapping run in image.MapAsync(0, image.Header.Size, cancellation))
+            stored += run is Qcow2Mapping.Data or Qcow2Mapping.Compressed ? run.Length : 0;
+        return stored;
+    }
+}

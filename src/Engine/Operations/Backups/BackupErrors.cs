@@ -1,0 +1,52 @@
+using MomentTools.Errors;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Backups;
+
+/// <summary>What can be wrong with a backup repository, with a backup in it, and with a restore.</summary>
+internal static class BackupErrors
+{
+    public static readonly ErrorId BackupRepositoryMissing = new("BackupRepositoryMissing", ErrorKind.NotFound);
+    public static readonly ErrorId BackupRepositoryInvalid = new("BackupRepositoryInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId BackupDomainConflict = new("BackupDomainConflict", ErrorKind.AlreadyExists);
+    public static readonly ErrorId BackupDomainNotFound = new("BackupDomainNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupNotFound = new("BackupNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupDiskNotFound = new("BackupDiskNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupManifestBroken = new("BackupManifestBroken", ErrorKind.CorruptData);
+    public static readonly ErrorId BackupManifestTooLarge = new("BackupManifestTooLarge", ErrorKind.Unsupported);
+    public static readonly ErrorId BackupFormatUnknown = new("BackupFormatUnknown", ErrorKind.Unsupported);
+    public static readonly ErrorId BackupChainBroken = new("BackupChainBroken", ErrorKind.CorruptData);
+    public static readonly ErrorId BackupCorrupt = new("BackupCorrupt", ErrorKind.CorruptData);
+    public static readonly ErrorId BackupImageMismatch = new("BackupImageMismatch", ErrorKind.CorruptData);
+    public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
+    public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
+    public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
+
+    private const string DamageAdvice = "Restore an older backup that does not need this one, or get the file back from a copy of the repository.";
+
+    /// <param name="rule">What is wrong, without a full stop.</param>
+    public static MomentException ManifestBroken(string path, string rule, Exception? inner = null) => new(
+        BackupManifestBroken, $"Cannot use the backup's manifest '{path}': {rule}.", path,
+        "Get the file back from a copy of the repository. The other backups can be used, unless they stand on this one.", inner);
+
+    /// <param name="why">What is wrong, without a full stop.</param>
+    public static MomentException Corrupt(string path, string why) => new(
+        BackupCorrupt, $"The backup's file '{path}' is damaged: {why}.", path, DamageAdvice);
+
+    /// <param name="why">What is wrong, without a full stop.</param>
+    public static MomentException ImageMismatch(string path, string why, Exception? inner = null) => new(
+        BackupImageMismatch, $"The backup's image '{path}' is not what its manifest says: {why}.", path, DamageAdvice, inner);
+
+    public static MomentException ChainBroken(string id, string disk, string missing, string why) => new(
+        BackupChainBroken, $"The backup '{id}' cannot be used for the disk '{disk}': it stands on the backup '{missing}', {why}.", missing,
+        "Restore another backup, or get the missing one back from a copy of the repository.");
+
+    public static MomentException NotFound(ErrorId id, string sentence, string target, IEnumerable<string> candidates, string what)
+    {
+        string[] known = [.. candidates.Take(MostCandidates)];
+        string advice = known.Length == 0 ? $"There are no {what}." : $"The {what} are: {string.Join(", ", known.Select(XmlErrors.Quote))}.";
+        return new MomentException(id, sentence, target, advice);
+    }
+
+    private const int MostCandidates = 12;
+}

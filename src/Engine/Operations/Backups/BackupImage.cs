@@ -1,0 +1,44 @@
+using MomentTools.Errors;
+using MomentTools.Qcow2;
+
+namespace MomentTools.Operations.Backups;
+
+/// <summary>
+/// Compares a file's header with what the manifest says of it: QEMU would follow what the header names, so it must name
+/// what the manifest names and nothing else.
+/// </summary>
+internal static class BackupImage
+{
+    /// <param name="backing">The name of the backing file that the header must have, or null for none.</param>
+    public static async Task CheckAsync(string path, long virtualSize, string? backing, CancellationToken cancellation)
+    {
+        var file = new FileInfo(path);
+        if (!file.Exists)
+            throw BackupErrors.Corrupt(path, "it is missing");
+        if (file.LinkTarget is not null)
+            throw BackupErrors.ImageMismatch(path, "it is a link to another file");
+        try
+        {
+            await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
+            Check(path, image.Header, virtualSize, backing);
+        }
+        catch (MomentException failure) when (failure.Kind == ErrorKind.CorruptData && failure.ErrorId != BackupErrors.BackupImageMismatch)
+        {
+            throw BackupErrors.ImageMismatch(path, "it cannot be read as a qcow2 image", failure);
+        }
+    }
+
+    private static void Check(string path, Qcow2Header header, long virtualSize, string? backing)
+    {
+        if (header.HasDataFile || header.EncryptionMethod != 0)
+            throw BackupErrors.ImageMismatch(path, "its data lies in another file or is encrypted");
+        if (header.Size != virtualSize)
+            throw BackupErrors.ImageMismatch(path, $"its disk has {header.Size} bytes and not {virtualSize}");
+        if (header.BackingFile != backing)
+            throw BackupErrors.ImageMismatch(path, $"it stands on {Name(header.BackingFile)} and not on {Name(backing)}");
+        if (backing is not null && header.BackingFormat != "qcow2")
+            throw BackupErrors.ImageMismatch(path, $"it says the format {Name(header.BackingFormat)} of its backing file and not 'qcow2'");
+    }
+
+    private static string Name(string? text) => text is null ? "nothing" : Xml.XmlErrors.Quote(text);
+}

@@ -1,0 +1,177 @@
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Backups;
+
+/// <summary>
+/// A directory of backups: <c>DOMAIN/ID/</c> with one qcow2 file for each disk, <c>domain.xml</c> and <c>manifest.json</c>.
+/// Readers need no lock, since a backup appears whole. Whoever stages and publishes holds the lock meanwhile.
+/// </summary>
+internal sealed class BackupRepository
+{
+    private const string LockName = ".lock";
+
+    private BackupRepository(string path) => Root = path;
+
+    /// <summary>The repository's absolute path.</summary>
+    public string Root { get; }
+
+    /// <summary>Opens a repository.</summary>
+    /// <param name="create">Makes the directory where it is missing; else that is an error.</param>
+    public static BackupRepository Open(string path, bool create)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string root = Path.GetFullPath(path);
+        if (File.Exists(root))
+        {
+            throw new MomentException(
+                BackupErrors.BackupRepositoryInvalid, $"'{root}' cannot be a backup repository: it is not a directory.", root, "Give the path of a directory.");
+        }
+
+        if (!Directory.Exists(root))
+        {
+            if (!create)
+            {
+                throw new MomentException(
+                    BackupErrors.BackupRepositoryMissing, $"There is no backup repository '{root}'.", root,
+                    "Check the path, and whether the file system it lies on is mounted.");
+            }
+
+            MakeDirectory(root);
+        }
+
+        return new BackupRepository(root);
+    }
+
+    /// <summary>Takes the repository's lock; the error says who holds it.</summary>
+    public Task<FileLock> TakeLockAsync(string operation, TimeSpan timeout, CancellationToken cancellation) =>
+        FileLock.TakeAsync(Path.Combine(Root, LockName), operation, timeout, cancellation);
+
+    /// <summary>The directories of all machines, by name.</summary>
+    public IReadOnlyList<string> DomainDirectories() =>
+        [.. List(Root).Where(path => MomentNames.DomainRule(Path.GetFileName(path)) is null).Order(StringComparer.Ordinal)];
+
+    /// <summary>The directory of the machine with this UUID, whatever it was called then, or null.</summary>
+    public string? FindDomain(Guid uuid) => DomainDirectories().FirstOrDefault(directory => DomainMarker.Read(directory) == uuid);
+
+    /// <summary>The directory of a machine by its name: that of its newest backup, or that of the directory.</summary>
+    public string FindDomain(string vm)
+    {
+        IReadOnlyList<string> all = DomainDirectories();
+        return all.FirstOrDefault(directory => NameOf(directory) == vm)
+            ?? all.FirstOrDefault(directory => Path.GetFileName(directory) == vm)
+            ?? throw BackupErrors.NotFound(
+                BackupErrors.BackupDomainNotFound, $"The backup repository '{Root}' has no backups of a machine {XmlErrors.Quote(vm)}.", vm, all.Select(NameOf), "machines in it");
+    }
+
+    /// <summary>The directory for a machine's backups, made where it is missing. The lock must be held.</summary>
+    public string DomainDirectory(string vm, Guid uuid)
+    {
+        if (FindDomain(uuid) is { } known)
+            return known;
+        MomentNames.CheckDomain(vm);
+        string directory = Path.Combine(Root, vm);
+        if (Directory.Exists(directory) && DomainMarker.Read(directory) is { } other)
+        {
+            throw new MomentException(
+                BackupErrors.BackupDomainConflict,
+                $"The backup repository '{Root}' already has backups of another machine '{vm}', with the UUID {other} where this one has {uuid}.", vm,
+                "Rename one of the two machines, or use a repository of its own for each.");
+        }
+
+        MakeDirectory(directory);
+        DomainMarker.Write(directory, uuid);
+        DurableFile.FlushDirectory(Root);
+        return directory;
+    }
+
+    /// <summary>The backups in a machine's directory, the oldest first.</summary>
+    /// <param name="broken">Told each backup that cannot be read; the others are read all the same.</param>
+    public IReadOnlyList<BackupManifest> Backups(string domainDirectory, Action<MomentException> broken)
+    {
+        RequireOurs(domainDirectory);
+        Guid? uuid = DomainMarker.Read(domainDirectory);
+        List<BackupManifest> backups = [];
+        foreach (string directory in List(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))).Order(StringComparer.Ordinal))
+        {
+            try
+            {
+                BackupManifest manifest = BackupManifestFile.Read(directory);
+                if (uuid is not null && manifest.Uuid != uuid)
+                    throw BackupErrors.ManifestBroken(Path.Combine(directory, BackupManifest.FileName), $"it is that of a machine with the UUID {manifest.Uuid}, and the directory is that of {uuid}");
+                backups.Add(manifest);
+            }
+            catch (MomentException failure)
+            {
+                broken(failure);
+            }
+        }
+
+        return backups;
+    }
+
+    /// <summary>An id for the next backup of a machine, behind all that are there. The lock must be held.</summary>
+    public string NextId(string domainDirectory, DateTimeOffset now)
+    {
+        RequireOurs(domainDirectory);
+        return BackupId.New(now, List(domainDirectory).Select(path => Path.GetFileName(path)).Where(BackupId.IsValid).Order(StringComparer.Ordinal).LastOrDefault());
+    }
+
+    /// <summary>Begins a backup beside the published ones, and removes what dead processes left unfinished. The lock must be held.</summary>
+    public BackupStaging Stage(string vm, Guid uuid, string id, IOperationReport report)
+    {
+        string directory = DomainDirectory(vm, uuid);
+        foreach (string domain in DomainDirectories())
+            BackupStaging.RemoveAbandoned(domain, report);
+        return BackupStaging.Begin(this, directory, uuid, id, report);
+    }
+
+    private void RequireOurs(string domainDirectory)
+    {
+        if (Path.GetDirectoryName(domainDirectory) != Root)
+            throw new ArgumentException($"'{domainDirectory}' is no machine's directory in the repository '{Root}'.", nameof(domainDirectory));
+    }
+
+    private static void MakeDirectory(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "make the directory", path);
+        }
+    }
+
+    private static string[] List(string directory)
+    {
+        try
+        {
+            return Directory.GetDirectories(directory);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "list", directory);
+        }
+    }
+
+    // The name may have changed from backup to backup; the newest that can be read says the present one.
+    private static string NameOf(string directory)
+    {
+        foreach (string backup in List(directory).Where(path => BackupId.IsValid(Path.GetFileName(path))).OrderDescending(StringComparer.Ordinal))
+        {
+            try
+            {
+                return BackupManifestFile.Read(backup).Vm;
+            }
+            catch (MomentException broken) when (broken.Kind is ErrorKind.CorruptData or ErrorKind.Unsupported)
+            {
+                // Whoever lists the backups is told; here the next older one will do.
+            }
+        }
+
+        return Path.GetFileName(directory);
+    }
+}

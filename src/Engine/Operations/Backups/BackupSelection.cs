@@ -1,0 +1,46 @@
+using MomentTools.Errors;
+
+namespace MomentTools.Operations.Backups;
+
+/// <summary>The backup and the disks of it that a restore means, with the files that each needs.</summary>
+internal sealed record BackupSelection(BackupManifest Backup, IReadOnlyList<BackupChain> Chains)
+{
+    public IReadOnlyList<string> Disks => [.. Chains.Select(chain => chain.Top.Disk.Name)];
+
+    public static BackupSelection Choose(BackupRepository repository, string domainDirectory, RestoreBackupRequest request, IOperationReport report)
+    {
+        List<MomentException> broken = [];
+        IReadOnlyList<BackupManifest> backups = repository.Backups(domainDirectory, broken.Add);
+        BackupManifest backup = request.Id is null ? Newest(domainDirectory, backups, broken) : Find(domainDirectory, backups, broken, request.Id);
+        foreach (MomentException one in broken)
+            report.Verbose(one.Message);
+        string[] names = request.Disks.Count == 0
+            ? [.. backup.Disks.Select(disk => disk.Name)]
+            : [.. request.Disks.Distinct(StringComparer.Ordinal)];
+        return new BackupSelection(backup, [.. names.Select(name => BackupChain.Resolve(backups, backup, name))]);
+    }
+
+    // Where the newest cannot be read, giving an older one in its place would be a silent loss.
+    private static BackupManifest Newest(string domainDirectory, IReadOnlyList<BackupManifest> backups, List<MomentException> broken)
+    {
+        BackupManifest? newest = backups.Count == 0 ? null : backups[^1];
+        MomentException? newer = broken.Find(one => newest is null || string.CompareOrdinal(IdOf(one), newest.Id) > 0);
+        if (newer is not null)
+        {
+            throw new MomentException(
+                BackupErrors.BackupNewestBroken, $"The newest backup in '{domainDirectory}' cannot be used: {newer.Message}", domainDirectory,
+                newest is null ? "Get it back from a copy of the repository." : $"The newest one that can be read is '{newest.Id}': give that id to restore it.", newer);
+        }
+
+        return newest ?? throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"There are no backups in '{domainDirectory}'.", domainDirectory, [], "backups");
+    }
+
+    private static BackupManifest Find(string domainDirectory, IReadOnlyList<BackupManifest> backups, List<MomentException> broken, string id) =>
+        backups.FirstOrDefault(backup => backup.Id == id)
+        ?? throw broken.Find(one => IdOf(one) == id)
+        ?? throw BackupErrors.NotFound(
+            BackupErrors.BackupNotFound, $"There is no backup '{id}' in '{domainDirectory}'.", id, backups.Select(backup => backup.Id).Reverse(), "newest backups");
+
+    // A broken manifest is told by its path, DOMAIN/ID/manifest.json.
+    private static string? IdOf(MomentException broken) => Path.GetFileName(Path.GetDirectoryName(broken.Target));
+}

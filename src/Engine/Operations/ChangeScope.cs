@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>A domain held for one change: locked, earlier interrupted operations finished or undone, its moments loaded.</summary>
+internal sealed class ChangeScope : IDisposable
+{
+    private readonly FileLock _lock;
+    private readonly Action<string>? _probe;
+
+    private ChangeScope(FileLock held, DomainPlace place, DomainDocument domain, MomentStore store, DomainMoments state, Action<string>? probe)
+    {
+        _lock = held;
+        _probe = probe;
+        Place = place;
+        Domain = domain;
+        Store = store;
+        State = state;
+    }
+
+    public DomainPlace Place { get; }
+
+    public DomainDocument Domain { get; }
+
+    public MomentStore Store { get; }
+
+    public DomainMoments State { get; private set; }
+
+    /// <summary>The id of this operation: part of the names of all it makes in QEMU.</summary>
+    public string Id { get; } = MomentIds.New();
+
+    public static async Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = context.Catalogue.Place(vm);
+        FileLock held = await DomainLock.TakeAsync(place.StateDirectory, operation, context.LockTimeout, cancellation);
+        try
+        {
+            DomainDocument domain = context.Catalogue.Load(place);
+            await Recovery.RunAsync(place, domain, report, cancellation);
+            var store = new MomentStore(place.StateDirectory);
+            DomainMoments state = store.Load(report.Failure);
+            return new ChangeScope(held, place, domain, store, state, context.Probe);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    public Journal Begin(string operation, JsonObject intent) => Journal.Begin(Place.StateDirectory, Id, operation, intent, _probe);
+
+    /// <summary>Decides the operation: its metadata is written as one.</summary>
+    public void Commit(Journal journal, DomainMoments next)
+    {
+        journal.Commit(MomentStore.Difference(State, next));
+        State = next;
+    }
+
+    /// <summary>A name that no moment has yet; in an empty or exhausted case the rule that was broken is told.</summary>
+    public void RequireFree(string name)
+    {
+        if (State.Moments.Keys.Any(key => key.Name == name) || Store.CheckpointNames().Contains(name, StringComparer.Ordinal))
+            throw new MomentException(MomentErrors.MomentExists, $"Cannot make moment '{name}': '{Place.Name}' already has a moment of that name.", name, "Choose another name, or remove the old one first.");
+    }
+
+    public void Dispose() => _lock.Dispose();
+}

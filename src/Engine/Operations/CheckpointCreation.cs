@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// New-VMCheckpoint: on all disks at one instant, on a running or a stopped machine. Steps: intent into the journal; one transaction
+/// (open, close, private copies, marks); flush and read what closed; sidecar; metadata. Until the metadata is decided, a failure or a
+/// crash undoes all of it.
+/// </summary>
+internal sealed class CheckpointCreation(EngineContext context)
+{
+    public const string Operation = "checkpoint-create";
+
+    public async Task<MomentKey> RunAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMCheckpoint", report, cancellation);
+        StoredMoment moment = Describe(scope, request);
+        string[] disks = [.. moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name)];
+        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
+        foreach ((string disk, string doubt) in plan.Doubts)
+            report.Warning($"Disk '{disk}' of '{vm}': what changed between '{scope.State.Disk(disk).Current?.Name}' and now is lost, because {doubt}. From '{moment.Key.Name}' on it is recorded again.");
+
+        using Journal journal = scope.Begin(Operation, new JsonObject { ["name"] = moment.Key.Name, ["steps"] = Json(plan.Steps) });
+        try
+        {
+            await TakeAsync(scope, session, plan, seen, journal, cancellation);
+        }
+        catch (Exception)
+        {
+            await session.DisposeAsync();
+            await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
+            throw;
+        }
+
+        scope.Commit(journal, plan.Next);
+        return moment.Key;
+    }
+
+    /// <summary>The moment that a request describes, with every rule checked that needs no machine.</summary>
+    public static StoredMoment Describe(ChangeScope scope, CreateCheckpointRequest request, string? repository = null)
+    {
+        // To the tick as the store writes it, so that what was made and what is read later are equal.
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        CheckpointDocument document = request.Xml is { } xml
+            ? CheckpointDocument.Parse(xml, "the XML given", XmlOrigin.User)
+            : new CheckpointDocument
+            {
+                Description = request.Description,
+                Disks = [.. request.Disks.Select(disk => new CheckpointDisk(disk, CheckpointMode.Bitmap, null))],
+                DisksGiven = request.Disks.Count > 0,
+            };
+        string name = request.Name ?? document.Name ?? now.ToString("'cp-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);
+        MomentNames.CheckCheckpoint(name);
+        scope.RequireFree(name);
+        document = CheckpointAlignment.Align(document with { Name = name }, scope.Domain, request.TrackableOnly);
+        MomentKey? parent = scope.State.Tree(out _).NewestCurrent(document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name))?.Key;
+        document = document with { ParentName = parent?.Name, CreationTime = now.ToUnixTimeSeconds(), Domain = scope.Domain };
+        return new StoredMoment(new MomentKey(MomentKind.Checkpoint, name), scope.Id, document, parent, now, repository);
+    }
+
+    public static JsonArray Json(IEnumerable<CheckpointStep> steps) => new([.. steps.Select(step => (JsonNode)step.ToJson())]);
+
+    private static async Task TakeAsync(
+        ChangeScope scope, BlockSession session, CheckpointPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen, Journal journal, CancellationToken cancellation)
+    {
+        IReadOnlyDictionary<string, Segment> segments;
+        await using (SessionExports exports = await session.OpenExportsAsync(cancellation))
+        {
+            journal.Pass("transaction");
+            await session.Qmp.TransactionAsync(plan.Steps.SelectMany(step => step.Actions()), cancellation);
+            journal.Pass("capture");
+            segments = await SegmentCapture.RunAsync(exports, plan.Steps, seen, cancellation);
+        }
+
+        journal.Pass("remove copies");
+        TransactionAction[] copies = [.. plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
+        if (copies.Length > 0)
+            await session.Qmp.TransactionAsync(copies, cancellation);
+        journal.Pass("sidecar");
+        if (segments.Count > 0)
+            scope.Store.Segments.Write(scope.Id, segments);
+        journal.Pass("close");
+        await session.CloseAsync(cancellation);
+    }
+}

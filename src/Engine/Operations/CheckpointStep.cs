@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// What taking a checkpoint means for one disk: which bitmap opens, which closes, which copy is read for the sidecar. Pure; it gives the
+/// actions for the transaction, and goes into the journal so that the same can be undone.
+/// </summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Node">QEMU's node of the active layer.</param>
+/// <param name="Opened">The bitmap that records from now on.</param>
+/// <param name="Closed">The proven bitmap that recorded until now, or null.</param>
+/// <param name="Marker">The bitmap that marks the new tip.</param>
+/// <param name="OldMarker">The one that marked the last tip and is in the image, or null.</param>
+/// <param name="Copy">A temporary closed copy of what closed, to be read over NBD; null where nothing proven closes.</param>
+internal sealed record CheckpointStep(string Disk, string Node, string Opened, string? Closed, string Marker, string? OldMarker, string? Copy)
+{
+    // The coarsest there is: a mark holds no bits and should take no memory.
+    private const long MarkerGranularity = 1L << 30;
+
+    /// <summary>Opens first and closes last: a write between two actions is then seen by both, never by none.</summary>
+    public IEnumerable<TransactionAction> Actions()
+    {
+        yield return TransactionAction.BitmapAdd(Node, Opened, persistent: true, TrackingProof.Granularity);
+        if (Closed is not null)
+        {
+            yield return TransactionAction.BitmapDisable(Node, Closed);
+            yield return TransactionAction.BitmapAdd(Node, Copy!, granularity: TrackingProof.Granularity, disabled: true);
+            yield return TransactionAction.BitmapMerge(Node, Copy!, [new BitmapRef(Node, Closed)]);
+        }
+
+        yield return TransactionAction.BitmapAdd(Node, Marker, persistent: true, MarkerGranularity, disabled: true);
+        if (OldMarker is not null)
+            yield return TransactionAction.BitmapRemove(Node, OldMarker);
+    }
+
+    /// <summary>What gives the state before, from any state between; nothing where the transaction did not happen.</summary>
+    /// <param name="node">The node of the active layer now: perhaps another QEMU than then.</param>
+    /// <param name="seen">What is there now.</param>
+    public IEnumerable<TransactionAction> UndoActions(string node, ObservedLayer seen)
+    {
+        if (seen.Bitmaps.TryGetValue(Opened, out ObservedBitmap? opened))
+        {
+            bool whole = !opened.Inconsistent && Closed is not null && seen.Bitmaps.TryGetValue(Closed, out ObservedBitmap? closed) && !closed.Inconsistent;
+            if (whole)
+            {
+                yield return TransactionAction.BitmapEnable(node, Closed!);
+                yield return TransactionAction.BitmapMerge(node, Closed!, [new BitmapRef(node, Opened)]);
+                if (OldMarker is not null && !seen.Bitmaps.ContainsKey(OldMarker))
+                    yield return TransactionAction.BitmapAdd(node, OldMarker, persistent: true, MarkerGranularity, disabled: true);
+            }
+
+            yield return TransactionAction.BitmapRemove(node, Opened);
+            if (seen.Bitmaps.ContainsKey(Marker))
+                yield return TransactionAction.BitmapRemove(node, Marker);
+        }
+
+        if (Copy is not null && seen.Bitmaps.ContainsKey(Copy))
+            yield return TransactionAction.BitmapRemove(node, Copy);
+    }
+
+    public JsonObject ToJson() => new()
+    {
+        ["disk"] = Disk, ["node"] = Node, ["opened"] = Opened, ["closed"] = Closed, ["marker"] = Marker, ["oldMarker"] = OldMarker, ["copy"] = Copy,
+    };
+
+    public static CheckpointStep FromJson(JsonObject json) => new(
+        (string)json["disk"]!, (string)json["node"]!, (string)json["opened"]!, (string?)json["closed"], (string)json["marker"]!, (string?)json["oldMarker"], (string?)json["copy"]);
+}

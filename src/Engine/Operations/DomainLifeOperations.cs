@@ -1,0 +1,95 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>A machine's life: made known, started, stopped, described, forgotten. The caller holds the domain's lock where something changes.</summary>
+internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
+{
+    /// <summary>Makes a machine known, by its document or by the monitor of one that somebody else started.</summary>
+    public async Task<VMDomain> RegisterAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainDocument domain = request switch
+        {
+            { Xml: { } xml } => FromDocument(xml, request),
+            { Monitor: { } monitor } => await FromMonitorAsync(QmpAddress.Parse(monitor), request.Name, report, cancellation),
+            _ => throw new MomentException(MachineErrors.VMDefinitionMissing, "Cannot register a domain: neither its XML nor its monitor is given.", request.Name, "Give one of the two: -Path, or -Name and -Monitor."),
+        };
+        DomainPlace place = catalogue.Add(domain);
+        return await DescribeAsync(place, report, cancellation);
+    }
+
+    /// <summary>Starts QEMU for a machine.</summary>
+    /// <param name="check">Looks at the machine before its guest has done anything; what it throws ends the machine again.</param>
+    public async Task<VMDomain> StartAsync(
+        DomainPlace place, bool paused, Func<QmpClient, CancellationToken, Task>? check, IOperationReport report, CancellationToken cancellation)
+    {
+        StartedMachine started = await new MachineLauncher(place, catalogue.Load(place)).StartAsync(paused, check, cancellation);
+        foreach (string warning in started.Warnings)
+            report.Warning(warning);
+        return await DescribeAsync(place, report, cancellation);
+    }
+
+    /// <summary>Stops a machine and returns when it is gone.</summary>
+    public async Task<VMDomain> StopAsync(DomainPlace place, bool force, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
+    {
+        foreach (string warning in await new MachineStopper(place, catalogue.Load(place)).StopAsync(force, timeout, cancellation))
+            report.Warning(warning);
+        return await DescribeAsync(place, report, cancellation);
+    }
+
+    /// <summary>What a machine is, and what it does now; of its moments nothing is said here.</summary>
+    public async Task<VMDomain> DescribeAsync(DomainPlace place, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainDocument domain = catalogue.Load(place);
+        MachineProbe machine = await MachineProbe.RunAsync(place, domain, cancellation);
+        if (machine.Trouble is { } trouble)
+            report.Warning($"What domain '{domain.Name}' is doing is not known. {trouble.Message} {trouble.Advice}".TrimEnd());
+        List<VMDisk> disks = [];
+        foreach (DomainDisk disk in domain.Disks)
+            disks.Add(await DiskDescription.OfAsync(disk, cancellation));
+        return new VMDomain
+        {
+            Name = domain.Name,
+            Uuid = domain.Uuid!.Value,
+            State = machine.State,
+            Attached = machine.Attached,
+            Monitor = machine.Monitor?.ToString(),
+            ProcessId = machine.Process?.Id,
+            Disks = disks,
+        };
+    }
+
+    /// <summary>Forgets a machine that has no moments, or whose moments the caller removed. An attached one may run on.</summary>
+    public void Unregister(DomainPlace place)
+    {
+        if (MachineProbe.ProcessOf(place) is { } process)
+            throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{place.Name}': it runs, as process {process.Id}.", place.Name, "Stop it first.");
+        catalogue.Remove(place);
+    }
+
+    private static DomainDocument FromDocument(string xml, RegisterDomainRequest request)
+    {
+        DomainDocument domain = DomainDocument.Parse(xml, request.XmlSource ?? "the definition");
+        if (request.Name is { } name)
+            domain = domain.WithName(name);
+        if ((request.Monitor ?? domain.Monitor) is { } monitor)
+            domain = domain.WithMonitor(QmpAddress.Parse(monitor).ToString());
+        // What a relative path was relative to is forgotten by tomorrow; the files themselves may come later.
+        if (domain.Disks.FirstOrDefault(disk => disk.SourcePath is { } path && !path.StartsWith('/')) is { } relative)
+            throw DiskErrors.PathRelative(domain.Name, relative.Target, relative.SourcePath!);
+        return domain.Uuid is null ? domain.WithUuid(Guid.NewGuid()) : domain;
+    }
+
+    private static async Task<DomainDocument> FromMonitorAsync(QmpAddress address, string? name, IOperationReport report, CancellationToken cancellation)
+    {
+        await using QmpClient qmp = await QmpClient.ConnectAsync(address, cancellation);
+        var machine = new AttachedMachine(qmp);
+        DomainDocument domain = await machine.ReadAsync(name, cancellation);
+        foreach (string warning in machine.Warnings)
+            report.Warning(warning);
+        return domain.WithMonitor(address.ToString());
+    }
+}

@@ -1,0 +1,30 @@
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Removes what a process of ours that died left in a running QEMU. Names of ours begin with "mt-"; while the domain's lock is held and
+/// a journal is pending, what bears them temporarily belongs to nobody.
+/// </summary>
+internal static class Leftovers
+{
+    private const string Prefix = "mt-";
+
+    public static async Task RemoveExportsAsync(QmpClient qmp, CancellationToken cancellation)
+    {
+        foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))
+            if (export.Id.StartsWith(Prefix, StringComparison.Ordinal))
+                await qmp.BlockExportDelAsync(export.Id, hard: true, cancellation);
+    }
+
+    /// <summary>Cancels and dismisses the jobs of one operation, and closes the images it had opened.</summary>
+    public static async Task RemoveJobsAsync(QmpClient qmp, QmpJobs jobs, string operationId, CancellationToken cancellation)
+    {
+        string prefix = Prefix + operationId;
+        await jobs.ReconcileAsync(prefix, cancellation);
+        IReadOnlyList<QmpBlockNode> nodes = [.. (await qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node.NodeName.StartsWith(prefix, StringComparison.Ordinal))];
+        // The format nodes first: a file node is in use as long as its format node is there.
+        foreach (QmpBlockNode node in nodes.OrderBy(node => node.NodeName.EndsWith("-f", StringComparison.Ordinal)))
+            await qmp.BlockdevDelAsync(node.NodeName, cancellation);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>Names for tab completion, from directory listings and small files: it never connects, waits, or throws.</summary>
+internal sealed class MomentCompletion(DomainCatalogue catalogue)
+{
+    public IReadOnlyList<CompletionItem> Domains() => Quietly(() => catalogue.Names().Select(name => new CompletionItem(name, $"domain {name}")));
+
+    public IReadOnlyList<CompletionItem> Moments(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    {
+        string directory = catalogue.Place(name).StateDirectory;
+        // The file's time stands for the moment's: reading thousands of files would take longer than a key press may.
+        return new MomentStore(directory).CheckpointNames().Select(moment => new CompletionItem(
+            moment, string.Create(CultureInfo.CurrentCulture, $"checkpoint of {name}, {File.GetLastWriteTime(Path.Combine(directory, "checkpoints", moment + ".xml")):g}")));
+    }));
+
+    public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)
+        .SelectMany(name => catalogue.Load(catalogue.Place(name)).Disks.Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}: {disk.SourcePath}")))
+        .DistinctBy(item => item.Text, StringComparer.Ordinal));
+
+    private IReadOnlyList<string> Names(string? vm) => vm is null ? catalogue.Names() : catalogue.Find(vm);
+
+    private static string Kind(DomainDisk disk) => disk.Format is null ? disk.Device : $"{disk.Format} {disk.Device}";
+
+    private static List<CompletionItem> Quietly(Func<IEnumerable<CompletionItem>> read)
+    {
+        try
+        {
+            return [.. read()];
+        }
+        catch (Exception failure) when (failure is MomentException or IOException or UnauthorizedAccessException)
+        {
+            // A key press is no place for errors: the command itself tells them.
+            return [];
+        }
+    }
+}

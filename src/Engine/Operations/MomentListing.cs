@@ -1,0 +1,116 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>Get-VMMoment and Get-VMCheckpoint: the moments with what became of their bitmaps, from a running or a stopped machine, without a lock.</summary>
+internal sealed class MomentListing(EngineContext context)
+{
+    public async Task<IReadOnlyList<VMMoment>> RunAsync(string vm, MomentQuery query, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = context.Catalogue.Place(vm);
+        DomainDocument domain = context.Catalogue.Load(place);
+        var store = new MomentStore(place.StateDirectory);
+        DomainMoments state = store.Load(report.Failure);
+        MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults);
+        foreach (MomentTreeFault fault in faults)
+            report.Warning(fault.Message);
+        IReadOnlyList<Moment> moments = Filter(query, tree).Apply(tree);
+        IReadOnlyDictionary<string, ObservedLayer> seen = moments.Count == 0 || query.NoMetadata
+            ? new Dictionary<string, ObservedLayer>(StringComparer.Ordinal) : await LookAsync(place, domain, state, report, cancellation);
+        var results = new MomentResults(vm, state, tree, seen);
+        List<VMMoment> found = [.. moments.Select(moment => results.Of(moment))];
+        if (query.Size)
+            found = await WithSizesAsync(vm, found, report, cancellation);
+        return query.Tree ? Drawn(tree, query, found) : found;
+    }
+
+    /// <summary>What is really on the disks that are tracked; a disk that cannot be looked at is told, and its bitmaps' state is unknown.</summary>
+    public static async Task<IReadOnlyDictionary<string, ObservedLayer>> LookAsync(
+        DomainPlace place, DomainDocument domain, DomainMoments state, IOperationReport report, CancellationToken cancellation)
+    {
+        string[] disks = [.. domain.Disks.Select(disk => disk.Target).Where(disk => state.Disk(disk).ActiveTip is not null)];
+        Dictionary<string, ObservedLayer> seen = new(StringComparer.Ordinal);
+        if (disks.Length == 0)
+            return seen;
+        try
+        {
+            if ((await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped)
+            {
+                await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
+                return await SessionView.ReadAsync(session, cancellation);
+            }
+
+            foreach (string disk in disks)
+                seen[disk] = await ObservedLayer.ReadAsync(domain.FindDisk(disk)!.SourcePath!, cancellation);
+        }
+        catch (MomentException failure)
+        {
+            report.Warning($"The bitmaps of '{domain.Name}' could not be looked at: {failure.Message}");
+        }
+
+        return seen;
+    }
+
+    private static MomentFilter Filter(MomentQuery query, MomentTree tree) => new()
+    {
+        Names = query.Names,
+        Kind = query.Kind is null ? null : Enum.Parse<MomentKind>(query.Kind, ignoreCase: true),
+        Roots = query.Roots,
+        Leaves = query.Leaves,
+        NoLeaves = query.NoLeaves,
+        Current = query.Current,
+        NoCurrent = query.NoCurrent,
+        Metadata = query.Metadata,
+        NoMetadata = query.NoMetadata,
+        From = query.From is null ? null : tree.Require(query.From).Key,
+        Descendants = query.Descendants,
+        Topological = query.Topological || query.Tree,
+        Online = query.Online,
+        Offline = query.Offline,
+        DiskOnly = query.DiskOnly,
+        Internal = query.Internal,
+        External = query.External,
+    };
+
+    private async Task<List<VMMoment>> WithSizesAsync(string vm, List<VMMoment> found, IOperationReport report, CancellationToken cancellation)
+    {
+        var changes = new ChangedBlocks(context);
+        List<VMMoment> sized = [];
+        foreach (VMMoment moment in found)
+        {
+            List<VMMomentDisk> disks = [];
+            foreach (VMMomentDisk disk in moment.Disks)
+            {
+                long? size = null;
+                if (disk.State != VMBitmapState.NotCovered)
+                {
+                    try
+                    {
+                        size = (await changes.RunAsync(vm, $"{moment.Kind}:{moment.Name}", [disk.Name], withKinds: false, report, cancellation))[0].Blocks.TotalLength;
+                    }
+                    catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown)
+                    {
+                        // The disk's state and problem already say that it is broken; the size is then not known.
+                    }
+                }
+
+                disks.Add(disk with { Size = size });
+            }
+
+            sized.Add(moment with { Disks = disks });
+        }
+
+        return sized;
+    }
+
+    private static List<VMMoment> Drawn(MomentTree tree, MomentQuery query, List<VMMoment> found)
+    {
+        MomentTree shown = query.Kind is { } kind ? tree.Project(Enum.Parse<MomentKind>(kind, ignoreCase: true)) : tree;
+        var lines = MomentTreeDrawing.Draw(shown, DateTimeOffset.UtcNow).Where(line => line.Moment is not null)
+            .ToDictionary(line => line.Moment!.Key, line => line.Text);
+        return [.. found.Select(moment => moment with { Tree = lines.GetValueOrDefault(new MomentKey(Enum.Parse<MomentKind>(moment.Kind), moment.Name)) })];
+    }
+}

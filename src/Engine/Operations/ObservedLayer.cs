@@ -1,0 +1,22 @@
+using MomentTools.Qcow2;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations;
+
+/// <summary>The active layer of a disk as it really is at this moment: the facts that tracking is proven against.</summary>
+/// <param name="Path">The image.</param>
+/// <param name="Size">The virtual size in bytes.</param>
+/// <param name="Bitmaps">The bitmaps by name.</param>
+internal sealed record ObservedLayer(string Path, long Size, IReadOnlyDictionary<string, ObservedBitmap> Bitmaps)
+{
+    public static ObservedLayer From(string path, long size, IEnumerable<QmpDirtyBitmap> bitmaps) =>
+        new(path, size, bitmaps.Where(bitmap => bitmap.Name is not null).Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal));
+
+    /// <summary>Reads the file of a machine that does not run.</summary>
+    public static async Task<ObservedLayer> ReadAsync(string path, CancellationToken cancellation)
+    {
+        await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
+        IReadOnlyList<Qcow2Bitmap> bitmaps = await image.BitmapsAsync(cancellation);
+        return new ObservedLayer(path, image.Header.Size, bitmaps.Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal));
+    }
+}

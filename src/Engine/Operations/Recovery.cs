@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Before anything new is changed: what an earlier process left half-done is finished, where it had been decided, or undone. The domain's
+/// lock is held, so nobody works on it now.
+/// </summary>
+internal static class Recovery
+{
+    public static async Task RunAsync(DomainPlace place, DomainDocument domain, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<JournalEntry> pending = Journal.Pending(place.StateDirectory);
+        if (pending.Count == 0)
+            return;
+        await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation);
+        foreach (JournalEntry entry in pending)
+        {
+            string what = $"'{entry.Operation}' of '{place.Name}', interrupted {entry.Started.ToLocalTime():g}";
+            if (entry.Commit is not null)
+            {
+                Journal.Redo(place.StateDirectory, entry);
+                report.Warning($"Finished the operation {what}.");
+                continue;
+            }
+
+            bool finished = await UndoAsync(place, domain, entry, cancellation);
+            report.Warning($"{(finished ? "Finished" : "Undid")} the operation {what}.");
+        }
+
+        var store = new MomentStore(place.StateDirectory);
+        store.Sweep(store.Load(report.Failure));
+    }
+
+    private static async Task<bool> UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        switch (entry.Operation)
+        {
+            case CheckpointCreation.Operation:
+                await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
+                break;
+            case BackupCreation.Operation:
+                if (BackupCreation.IsPublished(entry.Intent))
+                {
+                    Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+                    return true;
+                }
+
+                await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
+                break;
+            case CheckpointRemoval.Operation:
+                return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
+            default:
+                throw new MomentException(OperationErrors.OperationUnknown, $"The journal '{entry.Path}' is of the operation '{entry.Operation}', which this version does not know.", entry.Path, "Use the version of MomentTools that began it.");
+        }
+
+        Journal.Remove(entry.Path);
+        return false;
+    }
+
+    private static CheckpointStep[] Steps(JsonObject intent) => [.. intent["steps"]!.AsArray().Select(step => CheckpointStep.FromJson(step!.AsObject()))];
+}

@@ -1,0 +1,121 @@
+using MomentTools.Moments;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// What removing moments means for one disk: the tree after it, the bitmaps that are merged, renamed and removed so that the names come
+/// free and the edges that stay lose nothing, and the sidecars of merged segments. Pure; only bitmaps on the active layer are edited.
+/// </summary>
+internal sealed class RemovalStep
+{
+    private readonly ObservedLayer _seen;
+    private readonly TrackingProof _proof;
+    private readonly HashSet<string> _names;
+    private readonly string _node;
+    private readonly string _operationId;
+    private readonly TrackingTip? _tip;
+    private readonly List<TransactionAction> _actions = [];
+    private readonly HashSet<string> _removed = new(StringComparer.Ordinal);
+
+    private RemovalStep(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId)
+    {
+        _seen = seen;
+        _node = node;
+        _operationId = operationId;
+        _proof = new TrackingProof(before, seen);
+        _names = [.. keys.Select(key => key.Name)];
+        _tip = before.ActiveTip;
+        Next = keys.Select(before.PointOf).OfType<TrackingPoint>().Aggregate(before, (tree, point) => tree.Remove(point.Id));
+        if (_tip is null)
+            return;
+        foreach (TrackingPoint point in Next.Points.Values.ToList())
+            Compact(point);
+        RemoveUnused(before);
+    }
+
+    /// <summary>The disk's tree afterwards.</summary>
+    public DiskTracking Next { get; private set; }
+
+    public IReadOnlyList<TransactionAction> Actions => _actions;
+
+    /// <summary>The bitmaps that are gone once the transaction happened: that is how a later process knows.</summary>
+    public IReadOnlyCollection<string> Removed => _removed;
+
+    /// <summary>By the id of the new sidecar: those it is the union of.</summary>
+    public Dictionary<string, IReadOnlyList<string>> Sidecars { get; } = new(StringComparer.Ordinal);
+
+    public static RemovalStep Make(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId) =>
+        new(before, keys, seen, node, operationId);
+
+    // Several bitmaps of one edge become one, and a bitmap under a removed name gets another: the name must come free.
+    private void Compact(TrackingPoint point)
+    {
+        List<SegmentSource.Bitmap> here = [.. point.Sources.OfType<SegmentSource.Bitmap>()
+            .Where(source => source.LayerId == _tip!.LayerId && Next.References(source.LayerId, source.Name) == 1)];
+        if (here.Count < 2 && !here.Exists(source => _names.Contains(source.Name)))
+            return;
+        List<SegmentSource> sources = [.. point.Sources.Except(here)];
+        List<SegmentSource.Bitmap> proven = [.. here.Where(_proof.IsProven)];
+        foreach (SegmentSource.Bitmap doubtful in here.Except(proven))
+        {
+            sources.Add(doubtful.SidecarId is { } sidecar ? new SegmentSource.Sidecar(sidecar) : new SegmentSource.Lost(_proof.WhyNot(doubtful)!));
+            if (_names.Contains(doubtful.Name))
+                RemoveBitmap(doubtful.Name);
+        }
+
+        bool isTip = point.Id == Next.ActiveTip?.PointId;
+        if (proven.Count > 0)
+            sources.Add(Merge(proven, isTip));
+        else if (isTip)
+            Next = Next.WithRecording($"mt-{_operationId}-lost");
+        Next = Next.WithSources(point.Id, sources);
+    }
+
+    private SegmentSource.Bitmap Merge(List<SegmentSource.Bitmap> proven, bool isTip)
+    {
+        SegmentSource.Bitmap? keep = proven.Find(source => !_names.Contains(source.Name));
+        string name = keep?.Name ?? $"mt-{_operationId}-{_actions.Count}";
+        if (keep is null)
+            _actions.Add(TransactionAction.BitmapAdd(_node, name, persistent: true, TrackingProof.Granularity, disabled: !isTip));
+        else if (isTip && keep.Name != _tip!.Recording)
+            _actions.Add(TransactionAction.BitmapEnable(_node, name));
+        string[] others = [.. proven.Select(source => source.Name).Where(other => other != name)];
+        if (others.Length > 0)
+            _actions.Add(TransactionAction.BitmapMerge(_node, name, others.Select(other => new BitmapRef(_node, other))));
+        foreach (string other in others)
+            RemoveBitmap(other);
+        if (isTip)
+            Next = Next.WithRecording(name);
+        return new SegmentSource.Bitmap(_tip!.LayerId, name, isTip ? null : MergedSidecar(proven));
+    }
+
+    private string? MergedSidecar(List<SegmentSource.Bitmap> proven)
+    {
+        string[] ids = [.. proven.Select(source => source.SidecarId).OfType<string>()];
+        if (ids.Length != proven.Count)
+            return null;
+        if (ids.Length == 1)
+            return ids[0];
+        string merged = MomentIds.New();
+        Sidecars[merged] = ids;
+        return merged;
+    }
+
+    // Bitmaps of edges that are no more, and the mark of a tip that lost its history.
+    private void RemoveUnused(DiskTracking before)
+    {
+        IEnumerable<SegmentSource.Bitmap> were = before.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Where(source => source.LayerId == _tip!.LayerId);
+        foreach (string name in were.Select(source => source.Name).Distinct(StringComparer.Ordinal))
+            if (Next.References(_tip!.LayerId, name) == 0)
+                RemoveBitmap(name);
+        if (Next.ActiveTip is null)
+            RemoveBitmap(_tip!.Marker);
+    }
+
+    private void RemoveBitmap(string name)
+    {
+        if (_seen.Bitmaps.ContainsKey(name) && _removed.Add(name))
+            _actions.Add(TransactionAction.BitmapRemove(_node, name));
+    }
+}

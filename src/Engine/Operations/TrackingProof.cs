@@ -1,0 +1,84 @@
+using MomentTools.Moments;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Holds what the metadata says of a disk's active layer against what is really there. Nothing is used that is not proven here at the
+/// moment of use. Pure.
+/// </summary>
+internal sealed class TrackingProof
+{
+    /// <summary>Every bitmap of ours has the same: merges need no conversion, and answers have one grain.</summary>
+    public const long Granularity = 65536;
+
+    private readonly DiskTracking _tracking;
+    private readonly ObservedLayer _observed;
+    private readonly string? _layerDoubt;
+
+    public TrackingProof(DiskTracking tracking, ObservedLayer observed)
+    {
+        _tracking = tracking;
+        _observed = observed;
+        _layerDoubt = LayerDoubt();
+        Doubt = tracking.ActiveTip is null ? "no checkpoint covers the disk" : _layerDoubt ?? RecordingDoubt(tracking.ActiveTip);
+    }
+
+    /// <summary>Why what was written since the last moment is not known, or null: the recording bitmap is proven.</summary>
+    public string? Doubt { get; }
+
+    /// <summary>Whether a closed segment's bitmap is on the active layer and can be trusted.</summary>
+    public bool IsProven(SegmentSource.Bitmap source) => WhyNot(source) is null;
+
+    /// <summary>Why a bitmap cannot be trusted, or null.</summary>
+    public string? WhyNot(SegmentSource.Bitmap source)
+    {
+        if (_tracking.ActiveTip is not { } tip || source.LayerId != tip.LayerId)
+            return $"its bitmap '{source.Name}' lies on a layer that is not open";
+        if (_layerDoubt is not null)
+            return _layerDoubt;
+        bool records = source.Name == tip.Recording;
+        return records ? RecordingDoubt(tip) : BitmapDoubt(source.Name, recording: false);
+    }
+
+    /// <summary>The sources of the tip's edge as they must be written down when it closes: what is not proven is lost, with the reason.</summary>
+    public IReadOnlyList<SegmentSource> Settled(string? sidecarId)
+    {
+        if (_tracking.ActiveTip is not { } tip)
+            return [];
+        return [.. _tracking.Points[tip.PointId].Sources.Select(source => source switch
+        {
+            SegmentSource.Bitmap bitmap when bitmap.Name == tip.Recording && bitmap.LayerId == tip.LayerId =>
+                Doubt is { } doubt ? new SegmentSource.Lost(doubt) : bitmap with { SidecarId = sidecarId },
+            _ => source,
+        })];
+    }
+
+    private string? LayerDoubt()
+    {
+        if (_tracking.ActiveTip is not { } tip)
+            return null;
+        ObservedBitmap? marker = _observed.Bitmaps.GetValueOrDefault(tip.Marker);
+        if (marker is { Inconsistent: false, Recording: false })
+            return null;
+        bool crashed = _observed.Bitmaps.Values.Any(bitmap => bitmap.Inconsistent);
+        bool others = _observed.Bitmaps.Keys.Any(name => name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal));
+        return crashed ? "QEMU did not close the image the last time it was open, so its bitmaps are inconsistent"
+            : others ? "the image holds another state than the one that was recorded: perhaps a copy was put in its place"
+            : _observed.Bitmaps.Count == 0 ? "the image has no bitmaps any more: QEMU died before it could store them, or a program that knows no bitmaps wrote to it"
+            : "the image has lost the mark of the state that was recorded";
+    }
+
+    private string? RecordingDoubt(TrackingTip tip) => BitmapDoubt(tip.Recording, recording: true);
+
+    private string? BitmapDoubt(string name, bool recording) => _observed.Bitmaps.GetValueOrDefault(name) switch
+    {
+        null => $"the bitmap '{name}' is not in the image any more",
+        { Inconsistent: true } => $"the bitmap '{name}' is inconsistent: QEMU died while it was in use",
+        { Granularity: not Granularity } other => $"the bitmap '{name}' has a granularity of {other.Granularity} bytes and was not made here",
+        { Persistent: false } => $"the bitmap '{name}' would not survive the end of QEMU and was not made here",
+        { Recording: var records } when records != recording => recording
+            ? $"the bitmap '{name}' was switched off, so writes may be missing in it"
+            : $"the bitmap '{name}' was switched on again by somebody",
+        _ => null,
+    };
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text.Json;
+using MomentTools.Tests.Support;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>
+/// A registered machine with real qcow2 disks, to be started as a real QEMU without a guest: writes go into the live disks as the
+/// device's own, through QEMU's <c>qemu-io -d</c>, and into stopped ones through qemu-io, which keeps recording bitmaps.
+/// </summary>
+internal sealed class TestMachine : IAsyncDisposable
+{
+    public const string Name = "web1";
+    public const long DiskSize = 64 << 20;
+
+    private readonly ScratchDirectory _scratch = new();
+
+    private TestMachine(string[] disks, Action<string>? probe)
+    {
+        Disks = disks;
+        Engine = new MomentEngine(new MomentEngineOptions
+        {
+            StateRoot = _scratch["state"],
+            RuntimeRoot = _scratch["run"],
+            LockTimeout = TimeSpan.FromSeconds(5),
+            Probe = probe,
+        });
+    }
+
+    public MomentEngine Engine { get; }
+
+    public IReadOnlyList<string> Disks { get; }
+
+    public TestReport Report { get; } = new();
+
+    public string Scratch => _scratch.Path;
+
+    public string Repository => _scratch["backup"];
+
+    public string StateDirectory => Path.Combine(_scratch["state"], "domains", Name);
+
+    public static async Task<TestMachine> CreateAsync(Action<string>? probe = null, params string[] disks)
+    {
+        Tool.Require("qemu-img", "qemu-io", "qemu-storage-daemon", "qemu-system-x86_64");
+        var machine = new TestMachine(disks.Length == 0 ? ["vda"] : disks, probe);
+        foreach (string disk in machine.Disks)
+            Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath(disk), DiskSize.ToString(CultureInfo.InvariantCulture));
+        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = machine.Xml() }, machine.Report, CancellationToken.None);
+        return machine;
+    }
+
+    public string DiskPath(string disk) => _scratch[disk + ".qcow2"];
+
+    public string Xml() => $"""
+        <domain type='qemu'>
+          <name>{Name}</name>
+          <uuid>6f1b2a6e-3c1d-4a55-9a9e-0d6f3a0c1b11</uuid>
+          <memory unit='MiB'>64</memory>
+          <vcpu>1</vcpu>
+          <os><type arch='x86_64' machine='q35'>hvm</type></os>
+          <devices>
+            {string.Join("\n    ", Disks.Select(disk => $"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{DiskPath(disk)}'/><target dev='{disk}' bus='virtio'/></disk>"))}
+          </devices>
+        </domain>
+        """;
+
+    public Task<VMDomain> StartAsync() => Engine.StartDomainAsync(Name, paused: true, Report, CancellationToken.None);
+
+    public Task<VMDomain> StopAsync() => Engine.StopDomainAsync(Name, force: true, TimeSpan.FromSeconds(20), Report, CancellationToken.None);
+
+    public Task<VMCheckpoint> CheckpointAsync(string name, params string[] disks) =>
+        Engine.CreateCheckpointAsync(Name, new CreateCheckpointRequest { Name = name, Disks = disks }, Report, CancellationToken.None);
+
+    public Task<IReadOnlyList<VMMoment>> RemoveAsync(string name, bool descendants = false) =>
+        Engine.RemoveMomentsAsync(Name, new RemoveMomentRequest { Name = name, Descendants = descendants }, Report, CancellationToken.None);
+
+    public Task<IReadOnlyList<VMMoment>> MomentsAsync() => Engine.GetMomentsAsync(Name, new MomentQuery(), Report, CancellationToken.None);
+
+    public Task<VMBackup> BackupAsync(VMBackupKind kind = VMBackupKind.Automatic) =>
+        Engine.BackupAsync(Name, new BackupRequest { Repository = Repository, Kind = kind }, Report, CancellationToken.None);
+
+    public async Task<IReadOnlyList<(long Offset, long Length)>> ChangesAsync(string since, string disk = "vda") =>
+        [.. (await Engine.GetChangedBlocksAsync(Name, since, [disk], Report, CancellationToken.None)).Select(run => (run.Offset, run.Length))];
+
+    /// <summary>Writes into a disk, whether the machine runs or not.</summary>
+    public async Task WriteAsync(string disk, byte pattern, long offset, long length)
+    {
+        VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
+        string write = string.Create(CultureInfo.InvariantCulture, $"write -P {pattern} {offset} {length}");
+        if (domain.State == VMState.Stopped)
+        {
+            Tool.Run("qemu-io", "-f", "qcow2", "-c", write, DiskPath(disk));
+            return;
+        }
+
+        JsonElement answer = await Engine.InvokeQmpAsync(Name, "human-monitor-command", JsonSerializer.Serialize(new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["command-line"] = $"qemu-io -d /machine/peripheral/mt-{disk}/virtio-backend \"{write}\"",
+        }), CancellationToken.None);
+        Assert.Equal("", answer.GetString());
+    }
+
+    /// <summary>The whole content of a disk, read by qemu-img.</summary>
+    public byte[] Content(string path)
+    {
+        string raw = _scratch[Guid.NewGuid().ToString("N")];
+        Tool.Run("qemu-img", "convert", "-U", "-f", "qcow2", "-O", "raw", path, raw);
+        byte[] bytes = File.ReadAllBytes(raw);
+        File.Delete(raw);
+        return bytes;
+    }
+
+    /// <summary>Kills QEMU as a power cut would.</summary>
+    public async Task KillMachineAsync()
+    {
+        VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
+        using var process = System.Diagnostics.Process.GetProcessById(domain.ProcessId!.Value);
+        process.Kill();
+        while (Directory.Exists($"/proc/{domain.ProcessId}") && !File.ReadAllText($"/proc/{domain.ProcessId}/stat").Contains(") Z", StringComparison.Ordinal))
+            await Task.Delay(5);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if ((await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
+            await StopAsync();
+        _scratch.Dispose();
+    }
+}
