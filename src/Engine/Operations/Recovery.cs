@@ -20,6 +20,13 @@ internal static class Recovery
         await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation);
         foreach (JournalEntry entry in pending)
         {
+            if (entry.Operation.Length == 0)
+            {
+                // It died before its intent was written: nothing had been done.
+                Journal.Remove(entry.Path);
+                continue;
+            }
+
             string what = $"'{entry.Operation}' of '{place.Name}', interrupted {entry.Started.ToLocalTime():g}";
             if (entry.Commit is not null)
             {

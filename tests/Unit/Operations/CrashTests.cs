@@ -1,0 +1,199 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Tests.Support;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>
+/// The crash harness: every operation is killed at each of its steps, by SIGKILL of the process that runs it, and separately by SIGKILL
+/// of QEMU. Then the next command runs, and everything must be in order: the guest's data, the moments, what changed, the backups; and
+/// nothing of ours may be left in QEMU or on disk.
+/// </summary>
+public sealed class CrashTests(ITestOutputHelper output)
+{
+    private const long Grain = 65536;
+    private const int MostSteps = 100;
+
+    [SkippableTheory]
+    [InlineData("checkpoint", true)]
+    [InlineData("checkpoint", false)]
+    [InlineData("remove", true)]
+    [InlineData("remove", false)]
+    [InlineData("backup", true)]
+    [InlineData("backup", false)]
+    public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
+    {
+        int tried = 0;
+        for (int step = 1; step <= MostSteps; step++, tried++)
+        {
+            await using TestMachine machine = await PrepareAsync(running);
+            (int exit, string printed, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, Argument(operation, machine));
+            if (exit == 0)
+            {
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {tried} points of death tried, {tried} survived");
+                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                return;
+            }
+
+            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
+            await AssertSoundAsync(machine, $"step {step} of {operation}", mayBeUnknown: false);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableTheory]
+    [InlineData("checkpoint")]
+    [InlineData("remove")]
+    [InlineData("backup")]
+    public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
+    {
+        int tried = 0;
+        for (int step = 1; step <= MostSteps; step++, tried++)
+        {
+            int at = 0, qemu = 0;
+            bool killed = false;
+            await using TestMachine machine = await PrepareAsync(running: true, _ =>
+            {
+                if (++at != step || qemu == 0)
+                    return;
+                using var process = Process.GetProcessById(qemu);
+                process.Kill();
+                process.WaitForExit(5000);
+                killed = true;
+            });
+            at = 0;
+            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            try
+            {
+                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, Argument(operation, machine));
+            }
+            catch (MomentException failure)
+            {
+                Assert.True(killed, $"step {step} of {operation}: {failure}");
+            }
+
+            if (!killed)
+            {
+                output.WriteLine($"{operation}: QEMU killed at {tried} points, {tried} survived");
+                return;
+            }
+
+            qemu = 0;
+            await machine.StartAsync();
+            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", mayBeUnknown: true);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private static string Argument(string operation, TestMachine machine) => operation switch
+    {
+        "checkpoint" => "new",
+        "remove" => "middle",
+        _ => machine.Repository,
+    };
+
+    // A past with a backup, three checkpoints, and writes between: enough that every kind of link is there.
+    private static async Task<TestMachine> PrepareAsync(bool running, Action<string>? probe = null)
+    {
+        TestMachine machine = await TestMachine.CreateAsync(probe, "vda", "vdb");
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.BackupAsync();
+        await machine.CheckpointAsync("base");
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.CheckpointAsync("middle");
+        await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+        await machine.WriteAsync("vdb", 3, 6 * Grain, Grain);
+        return machine;
+    }
+
+    private static async Task AssertSoundAsync(TestMachine machine, string where, bool mayBeUnknown)
+    {
+        byte[] expected = Expected();
+        await machine.CheckpointAsync("after");
+        await machine.WriteAsync("vda", 4, 8 * Grain, Grain);
+        expected.AsSpan((int)(8 * Grain), (int)Grain).Fill(4);
+
+        IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
+        Assert.True(moments.Select(moment => moment.Name).Where(name => name is "base" or "after").Count() == 2, where);
+        if (!mayBeUnknown)
+            Assert.All(moments, moment => Assert.Equal("OK", moment.Health));
+        await AssertChangesAsync(machine, "base", [(2 * Grain, Grain), (4 * Grain, Grain), (8 * Grain, Grain)], mayBeUnknown, where);
+        await AssertChangesAsync(machine, "after", [(8 * Grain, Grain)], false, where);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+
+        // The next backup, an increment if that is provable, restores to exactly what the disk holds.
+        VMBackup backup = await machine.BackupAsync();
+        await AssertNothingLeftAsync(machine, where);
+        IReadOnlyList<VMBackup> backups = await machine.Engine.GetBackupsAsync(machine.Repository, null, null, machine.Report, CancellationToken.None);
+        Assert.Empty(machine.Report.Failures);
+        Assert.Equal(backup.Id, backups[^1].Id);
+        IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Destination = Path.Combine(machine.Scratch, "restored") }, machine.Report, CancellationToken.None);
+        byte[] content = machine.Content(machine.DiskPath("vda"));
+        Assert.True(content.AsSpan().SequenceEqual(machine.Content(restored[0].Path)), $"{where}: the restored disk differs");
+        // What the guest had not flushed may vanish with QEMU, with or without us.
+        Assert.True(mayBeUnknown || expected.AsSpan().SequenceEqual(content), $"{where}: the guest's disk differs");
+    }
+
+    private static byte[] Expected()
+    {
+        byte[] content = new byte[TestMachine.DiskSize];
+        content.AsSpan(0, (int)Grain).Fill(1);
+        content.AsSpan((int)(2 * Grain), (int)Grain).Fill(2);
+        content.AsSpan((int)(4 * Grain), (int)Grain).Fill(3);
+        return content;
+    }
+
+    private static async Task AssertChangesAsync(TestMachine machine, string since, (long, long)[] expected, bool mayBeUnknown, string where)
+    {
+        try
+        {
+            IReadOnlyList<(long Offset, long Length)> found = await machine.ChangesAsync(since);
+            Assert.True(expected.SequenceEqual(found), $"{where}: since {since}: {string.Join(' ', found)}");
+        }
+        catch (MomentException failure) when (mayBeUnknown && failure.ErrorId == OperationErrors.ChangesUnknown)
+        {
+            // Said, not guessed.
+        }
+    }
+
+    private static async Task AssertNothingLeftAsync(TestMachine machine, string where)
+    {
+        IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+        Assert.DoesNotContain(bitmaps, bitmap => bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal) || bitmap.Name.StartsWith("mt-inc", StringComparison.Ordinal));
+        Assert.DoesNotContain(bitmaps, bitmap => bitmap.State == VMBitmapState.Foreign);
+        Assert.Empty(Directory.EnumerateDirectories(machine.Repository, "*.partial", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
+        if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
+        {
+            Assert.DoesNotContain(Process.GetProcessesByName("qemu-storage-daemon"), daemon => CommandLine(daemon).Contains(machine.Scratch, StringComparison.Ordinal));
+            return;
+        }
+
+        foreach (string query in (string[])["query-jobs", "query-block-exports"])
+            Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
+        JsonElement nodes = await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-named-block-nodes", """{"flat":true}""", CancellationToken.None);
+        Assert.All(nodes.EnumerateArray(), node => Assert.StartsWith("mt-vd", node.GetProperty("node-name").GetString(), StringComparison.Ordinal));
+    }
+
+    private static string CommandLine(Process process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process.Id}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
