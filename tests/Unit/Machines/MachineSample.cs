@@ -9,8 +9,6 @@ namespace MomentTools.Tests.Machines;
 /// <summary>A registered domain with its images in a directory of its own; what still runs of it at the end is killed.</summary>
 internal sealed class MachineSample : IAsyncDisposable
 {
-    public const string Paused = "<qemu:commandline><qemu:arg value='-S'/></qemu:commandline>";
-
     public MachineSample(params string[] disks)
     {
         Tool.Require("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img");
