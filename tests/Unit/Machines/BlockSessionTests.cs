@@ -2,6 +2,7 @@ using System.Diagnostics;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Nbd;
+using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;
@@ -124,11 +125,11 @@ public sealed class BlockSessionTests
         await Refused(DiskErrors.DiskFormatUnsupported, With(sample.Image("vda"), "type='vmdk'"));
         await Refused(DiskErrors.DiskWithoutFile, With(""));
         await File.WriteAllTextAsync(sample.Scratch["junk"], new string('x', 100_000));
-        await Refused(Qcow2.Qcow2Errors.Qcow2NotRecognised, With(sample.Scratch["junk"]));
+        await Refused(Qcow2Errors.Qcow2NotRecognised, With(sample.Scratch["junk"]));
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "gone", "-F", "qcow2", sample.Scratch["over"], "1M");
         await Refused(DiskErrors.DiskMissing, With(sample.Scratch["over"]));
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "over", "-F", "qcow2", sample.Scratch["over"], "1M");
-        await Refused(Qcow2.Qcow2Errors.Qcow2ChainLoop, With(sample.Scratch["over"]));
+        await Refused(Qcow2Errors.Qcow2ChainLoop, With(sample.Scratch["over"]));
         Assert.Empty(sample.Left());
         Assert.Empty(sample.Processes());
     }

@@ -3,7 +3,6 @@ using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
-using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
 namespace MomentTools.Tests.Machines;
