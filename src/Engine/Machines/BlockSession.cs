@@ -60,11 +60,13 @@ internal sealed class BlockSession : IAsyncDisposable
     }
 
     /// <summary>Prepares to serve nodes to this process over NBD; nothing is started before the first connection.</summary>
-    public Task<SessionExports> OpenExportsAsync(CancellationToken cancellation)
+    public async Task<SessionExports> OpenExportsAsync(CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
         PrivateDirectory.Make(RuntimeDirectory);
-        return Task.FromResult(new SessionExports(Qmp, RuntimeDirectory));
+        var exports = new SessionExports(Qmp, RuntimeDirectory);
+        if (IsMachine)
+            await exports.RemoveAbandonedAsync(cancellation);
+        return exports;
     }
 
     /// <summary>Ends the session. A storage daemon closes its images, which stores their bitmaps, and they are brought to stable storage.</summary>

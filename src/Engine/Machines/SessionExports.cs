@@ -1,3 +1,4 @@
+using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Nbd;
 using MomentTools.Qmp;
@@ -27,7 +28,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     public async Task<NbdClient> ConnectAsync(
         string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation)
     {
-        string id = ExportPrefix + Guid.NewGuid().ToString("N")[..12];
+        string id = $"{ExportPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..12]}";
         await _starting.WaitAsync(cancellation);
         try
         {
@@ -39,6 +40,18 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         finally
         {
             _starting.Release();
+        }
+    }
+
+    /// <summary>Removes exports that processes of ours left when they died: they keep bitmaps busy.</summary>
+    public async Task RemoveAbandonedAsync(CancellationToken cancellation)
+    {
+        foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))
+        {
+            if (export.Id.StartsWith(ExportPrefix, StringComparison.Ordinal)
+                && int.TryParse(export.Id[ExportPrefix.Length..].Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int owner)
+                && HostProcess.Find(owner) is null)
+                await qmp.BlockExportDelAsync(export.Id, hard: true, cancellation);
         }
     }
 

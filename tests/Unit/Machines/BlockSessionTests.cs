@@ -210,4 +210,18 @@ public sealed class BlockSessionTests
         await using SessionExports refused = await two.OpenExportsAsync(CancellationToken.None);
         await MachineSample.FailsAsync(MachineErrors.NbdServerForeign, () => refused.ConnectAsync(two.Disks["vda"].NodeName, [], [], CancellationToken.None));
     }
+
+    [SkippableFact]
+    public async Task ExportsOfADeadProcessAreRemoved()
+    {
+        await using var sample = new MachineSample("vda");
+        await new MachineLauncher(sample.Place, sample.Domain).StartAsync(paused: true, check: null, CancellationToken.None);
+        await using BlockSession session = await sample.OpenAsync(BlockAccess.Change, "vda");
+        string node = session.Disks["vda"].NodeName;
+        await session.Qmp.NbdServerStartUnixAsync(Path.Combine(sample.Place.RuntimeDirectory, "mt-nbd-0"), null, CancellationToken.None);
+        await session.Qmp.BlockExportAddAsync($"mt-x-{int.MaxValue}-1", node, "dead", [], writable: false, CancellationToken.None);
+        await session.Qmp.BlockExportAddAsync($"mt-x-{Environment.ProcessId}-1", node, "alive", [], writable: false, CancellationToken.None);
+        await using SessionExports exports = await session.OpenExportsAsync(CancellationToken.None);
+        Assert.Equal($"mt-x-{Environment.ProcessId}-1", Assert.Single(await session.Qmp.QueryBlockExportsAsync(CancellationToken.None)).Id);
+    }
 }

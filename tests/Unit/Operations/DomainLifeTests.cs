@@ -121,7 +121,7 @@ public sealed class DomainLifeTests
     }
 
     [SkippableFact]
-    public async Task ARelativePathOfAForeignMachineIsRefusedAndANetworkDiskLeftOut()
+    public async Task ADiskOfAForeignMachineWithoutAFileIsLeftOut()
     {
         await using var sample = new MachineSample();
         sample.CreateImage("a");
@@ -131,6 +131,18 @@ public sealed class DomainLifeTests
         Assert.Equal(("mine", Guid.Parse("11111111-2222-3333-4444-555555555555")), (domain.Name, domain.Uuid));
         Assert.Equal(sample.Image("a"), Assert.Single(domain.Disks).Path);
         Assert.Contains("left out", Assert.Single(_told.Warnings), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task ARelativePathOfAForeignMachineIsRefused()
+    {
+        await using var sample = new MachineSample();
+        sample.CreateImage("a");
+        Tool.Run("sh", "-c", $"cd {sample.Scratch.Path} && exec qemu-system-x86_64 -nodefaults -display none -machine q35 -accel tcg -m 64 -S -qmp unix:{sample.Scratch["qmp"]},server=on,wait=off -daemonize -drive file=a.qcow2,format=qcow2,if=virtio");
+        await MachineSample.FailsAsync(
+            DiskErrors.DiskPathRelative,
+            () => new DomainLifeOperations(sample.Catalogue).RegisterAsync(new RegisterDomainRequest { Name = "x", Monitor = sample.Scratch["qmp"] }, _told, CancellationToken.None));
+        Assert.Equal(["web"], sample.Catalogue.Names());
     }
 
     [SkippableFact]
