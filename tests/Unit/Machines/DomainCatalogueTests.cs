@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;
@@ -110,7 +111,7 @@ public sealed class DomainCatalogueTests : IDisposable
         Assert.Empty(Catalogue.Names());
         Assert.Empty(Directory.EnumerateFileSystemEntries(_scratch["state/domains"]));
         Assert.False(Directory.Exists(place.RuntimeDirectory));
-        Fails(Files.FileErrors.FileMissing, () => Catalogue.Remove(place));
+        Fails(FileErrors.FileMissing, () => Catalogue.Remove(place));
     }
 
     public void Dispose() => _scratch.Dispose();
