@@ -1,0 +1,117 @@
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Operations.Backups;
+using MomentTools.Tests.Support;
+
+namespace MomentTools.Tests.Operations.Backups;
+
+public sealed class BackupRepositoryTests : IDisposable
+{
+    private readonly ScratchDirectory _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public void ARepositoryIsMadeOnlyWhereThatIsWanted()
+    {
+        Assert.Equal(BackupErrors.BackupRepositoryMissing, Refused(() => BackupRepository.Open(_scratch["r"], create: false)).ErrorId);
+        Assert.Empty(BackupRepository.Open(_scratch["r/deep"], create: true).DomainDirectories());
+        File.WriteAllText(_scratch["file"], "");
+        Assert.Equal(BackupErrors.BackupRepositoryInvalid, Refused(() => BackupRepository.Open(_scratch["file"], create: true)).ErrorId);
+        Assert.Equal(FileErrors.FileMissing, Refused(() => BackupRepository.Open(_scratch["file/r"], create: true)).ErrorId);
+    }
+
+    [Fact]
+    public void AMachineIsFoundByItsUuidAndANamesakeIsRefused()
+    {
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        Guid first = Guid.NewGuid(), second = Guid.NewGuid();
+        Assert.Null(repository.FindDomain(first));
+        string directory = repository.DomainDirectory("web1", first);
+        Assert.Equal(_scratch["r/web1"], directory);
+        Assert.Equal(directory, repository.FindDomain(first));
+        // Renamed, it keeps its place; and its old name is still taken.
+        Assert.Equal(directory, repository.DomainDirectory("web2", first));
+        MomentException conflict = Refused(() => repository.DomainDirectory("web1", second));
+        Assert.Equal((BackupErrors.BackupDomainConflict, "web1"), (conflict.ErrorId, conflict.Target));
+        Assert.Contains($"{first}", conflict.Message, StringComparison.Ordinal);
+        Assert.Equal(_scratch["r/web3"], repository.DomainDirectory("web3", second));
+        Assert.Throws<MomentException>(() => repository.DomainDirectory("../x", Guid.NewGuid()));
+        MomentException unknown = Refused(() => repository.FindDomain("db"));
+        Assert.Equal(BackupErrors.BackupDomainNotFound, unknown.ErrorId);
+        Assert.Contains("'web1', 'web3'", unknown.Advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutItsMarkTheMachineIsToldByItsBackups()
+    {
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        string directory = Publish("web1", SampleManifest.Of(1) with { Vm = "old" }, SampleManifest.Of(2) with { Vm = "new" });
+        Assert.Equal(directory, repository.FindDomain(SampleManifest.Uuid));
+        Assert.Equal(directory, repository.FindDomain("new"));
+        Assert.Equal(directory, repository.FindDomain("web1"));
+        Assert.Equal(BackupErrors.BackupDomainConflict, Refused(() => repository.DomainDirectory("web1", Guid.NewGuid())).ErrorId);
+    }
+
+    [Fact]
+    public void BackupsComeOldestFirstAndForeignOnesAreTold()
+    {
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        string directory = Publish("web1", SampleManifest.Of(3), SampleManifest.Of(1), SampleManifest.Of(2), SampleManifest.Of(4) with { Uuid = Guid.NewGuid() });
+        Directory.CreateDirectory(Path.Combine(directory, SampleManifest.Id(5)));
+        Directory.CreateDirectory(Path.Combine(directory, "notes"));
+        Directory.CreateDirectory(Path.Combine(directory, '.' + SampleManifest.Id(6) + ".partial"));
+        // A copy under another name is not that backup.
+        CopyDirectory(Path.Combine(directory, SampleManifest.Id(1)), Path.Combine(directory, SampleManifest.Id(7)));
+        List<MomentException> broken = [];
+        Assert.Equal([SampleManifest.Id(1), SampleManifest.Id(2), SampleManifest.Id(3)], repository.Backups(directory, broken.Add).Select(backup => backup.Id));
+        Assert.Equal([4, 5, 7], broken.Select(one => Enumerable.Range(1, 9).Single(number => one.Target!.Contains(SampleManifest.Id(number), StringComparison.Ordinal))));
+        Assert.All(broken, one => Assert.Equal(BackupErrors.BackupManifestBroken, one.ErrorId));
+        Assert.Throws<ArgumentException>(() => repository.Backups(_scratch.Path, broken.Add));
+    }
+
+    [Fact]
+    public void IdsSortByTimeAlsoWhenTheClockWasSetBack()
+    {
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        string directory = Publish("web1", SampleManifest.Of(10));
+        string next = repository.NextId(directory, new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        Assert.True(BackupId.IsValid(next));
+        Assert.StartsWith("20260111T000001Z-", next, StringComparison.Ordinal);
+        Assert.StartsWith("20300203T030506Z-", repository.NextId(directory, new DateTimeOffset(2030, 2, 3, 4, 5, 6, TimeSpan.FromHours(1))), StringComparison.Ordinal);
+        foreach (string wrong in (string[])["", "20260111T000001Z", "20261311T000001Z-0000", "20260111T000001Z-000G", "20260111T000001Z-0000/", "../60111T000001Z-0000"])
+            Assert.False(BackupId.IsValid(wrong), wrong);
+    }
+
+    [Fact]
+    public async Task TheLockTellsItsHolder()
+    {
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        using FileLock held = await repository.TakeLockAsync("back up web1", TimeSpan.Zero, CancellationToken.None);
+        MomentException busy = await Assert.ThrowsAsync<MomentException>(() => repository.TakeLockAsync("back up db", TimeSpan.Zero, CancellationToken.None));
+        Assert.Equal(FileErrors.LockBusy, busy.ErrorId);
+        Assert.Contains("back up web1", busy.Message, StringComparison.Ordinal);
+    }
+
+    private string Publish(string directory, params BackupManifest[] manifests)
+    {
+        string path = _scratch["r/" + directory];
+        foreach (BackupManifest manifest in manifests)
+        {
+            string backup = Path.Combine(path, manifest.Id);
+            Directory.CreateDirectory(backup);
+            File.WriteAllBytes(Path.Combine(backup, BackupManifest.FileName), BackupManifestFile.ToBytes(manifest));
+        }
+
+        return path;
+    }
+
+    private static void CopyDirectory(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (string file in Directory.GetFiles(from))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+    }
+
+    private static MomentException Refused(Func<object?> action) => Assert.Throws<MomentException>(action);
+}
