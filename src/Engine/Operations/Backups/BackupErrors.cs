@@ -22,11 +22,13 @@ internal static class BackupErrors
     public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
 
+    private const int MostCandidates = 12;
     private const string DamageAdvice = "Restore an older backup that does not need this one, or get the file back from a copy of the repository.";
 
+    /// <param name="path">The manifest, or the directory that should have one.</param>
     /// <param name="rule">What is wrong, without a full stop.</param>
     public static MomentException ManifestBroken(string path, string rule, Exception? inner = null) => new(
-        BackupManifestBroken, $"Cannot use the backup's manifest '{path}': {rule}.", path,
+        BackupManifestBroken, $"Cannot use the manifest at '{path}': {rule}.", path,
         "Get the file back from a copy of the repository. The other backups can be used, unless they stand on this one.", inner);
 
     /// <param name="why">What is wrong, without a full stop.</param>
@@ -47,6 +49,4 @@ internal static class BackupErrors
         string advice = known.Length == 0 ? $"There are no {what}." : $"The {what} are: {string.Join(", ", known.Select(XmlErrors.Quote))}.";
         return new MomentException(id, sentence, target, advice);
     }
-
-    private const int MostCandidates = 12;
 }

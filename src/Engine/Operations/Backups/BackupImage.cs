@@ -32,6 +32,8 @@ internal static class BackupImage
     {
         if (header.HasDataFile || header.EncryptionMethod != 0)
             throw BackupErrors.ImageMismatch(path, "its data lies in another file or is encrypted");
+        if ((header.IncompatibleFeatures & (Qcow2IncompatibleFeatures.Dirty | Qcow2IncompatibleFeatures.Corrupt)) != Qcow2IncompatibleFeatures.None)
+            throw BackupErrors.ImageMismatch(path, "QEMU did not close it properly or has found it corrupt");
         if (header.Size != virtualSize)
             throw BackupErrors.ImageMismatch(path, $"its disk has {header.Size} bytes and not {virtualSize}");
         if (header.BackingFile != backing)

@@ -38,7 +38,7 @@ internal sealed class BackupRepository
                     "Check the path, and whether the file system it lies on is mounted.");
             }
 
-            MakeDirectory(root);
+            MadeDirectories.Make(root);
         }
 
         return new BackupRepository(root);
@@ -80,9 +80,11 @@ internal sealed class BackupRepository
                 "Rename one of the two machines, or use a repository of its own for each.");
         }
 
-        MakeDirectory(directory);
+        // Backups that nobody can tell the owner of are not mixed with another machine's.
+        if (Directory.Exists(directory) && List(directory).Any(path => BackupId.IsValid(Path.GetFileName(path))))
+            throw BackupErrors.ManifestBroken(directory, "it holds backups, and neither its mark nor any manifest says of which machine");
+        MadeDirectories.Make(directory);
         DomainMarker.Write(directory, uuid);
-        DurableFile.FlushDirectory(Root);
         return directory;
     }
 
@@ -131,18 +133,6 @@ internal sealed class BackupRepository
     {
         if (Path.GetDirectoryName(domainDirectory) != Root)
             throw new ArgumentException($"'{domainDirectory}' is no machine's directory in the repository '{Root}'.", nameof(domainDirectory));
-    }
-
-    private static void MakeDirectory(string path)
-    {
-        try
-        {
-            Directory.CreateDirectory(path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw FileErrors.From(failure, "make the directory", path);
-        }
     }
 
     private static string[] List(string directory)

@@ -30,7 +30,8 @@ internal sealed class BackupRestore(BackupRepository repository, string runtimeD
         BackupSelection selection = BackupSelection.Choose(repository, domainDirectory, request, report);
         using var files = new RestoreFiles(request.Destination, selection.Disks, request.Format, report);
         var verification = new BackupVerification(report);
-        foreach (MomentException finding in await verification.CheckAsync($"Checking the backup {selection.Backup.Id}", selection.Chains.SelectMany(chain => chain.Links), cancellation))
+        await foreach (MomentException finding in verification.FindDamageAsync(
+            $"Checking the backup {selection.Backup.Id}", selection.Chains.SelectMany(chain => chain.Links), cancellation))
             throw finding;
         files.Begin();
         await CopyAsync(selection, files, request.Format, report, cancellation);

@@ -1,33 +1,66 @@
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Backups;
 
-/// <summary>Compares the files of backups with their manifests: every byte, and what the images name.</summary>
+/// <summary>Compares backups with their manifests: every byte, what the images name, and whether all they stand on is there.</summary>
 internal sealed class BackupVerification(IOperationReport report)
 {
     private readonly FileHasher _hasher = new();
 
-    /// <summary>What is wrong, at most one finding for each file; nothing if all is well.</summary>
-    /// <param name="files">The files; each is read once, however often it is given.</param>
-    public async Task<IReadOnlyList<MomentException>> CheckAsync(string activity, IEnumerable<BackupChain.Link> files, CancellationToken cancellation)
+    /// <summary>What is wrong with one backup, with all that its disks stand on; nothing if all is well.</summary>
+    /// <param name="backups">All backups of the machine that can be read.</param>
+    public async IAsyncEnumerable<MomentException> FindDamageAsync(
+        IReadOnlyList<BackupManifest> backups, BackupManifest backup, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        List<BackupChain.Link> files = [];
+        List<MomentException> broken = [];
+        foreach (BackupManifestDisk disk in backup.Disks)
+        {
+            try
+            {
+                files.AddRange(BackupChain.Resolve(backups, backup, disk.Name).Links);
+            }
+            catch (MomentException failure)
+            {
+                broken.Add(failure);
+                // What the chain has lost does not keep the file itself from being checked.
+                files.Add(new BackupChain.Link(backup, disk));
+            }
+        }
+
+        foreach (MomentException failure in broken)
+            yield return failure;
+        if (await FindDocumentDamageAsync(backup, cancellation) is { } document)
+            yield return document;
+        await foreach (MomentException failure in FindDamageAsync($"Testing the backup {backup.Id}", files, cancellation))
+            yield return failure;
+    }
+
+    /// <summary>What is wrong with these files, at most one finding for each; each is read once, however often it is given.</summary>
+    public async IAsyncEnumerable<MomentException> FindDamageAsync(
+        string activity, IEnumerable<BackupChain.Link> files, [EnumeratorCancellation] CancellationToken cancellation)
     {
         BackupChain.Link[] distinct = [.. files.DistinctBy(file => file.Path, StringComparer.Ordinal)];
         var progress = new ByteProgress(report, activity, distinct.Sum(file => file.Disk.FileSize));
-        List<MomentException> findings = [];
         foreach (BackupChain.Link file in distinct)
         {
+            MomentException? finding = null;
             try
             {
                 await CheckFileAsync(file, progress.Step($"{file.Disk.Name}: comparing {file.Backup.Id} with its hashes"), cancellation);
             }
-            catch (MomentException finding)
+            catch (MomentException failure)
             {
-                findings.Add(finding);
+                finding = failure;
             }
-        }
 
-        return findings;
+            if (finding is not null)
+                yield return finding;
+        }
     }
 
     private async Task CheckFileAsync(BackupChain.Link file, Action<long> advance, CancellationToken cancellation)
@@ -44,5 +77,24 @@ internal sealed class BackupVerification(IOperationReport report)
         }
 
         await BackupImage.CheckAsync(file.Path, disk.VirtualSize, file.BackingName, cancellation);
+    }
+
+    private static async Task<MomentException?> FindDocumentDamageAsync(BackupManifest backup, CancellationToken cancellation)
+    {
+        string path = Path.Combine(backup.Directory, BackupManifest.DomainFileName);
+        try
+        {
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            byte[] hash = await SHA256.HashDataAsync(file, cancellation);
+            return Convert.ToHexStringLower(hash) == backup.DomainHash ? null : BackupErrors.Corrupt(path, "it does not agree with its hash");
+        }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return BackupErrors.Corrupt(path, "it is missing");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return FileErrors.From(failure, "read", path);
+        }
     }
 }

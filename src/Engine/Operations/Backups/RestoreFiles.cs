@@ -13,7 +13,7 @@ internal sealed class RestoreFiles : IDisposable
     private readonly string _directory;
     private readonly IOperationReport _report;
     private readonly Dictionary<string, (string Path, string Temporary)> _files = new(StringComparer.Ordinal);
-    private bool _madeDirectory;
+    private IReadOnlyList<string> _made = [];
     private bool _published;
 
     /// <summary>Chooses the names and refuses what is there already. Nothing is made yet.</summary>
@@ -38,18 +38,7 @@ internal sealed class RestoreFiles : IDisposable
     public string TemporaryOf(string disk) => _files[disk].Temporary;
 
     /// <summary>Makes the destination where it is missing.</summary>
-    public void Begin()
-    {
-        try
-        {
-            _madeDirectory = !Directory.Exists(_directory);
-            Directory.CreateDirectory(_directory);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw FileErrors.From(failure, "make the directory", _directory);
-        }
-    }
+    public void Begin() => _made = MadeDirectories.Make(_directory);
 
     /// <summary>Flushes the complete files and gives them their names: all of them, or none.</summary>
     public void Publish()
@@ -80,15 +69,16 @@ internal sealed class RestoreFiles : IDisposable
         if (_published)
             return;
         Delete(_files.Values.Select(file => file.Temporary));
-        if (!_madeDirectory)
-            return;
-        try
+        foreach (string made in _made)
         {
-            Directory.Delete(_directory);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            _report.Verbose($"The directory '{_directory}' stays: {failure.Message}");
+            try
+            {
+                Directory.Delete(made);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                _report.Verbose($"The directory '{made}' stays: {failure.Message}");
+            }
         }
     }
 

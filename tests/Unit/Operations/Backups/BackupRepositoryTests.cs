@@ -51,6 +51,9 @@ public sealed class BackupRepositoryTests : IDisposable
         Assert.Equal(directory, repository.FindDomain("new"));
         Assert.Equal(directory, repository.FindDomain("web1"));
         Assert.Equal(BackupErrors.BackupDomainConflict, Refused(() => repository.DomainDirectory("web1", Guid.NewGuid())).ErrorId);
+        foreach (int number in (int[])[1, 2])
+            File.WriteAllText(Path.Combine(directory, SampleManifest.Id(number), BackupManifest.FileName), "broken");
+        Assert.Equal(BackupErrors.BackupManifestBroken, Refused(() => repository.DomainDirectory("web1", SampleManifest.Uuid)).ErrorId);
     }
 
     [Fact]

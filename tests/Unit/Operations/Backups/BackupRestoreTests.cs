@@ -126,7 +126,7 @@ public sealed class BackupRestoreTests
             if (step.Status.StartsWith(status, StringComparison.Ordinal))
                 cancel.Cancel();
         };
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sample.RestoreAsync(null, "raw", cancellation: cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sample.RestoreAsync(null, "raw", destination: "out/deep", cancellation: cancel.Token));
         Assert.False(Directory.Exists(sample.Scratch["out"]));
     }
 
