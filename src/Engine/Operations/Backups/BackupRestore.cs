@@ -80,17 +80,17 @@ internal sealed class BackupRestore(BackupRepository repository, string runtimeD
         QmpClient qmp = jobs.Client;
         long size = chain.Top.Disk.VirtualSize;
         IReadOnlyList<ImageLayer> layers = chain.Layers(prefix + "-s");
-        foreach (JsonObject node in BlockdevOptions.ForEachLayer(layers))
-            await qmp.BlockdevAddAsync(node, cancellation);
+        foreach (JsonObject layer in BlockdevOptions.ForEachLayer(layers))
+            await qmp.BlockdevAddAsync(layer, cancellation);
 
-        string node0 = prefix + "-t", file = prefix + "-f", job = JobPrefix + prefix;
+        string node = prefix + "-t", file = prefix + "-f", job = JobPrefix + prefix;
         await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = "file", ["filename"] = target, ["size"] = format == "raw" ? size : 0 }, cancellation);
         await qmp.BlockdevAddAsync(
             new JsonObject { ["driver"] = "file", ["filename"] = target, ["node-name"] = file, ["discard"] = "unmap" }, cancellation);
         if (format != "raw")
             await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = format, ["file"] = file, ["size"] = size }, cancellation);
         await qmp.BlockdevAddAsync(
-            new JsonObject { ["driver"] = format, ["file"] = file, ["node-name"] = node0, ["discard"] = "unmap" }, cancellation);
+            new JsonObject { ["driver"] = format, ["file"] = file, ["node-name"] = node, ["discard"] = "unmap" }, cancellation);
 
         // A mirror and not a backup job: the backup job writes zeroes without leave to punch holes, which fills a raw file.
         await jobs.RunAsync(
@@ -99,13 +99,13 @@ internal sealed class BackupRestore(BackupRepository repository, string runtimeD
             {
                 await qmp.ExecuteAsync(
                     "blockdev-mirror",
-                    new JsonObject { ["job-id"] = job, ["device"] = layers[0].NodeName, ["target"] = node0, ["sync"] = "full", ["auto-dismiss"] = false },
+                    new JsonObject { ["job-id"] = job, ["device"] = layers[0].NodeName, ["target"] = node, ["sync"] = "full", ["auto-dismiss"] = false },
                     token);
                 if (!(await jobs.WaitUntilAsync(job, state => state.Status == "ready", progress, token)).IsConcluded)
                     await qmp.JobCompleteAsync(job, token);
             },
             null, cancellation);
-        await qmp.BlockdevDelAsync(node0, cancellation);
+        await qmp.BlockdevDelAsync(node, cancellation);
         await qmp.BlockdevDelAsync(file, cancellation);
     }
 
