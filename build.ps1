@@ -1,0 +1,26 @@
+#Requires -Version 7.6
+<#
+.SYNOPSIS
+Builds, tests and shows MomentTools. The work is done by MSBuild (build/MomentTools.proj).
+.EXAMPLE
+./build.ps1 -Task Test
+#>
+param(
+    [ValidateSet('Build', 'Test', 'Tour', 'Bench', 'Docs', 'Package', 'Clean')][string] $Task = 'Build',
+    # Tour: boot a small Linux that does the writing.
+    [switch] $Guest,
+    # Test and Bench: write docs/test-run.md, docs/benchmarks.md.
+    [switch] $Record
+)
+$ErrorActionPreference = 'Stop'
+$pwsh = [Environment]::ProcessPath
+$out = Join-Path $PSScriptRoot out
+dotnet msbuild (Join-Path $PSScriptRoot build/MomentTools.proj) -nologo -v:m "-t:$Task" "-p:Pwsh=$pwsh" "-p:Record=$Record".ToLowerInvariant()
+$exit = $LASTEXITCODE
+if ($Task -eq 'Test' -and (Test-Path $out/test/summary.txt)) { Get-Content $out/test/summary.txt }
+if ($exit) { exit $exit }
+switch ($Task) {
+    Tour { & $pwsh -NoProfile -File $PSScriptRoot/samples/Tour.ps1 -Guest:$Guest }
+    Bench { dotnet $out/bench/MomentTools.Bench.dll @($Record ? "--record", "$PSScriptRoot/docs/benchmarks.md" : @()) }
+}
+exit $LASTEXITCODE
