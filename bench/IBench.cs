@@ -1,0 +1,22 @@
+namespace MomentTools.Bench;
+
+/// <summary>One question answered by measuring two ways side by side: ours, and that of the tool people know.</summary>
+internal interface IBench : IAsyncDisposable
+{
+    /// <summary>What is measured, in a few words.</summary>
+    string Subject { get; }
+
+    string OurWay { get; }
+
+    string TheirWay { get; }
+
+    /// <summary>How often one way is run within one sample; the sample is divided by it. For what is too short to time alone.</summary>
+    int Repeats => 1;
+
+    /// <summary>Makes what both ways work on; gives a sentence that says why the bench cannot run here, or null.</summary>
+    Task<string?> PrepareAsync(string scratch, CancellationToken cancellation);
+
+    Task OursAsync(CancellationToken cancellation);
+
+    Task TheirsAsync(CancellationToken cancellation);
+}

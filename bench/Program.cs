@@ -1,0 +1,31 @@
+using MomentTools.Bench;
+using MomentTools.Bench.Benches;
+
+// bench [--record FILE] [WORD...]: all benches, or those whose subject has one of the words in it.
+int record = Array.IndexOf(args, "--record");
+string? file = record >= 0 && record + 1 < args.Length ? Path.GetFullPath(args[record + 1]) : null;
+string[] words = [.. args.Where((_, index) => record < 0 || index < record || index > record + 1)];
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
+
+IBench[] benches =
+[
+    new QmpRoundTrip(),
+    new BitmapToExtents(),
+    new SparseMapping(),
+    new ModuleImport(),
+];
+try
+{
+    return await new Runner(file).RunAsync(
+        [.. benches.Where(bench => words.Length == 0 || words.Any(word => bench.Subject.Contains(word, StringComparison.OrdinalIgnoreCase)))], stop.Token);
+}
+catch (OperationCanceledException)
+{
+    return 130;
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+
+namespace MomentTools.Bench;
+
+/// <summary>
+/// Runs each bench in turn: one round to warm up, then rounds in which both ways run one after the other, so that
+/// whatever else the machine does meets both. What counts is the ratio of the medians.
+/// </summary>
+internal sealed class Runner(string? recordPath)
+{
+    private const int Rounds = 7;
+
+    public async Task<int> RunAsync(IReadOnlyList<IBench> benches, CancellationToken cancellation)
+    {
+        List<string> lines = [.. Header(), "", "| what | ours | beside | median of ours | median of theirs | ratio |", "|---|---|---|---|---|---|"];
+        lines.ForEach(Console.WriteLine);
+        List<string> skipped = [];
+        foreach (IBench bench in benches)
+        {
+            await using (bench)
+            {
+                (string? line, string? reason) = await MeasureAsync(bench, cancellation);
+                if (line is not null)
+                {
+                    lines.Add(line);
+                    Console.WriteLine(line);
+                }
+                else
+                {
+                    skipped.Add($"skipped: {bench.Subject}: {reason}");
+                }
+            }
+        }
+
+        if (skipped.Count > 0)
+        {
+            List<string> rest = ["", .. skipped.Select(sentence => sentence + "  ")];
+            rest.ForEach(Console.WriteLine);
+            lines.AddRange(rest);
+        }
+
+        if (recordPath is not null)
+            await File.WriteAllTextAsync(recordPath, string.Join('\n', lines) + "\n", cancellation);
+        return benches.Count > skipped.Count ? 0 : 1;
+    }
+
+    private static async Task<(string? Line, string? Reason)> MeasureAsync(IBench bench, CancellationToken cancellation)
+    {
+        string scratch = Directory.CreateTempSubdirectory("mtb").FullName;
+        try
+        {
+            if (await bench.PrepareAsync(scratch, cancellation) is { } reason)
+                return (null, reason);
+            await bench.OursAsync(cancellation);
+            await bench.TheirsAsync(cancellation);
+            var ours = new List<double>();
+            var theirs = new List<double>();
+            for (int round = 0; round < Rounds; round++)
+            {
+                ours.Add(await TimeAsync(bench.OursAsync, bench.Repeats, cancellation));
+                theirs.Add(await TimeAsync(bench.TheirsAsync, bench.Repeats, cancellation));
+            }
+
+            double our = Median(ours), their = Median(theirs);
+            return ($"| {bench.Subject} | {bench.OurWay} | {bench.TheirWay} | {Show(our)} | {Show(their)} | {our / their:0.00} |", null);
+        }
+        finally
+        {
+            await bench.DisposeAsync();
+            Directory.Delete(scratch, recursive: true);
+        }
+    }
+
+    private static async Task<double> TimeAsync(Func<CancellationToken, Task> way, int repeats, CancellationToken cancellation)
+    {
+        GC.Collect();
+        long start = Stopwatch.GetTimestamp();
+        for (int at = 0; at < repeats; at++)
+            await way(cancellation);
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds / repeats;
+    }
+
+    private static double Median(List<double> samples) => samples.Order().ElementAt(samples.Count / 2);
+
+    private static string Show(double milliseconds) => milliseconds < 1 ? $"{milliseconds * 1000:0} µs" : $"{milliseconds:0.0} ms";
+
+    private static IEnumerable<string> Header()
+    {
+        yield return "# Benchmarks";
+        yield return "";
+        yield return "Written by `./build.sh bench -Record`; not edited by hand. Both columns were measured in one run, in turns, "
+            + $"median of {Rounds}. The ratio is ours divided by theirs: below 1 means that ours is faster. Starting a process is part of what a command-line tool costs.";
+        yield return "";
+        yield return $"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB of memory; "
+            + $"{File.ReadLines("/etc/os-release").First(line => line.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))[12..].Trim('"')}; "
+            + $".NET {Environment.Version}; {Tool.FirstLine("qemu-img", "--version")}; {Tool.FirstLine("nbdinfo", "--version")}; {Tool.FirstLine("pwsh", "--version")}";
+    }
+}
