@@ -31,3 +31,8 @@ catch (MomentException failure)
         Console.Error.WriteLine(failure.Advice);
     return 1;
 }
+catch (InvalidOperationException broken)
+{
+    Console.Error.WriteLine(broken.Message);
+    return 1;
+}
