@@ -62,6 +62,7 @@ function Wait-GuestWrite([int] $Blocks = 15) {
     Write-Host "   the guest has written $(Measure-GuestWrite) blocks to each disk"
 }
 
+$exit = $null
 $savedHome, $savedRuntime = $env:MOMENTTOOLS_HOME, $env:XDG_RUNTIME_DIR
 try {
     New-Item $scratch -ItemType Directory | Out-Null
@@ -172,5 +173,7 @@ finally {
     }
     Remove-Item $scratch -Recurse -Force -ErrorAction Ignore
     $env:MOMENTTOOLS_HOME, $env:XDG_RUNTIME_DIR = $savedHome, $savedRuntime
+    # After Ctrl-C a script that pwsh was started for would end with 0, as if all were well.
+    if ($null -eq $exit -and [Environment]::GetCommandLineArgs() -contains '-File') { [Environment]::Exit(130) }
 }
 exit $exit
