@@ -18,6 +18,8 @@ IBench[] benches =
     new QmpRoundTrip(),
     new BitmapToExtents(),
     new SparseMapping(),
+    new CheckpointTaken(),
+    new FullBackup(),
     new ModuleImport(),
 ];
 try
