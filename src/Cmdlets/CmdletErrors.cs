@@ -1,0 +1,50 @@
+using MomentTools.Errors;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>What goes wrong before the engine is asked.</summary>
+internal static class CmdletErrors
+{
+    public static readonly ErrorId PathNotFileSystem = new("PathNotFileSystem", ErrorKind.InvalidArgument);
+    public static readonly ErrorId PathUnreadable = new("PathUnreadable", ErrorKind.Storage);
+    public static readonly ErrorId PathMissing = new("PathMissing", ErrorKind.NotFound);
+    public static readonly ErrorId MomentOfOtherDomain = new("MomentOfOtherDomain", ErrorKind.InvalidArgument);
+    public static readonly ErrorId MomentKindMismatch = new("MomentKindMismatch", ErrorKind.InvalidArgument);
+    public static readonly ErrorId QmpArgumentsInvalid = new("QmpArgumentsInvalid", ErrorKind.InvalidArgument);
+
+    public static MomentException NoFilePath(string path, string provider) => new(
+        PathNotFileSystem,
+        $"The path '{path}' belongs to PowerShell's provider {provider}, and not to the file system.",
+        path,
+        "Give a path in the file system, for instance /var/lib/images/web1.qcow2.");
+
+    public static MomentException Missing(string path, Exception? inner = null) => new(
+        PathMissing, $"The file '{path}' cannot be read: it does not exist.", path, "Check the path; Get-ChildItem shows what is there.", inner);
+
+    public static MomentException Unreadable(string path, Exception inner) => new(
+        PathUnreadable, $"The file '{path}' cannot be read: {inner.Message}", path, "Check that it is a readable file.", inner);
+
+    public static MomentException DocumentTooLarge(string path, long limit) => new(
+        PathUnreadable,
+        $"The file '{path}' is not read as a domain's definition: it is larger than {limit / 1024 / 1024} MiB.",
+        path,
+        "Give the XML document that 'virsh dumpxml' prints.");
+
+    public static MomentException OtherDomain(string moment, string owner, string vm) => new(
+        MomentOfOtherDomain,
+        $"The moment '{moment}' was given as an object of the domain '{owner}', but '{vm}' was asked.",
+        moment,
+        $"Take the moment from Get-VMMoment {vm}, or ask {owner}.");
+
+    public static MomentException NotACheckpoint(string name, string vm, string kind) => new(
+        MomentKindMismatch,
+        $"The checkpoint '{name}' of '{vm}' was not removed: '{name}' is a {kind.ToLowerInvariant()}.",
+        name,
+        $"Use Remove-VM{kind}, or give the name of a checkpoint.");
+
+    public static MomentException BadQmpArguments(string where, string why) => new(
+        QmpArgumentsInvalid,
+        $"The arguments of the QMP command cannot be written as JSON: {where} {why}.",
+        where,
+        "Use strings, numbers, booleans, $null, arrays and hashtables with string keys.");
+}

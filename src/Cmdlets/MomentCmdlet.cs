@@ -1,0 +1,108 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Pipeline;
+using MomentTools.Errors;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>What all cmdlets share: the engine, the way Ctrl-C reaches it, and the way its errors reach the pipeline.</summary>
+public abstract class MomentCmdlet : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private MomentEngine? _engine;
+
+    private protected MomentEngine Engine => _engine ??= new MomentEngine();
+
+    /// <summary>Gives back what the cmdlet holds.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gives back what the cmdlet holds.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+            _stop.Dispose();
+    }
+
+    /// <summary>Ctrl-C, on another thread: asks the running operation to end. The pipeline's thread waits until it has.</summary>
+    protected sealed override void StopProcessing()
+    {
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The cmdlet ended in the same moment: there is nothing left to stop.
+        }
+    }
+
+    /// <summary>Runs an operation of the engine to its end and gives its result; what it reports goes to this cmdlet's streams.</summary>
+    private protected T Run<T>(Func<IOperationReport, CancellationToken, Task<T>> operation)
+    {
+        var pump = new PipelinePump();
+        var report = new PipelineReport(this, pump);
+        try
+        {
+            return pump.Run(cancellation => operation(report, cancellation), _stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+        finally
+        {
+            report.Complete();
+        }
+    }
+
+    private protected void Run(Func<IOperationReport, CancellationToken, Task> operation) =>
+        Run(async (report, cancellation) =>
+        {
+            await operation(report, cancellation);
+            return true;
+        });
+
+    /// <summary>Does one item's work; if it fails, the error is written and the next item has its turn.</summary>
+    private protected void Attempt(object? target, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (MomentException failure)
+        {
+            WriteError(failure.ToErrorRecord(target));
+        }
+    }
+
+    /// <summary>Does the work for each domain that the references mean.</summary>
+    private protected void ForEachDomain(IEnumerable<VMReference> references, Action<string> work)
+    {
+        foreach (VMReference reference in references)
+        {
+            Attempt(reference.Name, () =>
+            {
+                foreach (string vm in reference.Resolve(Engine))
+                    Attempt(vm, () => work(vm));
+            });
+        }
+    }
+
+    /// <summary>Names with their kind, as -WhatIf and -Confirm show them; long lists are cut.</summary>
+    private protected static string Listed(IReadOnlyCollection<string> names)
+    {
+        const int most = 12;
+        string list = string.Join(", ", names.Take(most));
+        return names.Count <= most ? list : $"{list} and {names.Count - most} more";
+    }
+
+    /// <summary>A path as .NET understands it, from one that is relative to PowerShell's location; it need not exist.</summary>
+    private protected string FilePath(string path)
+    {
+        string full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+        return provider.Name == "FileSystem" ? full : throw CmdletErrors.NoFilePath(path, provider.Name);
+    }
+}

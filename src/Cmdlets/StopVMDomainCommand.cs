@@ -1,0 +1,37 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Stops machines.</summary>
+[Cmdlet(VerbsLifecycle.Stop, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(VMDomain))]
+public sealed class StopVMDomainCommand : MomentCmdlet
+{
+    /// <summary>The domains.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VMName", "Domain", "DomainName")]
+    [ArgumentCompleter(typeof(DomainCompleter))]
+    [SupportsWildcards]
+    public VMReference[] VM { get; set; } = [];
+
+    /// <summary>End QEMU at once: what the guest has not written is lost, as when power is cut.</summary>
+    [Parameter]
+    [Alias("TurnOff")]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>How many seconds the guest has to shut down.</summary>
+    [Parameter]
+    [Alias("Timeout")]
+    [ValidateRange(1, 86400)]
+    public int TimeoutSec { get; set; } = 60;
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForEachDomain(VM, vm =>
+    {
+        if (!ShouldProcess(vm, Force ? "End QEMU at once, as when power is cut" : "Shut down"))
+            return;
+        var timeout = TimeSpan.FromSeconds(TimeoutSec);
+        WriteObject(Run((report, cancellation) => Engine.StopDomainAsync(vm, Force, timeout, report, cancellation)));
+    });
+}
