@@ -1,0 +1,54 @@
+@{
+    RootModule             = 'MomentTools.dll'
+    ModuleVersion          = '0.1.0'
+    CompatiblePSEditions   = @('Core')
+    GUID                   = 'b2c6f7f3-4a0b-4d1e-9a54-6d6f0f5b7c11'
+    Author                 = 'The MomentTools founders'
+    CompanyName            = 'The MomentTools founders'
+    Copyright              = 'Copyright (c) 2026 the MomentTools founders. MIT licence.'
+    Description            = 'Points in time of QEMU virtual machines: take a checkpoint, see the tree, ask what changed since, and back up what changed. Talks to QEMU directly over QMP and NBD, keeps its records in libvirt''s XML, and works the same on running and stopped machines.'
+    PowerShellVersion      = '7.6'
+    # Loaded first: the type file names methods of the one, users write [MomentTools.VMMoment] of the other.
+    RequiredAssemblies     = @('MomentTools.Engine.dll', 'MomentTools.dll')
+    TypesToProcess         = @('MomentTools.Types.ps1xml')
+    FormatsToProcess       = @('MomentTools.Format.ps1xml')
+    FunctionsToExport      = @()
+    CmdletsToExport        = @(
+        'Backup-VMDomain'
+        'Get-VMBackup'
+        'Get-VMBitmap'
+        'Get-VMChangedBlock'
+        'Get-VMCheckpoint'
+        'Get-VMDomain'
+        'Get-VMMoment'
+        'Invoke-VMQmpCommand'
+        'New-VMCheckpoint'
+        'Register-VMDomain'
+        'Remove-VMCheckpoint'
+        'Restore-VMBackup'
+        'Start-VMDomain'
+        'Stop-VMDomain'
+        'Unregister-VMDomain'
+    )
+    VariablesToExport      = @()
+    AliasesToExport        = @()
+    FileList               = @(
+        'MomentTools.psd1'
+        'MomentTools.dll'
+        'MomentTools.Engine.dll'
+        'MomentTools.Format.ps1xml'
+        'MomentTools.Types.ps1xml'
+        'en-US/MomentTools.dll-Help.xml'
+        'en-US/about_MomentTools.help.txt'
+        'en-US/about_MomentTools_Errors.help.txt'
+    )
+    PrivateData            = @{
+        PSData = @{
+            Tags                     = @('PSEdition_Core', 'Linux', 'QEMU', 'KVM', 'libvirt', 'qcow2', 'NBD', 'backup', 'checkpoint', 'snapshot', 'incremental')
+            LicenseUri               = 'https://spdx.org/licenses/MIT.html'
+            ProjectUri               = 'https://github.com/MomentTools/MomentTools'
+            ReleaseNotes             = 'Domains, checkpoints, changed blocks, bitmaps, backup and restore.'
+            RequireLicenseAcceptance = $false
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Management.Automation;
+
+namespace MomentTools.Cmdlets.Views;
+
+/// <summary>
+/// What the views show in place of a number or a list; MomentTools.Types.ps1xml names these methods as hidden members.
+/// The properties themselves stay numbers, times and objects.
+/// </summary>
+public static class ViewText
+{
+    /// <summary>The property Size, or nothing where it is not known.</summary>
+    public static string Size(PSObject value) => Bytes(value, "Size");
+
+    /// <summary>The property StoredSize.</summary>
+    public static string StoredSize(PSObject value) => Bytes(value, "StoredSize");
+
+    /// <summary>The property CopiedBytes.</summary>
+    public static string CopiedBytes(PSObject value) => Bytes(value, "CopiedBytes");
+
+    /// <summary>The property DiskSize.</summary>
+    public static string DiskSize(PSObject value) => Bytes(value, "DiskSize");
+
+    /// <summary>The property Granularity.</summary>
+    public static string Granularity(PSObject value) => Bytes(value, "Granularity");
+
+    /// <summary>The property Length.</summary>
+    public static string Length(PSObject value) => Bytes(value, "Length");
+
+    /// <summary>The property Bytes.</summary>
+    public static string Changed(PSObject value) => Bytes(value, "Bytes");
+
+    /// <summary>The property Created in local time, to the minute.</summary>
+    public static string Created(PSObject value) => Object(value) switch
+    {
+        VMMoment moment => Minute(moment.Created),
+        VMBackup backup => Minute(backup.Created),
+        _ => "",
+    };
+
+    /// <summary>The names of the disks; of a moment those that it covers.</summary>
+    public static string Disks(PSObject value) => string.Join(", ", Object(value) switch
+    {
+        VMDomain domain => domain.Disks.Select(disk => disk.Name),
+        VMMoment moment => moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name),
+        VMBackup backup => backup.Disks.Select(disk => disk.Name),
+        _ => [],
+    });
+
+    /// <summary>A star where the moment is current.</summary>
+    public static string CurrentMark(PSObject value) => Object(value) is VMMoment { Current: true } ? "*" : "";
+
+    /// <summary>Bytes written since a moment on all its disks, where that was asked for and is known of each.</summary>
+    public static string MomentSize(PSObject value)
+    {
+        if (Object(value) is not VMMoment moment)
+            return "";
+        List<long?> sizes = [.. moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Size)];
+        return sizes.Count == 0 || sizes.Contains(null) ? "" : ByteText.Of(sizes.Sum() ?? 0);
+    }
+
+    /// <summary>The flags of a bitmap.</summary>
+    public static string Flags(PSObject value) => Object(value) is VMBitmap bitmap ? string.Join(", ", bitmap.Flags) : "";
+
+    /// <summary>What is out of the ordinary about a domain or a disk.</summary>
+    public static string Note(PSObject value) => Object(value) switch
+    {
+        VMDomain { Pending: { } pending } => "pending: " + pending,
+        VMDomain { Attached: true } => "attached",
+        VMDisk { Trackable: false, Reason: { } reason } => reason,
+        VMDisk disk => disk.Path ?? "",
+        _ => "",
+    };
+
+    private static string Bytes(PSObject value, string property) =>
+        value?.Properties[property]?.Value is long bytes ? ByteText.Of(bytes) : "";
+
+    private static string Minute(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+
+    private static object? Object(PSObject? value) => value?.BaseObject;
+}
