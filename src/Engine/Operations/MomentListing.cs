@@ -17,7 +17,9 @@ internal sealed class MomentListing(EngineContext context)
         MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults);
         foreach (MomentTreeFault fault in faults)
             report.Warning(fault.Message);
-        IReadOnlyList<Moment> moments = Filter(query, tree).Apply(tree);
+        MomentFilter filter = Filter(query, tree);
+        IReadOnlyList<Moment> moments = filter.Apply(tree);
+        ReportMissing(filter, tree, report);
         IReadOnlyDictionary<string, ObservedLayer> seen = moments.Count == 0 || query.NoMetadata
             ? new Dictionary<string, ObservedLayer>(StringComparer.Ordinal) : await LookAsync(place, domain, state, report, cancellation);
         var results = new MomentResults(vm, state, tree, seen);
@@ -52,6 +54,18 @@ internal sealed class MomentListing(EngineContext context)
         }
 
         return seen;
+    }
+
+    // A plain name that means nothing is told; one that another filter hides is not. The other names are listed all the same.
+    private static void ReportMissing(MomentFilter filter, MomentTree tree, IOperationReport report)
+    {
+        MomentTree view = filter.Kind is { } kind ? tree.Project(kind) : tree;
+        foreach (string name in filter.Names.Where(name => name.AsSpan().IndexOfAny("*?[`") < 0))
+        {
+            var pattern = new MomentNamePattern(name);
+            if (!view.All.Any(pattern.IsMatch))
+                report.Failure(MomentErrors.NotFound(name, view));
+        }
     }
 
     private static MomentFilter Filter(MomentQuery query, MomentTree tree) => new()
