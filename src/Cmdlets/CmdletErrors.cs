@@ -10,7 +10,7 @@ internal static class CmdletErrors
     public static readonly ErrorId PathMissing = new("PathMissing", ErrorKind.NotFound);
     public static readonly ErrorId MomentOfOtherDomain = new("MomentOfOtherDomain", ErrorKind.InvalidArgument);
     public static readonly ErrorId MomentKindMismatch = new("MomentKindMismatch", ErrorKind.InvalidArgument);
-    public static readonly ErrorId QmpArgumentsInvalid = new("QmpArgumentsInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
         PathNotFileSystem,
@@ -43,7 +43,7 @@ internal static class CmdletErrors
         $"Use Remove-VM{kind}, or give the name of a checkpoint.");
 
     public static MomentException BadQmpArguments(string where, string why) => new(
-        QmpArgumentsInvalid,
+        QmpArgumentsNotJson,
         $"The arguments of the QMP command cannot be written as JSON: {where} {why}.",
         where,
         "Use strings, numbers, booleans, $null, arrays and hashtables with string keys.");

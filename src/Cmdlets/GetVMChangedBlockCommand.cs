@@ -4,11 +4,12 @@ using MomentTools.Cmdlets.Completion;
 namespace MomentTools.Cmdlets;
 
 /// <summary>Gets the runs of bytes that were written since a moment.</summary>
-[Cmdlet(VerbsCommon.Get, "VMChangedBlock", DefaultParameterSetName = SinceSet)]
+[Cmdlet(VerbsCommon.Get, "VMChangedBlock", DefaultParameterSetName = InputObjectSet)]
 [OutputType(typeof(VMChangedBlock), typeof(VMChangedBlockMeasure))]
 public sealed class GetVMChangedBlockCommand : MomentCmdlet
 {
     private const string SinceSet = "Since";
+    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string InputObjectSet = "InputObject";
 
     /// <summary>The domains.</summary>

@@ -4,11 +4,12 @@ using MomentTools.Cmdlets.Completion;
 namespace MomentTools.Cmdlets;
 
 /// <summary>Removes checkpoints; the tracking between the moments that stay goes on.</summary>
-[Cmdlet(VerbsCommon.Remove, "VMCheckpoint", DefaultParameterSetName = NameSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[Cmdlet(VerbsCommon.Remove, "VMCheckpoint", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(VMCheckpoint))]
 public sealed class RemoveVMCheckpointCommand : MomentCmdlet
 {
     private const string NameSet = "Name";
+    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string InputObjectSet = "InputObject";
 
     // What went with an earlier one is not an error when its own turn comes.

@@ -4,11 +4,12 @@ using MomentTools.Cmdlets.Completion;
 namespace MomentTools.Cmdlets;
 
 /// <summary>Restores the disks of a backup to new files.</summary>
-[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = IdSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMRestoredDisk))]
 public sealed class RestoreVMBackupCommand : MomentCmdlet
 {
     private const string IdSet = "Id";
+    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string InputObjectSet = "InputObject";
 
     /// <summary>The domain as it was named when it was backed up.</summary>

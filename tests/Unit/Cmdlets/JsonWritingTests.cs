@@ -40,13 +40,13 @@ public sealed class JsonWritingTests
         var loop = new Hashtable();
         loop["again"] = loop;
         var failure = Assert.Throws<MomentException>(() => JsonWriting.Text(loop));
-        Assert.Equal("QmpArgumentsInvalid", failure.ErrorId.Name);
+        Assert.Equal("QmpArgumentsNotJson", failure.ErrorId.Name);
     }
 
     private static void AssertRefused(Hashtable arguments, string where)
     {
         var failure = Assert.Throws<MomentException>(() => JsonWriting.Text(arguments));
-        Assert.Equal("QmpArgumentsInvalid", failure.ErrorId.Name);
+        Assert.Equal("QmpArgumentsNotJson", failure.ErrorId.Name);
         Assert.Equal(where, failure.Target);
         Assert.NotNull(failure.Advice);
     }
