@@ -1,0 +1,66 @@
+BeforeAll {
+    Import-Module $PSScriptRoot/Support.psm1 -Force
+    Import-ModuleUnderTest
+    $place = New-Place
+}
+
+AfterAll { Remove-Place $place }
+
+Describe 'Backup-VMDomain' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
+    BeforeAll {
+        New-Machine $place | Out-Null
+        Write-Disk "$place/web1.qcow2" 'write -P 1 0 1M'
+        Set-Location $place
+    }
+
+    It 'touches nothing with -WhatIf' {
+        Backup-VMDomain web1 -Repository ./repo -WhatIf | Should -BeNullOrEmpty
+        './repo' | Should -Not -Exist
+    }
+
+    It 'refuses an increment where there is nothing to build on' {
+        { Backup-VMDomain web1 ./repo -Incremental -ErrorAction Stop } | Should -Throw -ErrorId 'BackupChainUnproven,*'
+    }
+
+    It 'stores everything first, and says why' {
+        $backup = Backup-VMDomain web1 -Repository ./repo
+        $backup | Should -BeOfType ([MomentTools.VMBackup])
+        $backup.Kind | Should -Be Full
+        $backup.Parent | Should -BeNullOrEmpty
+        $backup.Repository | Should -Be "$place/repo"
+        $backup.Disks.Reason | Should -Not -BeNullOrEmpty
+        $backup.Size | Should -BeGreaterThan 1MB
+        (Get-VMCheckpoint web1 -Current).Name | Should -Be $backup.Checkpoint
+    }
+
+    It 'stores what changed next' {
+        Write-Disk "$place/web1.qcow2" 'write -P 2 2M 64k'
+        $backup = Get-VMDomain web1 | Backup-VMDomain -Repository ./repo -Incremental -Compress
+        $backup.Kind | Should -Be Incremental
+        $backup.Disks.CopiedBytes | Should -Be 64KB
+        $backup.Parent | Should -Be (Get-VMBackup web1 ./repo)[0].Id
+    }
+
+    It 'stores everything where it is asked to' {
+        (Backup-VMDomain web1 ./repo -Full -SpeedLimit 1GB).Kind | Should -Be Full
+    }
+
+    It 'does not take -Full and -Incremental together' {
+        { Backup-VMDomain web1 ./repo -Full -Incremental } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+    }
+
+    It 'leaves nothing behind when it is stopped' {
+        Write-Disk "$place/web1.qcow2" 'write -P 5 0 64M'
+        $before = (Get-ChildItem ./repo/web1 -Directory).Name
+        $shell = [powershell]::Create([runspacefactory]::CreateRunspace())
+        try {
+            $shell.Runspace.Open()
+            $shell.AddScript("Import-Module '$(Get-ManifestPath)'; Backup-VMDomain web1 -Repository '$place/repo' -SpeedLimit 1MB").BeginInvoke() | Out-Null
+            while (-not (Get-ChildItem ./repo/web1 -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
+            $shell.Stop()
+        }
+        finally { $shell.Runspace.Dispose(); $shell.Dispose() }
+        (Get-ChildItem ./repo/web1 -Force -Directory).Name | Should -Be $before
+        (Backup-VMDomain web1 ./repo).Kind | Should -Be Incremental
+    }
+}

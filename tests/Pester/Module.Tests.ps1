@@ -1,0 +1,218 @@
+BeforeDiscovery {
+    Import-Module $PSScriptRoot/Support.psm1 -Force
+    Import-ModuleUnderTest
+    $commands = (Get-Command -Module MomentTools).Name | ForEach-Object { @{ Command = $_ } }
+}
+
+BeforeAll {
+    Import-Module $PSScriptRoot/Support.psm1 -Force
+    Import-ModuleUnderTest
+    $place = New-Place
+}
+
+AfterAll { Remove-Place $place }
+
+Describe 'The manifest' {
+    BeforeAll { $manifest = Test-ModuleManifest (Get-ManifestPath) -WarningVariable warnings -ErrorAction Stop }
+
+    It 'is without a warning' { $warnings | Should -BeNullOrEmpty }
+
+    It 'asks for PowerShell 7.6, Core' {
+        $manifest.PowerShellVersion | Should -Be ([version]'7.6')
+        $manifest.CompatiblePSEditions | Should -Be Core
+    }
+
+    It 'says what the gallery wants to know' {
+        $data = $manifest.PrivateData.PSData
+        'Tags', 'LicenseUri', 'ProjectUri', 'ReleaseNotes' | ForEach-Object { $data[$_] | Should -Not -BeNullOrEmpty -Because $_ }
+        'Author', 'Description', 'Copyright' | ForEach-Object { $manifest.$_ | Should -Not -BeNullOrEmpty -Because $_ }
+    }
+
+    It 'exports names, and no wildcards' {
+        $raw = Import-PowerShellDataFile (Get-ManifestPath)
+        $raw.CmdletsToExport | Should -Not -Contain '*'
+        $raw.FunctionsToExport | Should -BeNullOrEmpty
+        $raw.AliasesToExport | Should -BeNullOrEmpty
+        (Get-Command -Module MomentTools).Name | Sort-Object | Should -Be ($raw.CmdletsToExport | Sort-Object)
+    }
+
+    It 'brings no assembly of PowerShell' {
+        (Get-ChildItem (Split-Path (Get-ManifestPath)) -Filter *.dll).Name | Sort-Object | Should -Be MomentTools.dll, MomentTools.Engine.dll
+    }
+}
+
+Describe 'The import' {
+    It 'takes at most 150 ms' {
+        $fastest = 1..5 | ForEach-Object {
+            [double](pwsh -NoProfile -Command "(Measure-Command { Import-Module '$(Get-ManifestPath)' }).TotalMilliseconds.ToString([cultureinfo]::InvariantCulture)")
+        } | Sort-Object | Select-Object -First 1
+        $fastest | Should -BeLessOrEqual 150
+    }
+
+    It 'is silent where no alias hides a command' {
+        pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)' 3>&1" | Should -BeNullOrEmpty
+    }
+
+    It 'warns about an alias that hides a command' {
+        $said = pwsh -NoProfile -Command "Set-Alias Get-VMCheckpoint Get-Item; Import-Module '$(Get-ManifestPath)' 3>&1; (MomentTools\Get-VMDomain).Count"
+        $said -join ' ' | Should -Match 'The alias Get-VMCheckpoint .* hides'
+        $said[-1] | Should -Be 0
+    }
+
+    It 'takes a prefix' {
+        pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)' -Prefix QM; (Get-Command Get-QMVMDomain).Source" | Should -Be MomentTools
+    }
+
+    It 'works in two runspaces at once' {
+        $manifestPath = Get-ManifestPath
+        1..4 | ForEach-Object -Parallel {
+            Import-Module $using:manifestPath
+            try { Get-VMDomain "nosuch$_" -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }
+        } | Should -Be (@('VMNotFound,MomentTools.Cmdlets.GetVMDomainCommand') * 4)
+    }
+}
+
+Describe 'The help of <Command>' -ForEach $commands {
+    BeforeAll { $help = Get-Help $Command -Full }
+
+    It 'has a synopsis and a description' {
+        $help.Synopsis | Should -Match '\.$'
+        $help.Description.Text -join '' | Should -Not -BeNullOrEmpty
+    }
+
+    It 'has two examples with a word each' {
+        @($help.Examples.Example).Count | Should -BeGreaterOrEqual 2
+        foreach ($example in $help.Examples.Example) {
+            "$($example.Code)$($example.Introduction.Text)$($example.Remarks.Text)" | Should -Not -BeNullOrEmpty
+            $errors = $null
+            $code = "$($example.Code)"
+            if ($code) { [Management.Automation.Language.Parser]::ParseInput($code, [ref]$null, [ref]$errors) | Out-Null }
+            $errors | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'describes every parameter' {
+        $common = [Management.Automation.PSCmdlet]::CommonParameters
+        $names = (Get-Command $Command).Parameters.Keys | Where-Object { $_ -notin $common }
+        foreach ($name in $names) {
+            $parameter = $help.Parameters.Parameter | Where-Object Name -eq $name
+            $parameter.Description.Text -join '' | Should -Not -BeNullOrEmpty -Because "-$name is one of its parameters"
+        }
+    }
+}
+
+Describe 'The topic <_>' -ForEach about_MomentTools, about_MomentTools_Errors {
+    It 'is found' { Get-Help $_ | Out-String | Should -Match 'SHORT DESCRIPTION' }
+}
+
+Describe 'The help files' -Skip:(-not (Get-Module Microsoft.PowerShell.PlatyPS -ListAvailable)) {
+    BeforeAll {
+        Import-Module Microsoft.PowerShell.PlatyPS
+        $pages = Get-ChildItem (Join-Path (Get-RepositoryRoot) docs/help) -Filter *-*.md
+    }
+
+    It 'are pages of the present schema' { $pages | ForEach-Object { Test-MarkdownCommandHelp $_.FullName | Should -BeTrue -Because $_.Name } }
+
+    It 'have no gaps' { $pages | Select-String '{{' | Should -BeNullOrEmpty }
+
+    It 'are what the MAML was made of' {
+        $made = $pages.FullName | Import-MarkdownCommandHelp | Export-MamlCommandHelp -OutputFolder "$TestDrive/maml" -Force
+        $committed = Join-Path (Get-RepositoryRoot) docs/help/en-US/MomentTools.dll-Help.xml
+        Get-Content $made.FullName -Raw | Should -Be (Get-Content $committed -Raw)
+    }
+
+    It 'have the syntax of the commands' {
+        foreach ($page in $pages | Import-MarkdownCommandHelp -Path { $_.FullName }) {
+            $command = Get-Command $page.Title -Module MomentTools
+            $known = [Management.Automation.PSCmdlet]::CommonParameters
+            $page.Parameters.Name | Sort-Object | Should -Be ($command.Parameters.Keys | Where-Object { $_ -notin $known } | Sort-Object) -Because $page.Title
+        }
+    }
+}
+
+Describe 'Completion' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
+    BeforeAll {
+        New-Machine $place web1 | Out-Null
+        New-Machine $place 'my web' | Out-Null
+        New-VMCheckpoint web1 monday | Out-Null
+        New-VMCheckpoint 'my web' tuesday | Out-Null
+        function Complete([string] $Line) { @((TabExpansion2 $Line).CompletionMatches.CompletionText) }
+    }
+
+    It 'of <Line> offers <Expected>' -ForEach @(
+        @{ Line = 'Get-VMDomain '; Expected = "'my web'", 'web1' }
+        @{ Line = 'Get-VMDomain WE'; Expected = 'web1' }
+        @{ Line = 'Get-VMDomain *eb'; Expected = "'my web'", 'web1' }
+        @{ Line = "Get-VMDomain 'm"; Expected = "'my web'" }
+        @{ Line = 'Get-VMDomain "m'; Expected = '"my web"' }
+        @{ Line = 'Get-VMCheckpoint web1 '; Expected = 'monday' }
+        @{ Line = "Remove-VMCheckpoint 'my web' "; Expected = 'tuesday' }
+        @{ Line = 'Get-VMChangedBlock web1 -Since m'; Expected = 'monday' }
+        @{ Line = 'Get-VMChangedBlock -Since '; Expected = 'monday', 'tuesday' }
+        @{ Line = 'Get-VMMoment web1 -From mon'; Expected = 'monday' }
+        @{ Line = 'New-VMCheckpoint web1 -Disk '; Expected = 'vda' }
+        @{ Line = 'Get-VMMoment web1 -Kind '; Expected = 'Checkpoint', 'Snapshot' }
+    ) {
+        Complete $Line | Sort-Object | Should -Be ($Expected | Sort-Object)
+    }
+
+    It 'tells more than the name in its tip' {
+        (TabExpansion2 'Get-VMCheckpoint web1 ').CompletionMatches[0].ToolTip | Should -Match 'web1'
+    }
+
+    It 'offers nothing, and does not fail, where the records cannot be read' {
+        $before = $env:MOMENTTOOLS_HOME
+        $env:MOMENTTOOLS_HOME = '/dev/null/nowhere'
+        try { (TabExpansion2 'Stop-VMDomain -VM w').CompletionMatches | Where-Object CompletionText -Like 'web*' | Should -BeNullOrEmpty }
+        finally { $env:MOMENTTOOLS_HOME = $before }
+    }
+}
+
+Describe 'The views' {
+    BeforeDiscovery {
+        $long = 'a-name-that-is-much-longer-than-any-column-is-wide-and-goes-on'
+        $objects = @(
+            [MomentTools.VMDisk]@{ Name = 'vda'; Path = "/images/$long.qcow2"; Format = 'qcow2'; Size = 10GB; Reason = $long; Current = $long }
+            [MomentTools.VMDomain]@{ Name = $long; Uuid = [guid]::NewGuid(); State = 'Running'; Current = $long; Moments = 1000; Pending = $long }
+            [MomentTools.VMMomentDisk]@{ Name = 'vda'; Bitmap = $long; Size = 1536; Granularity = 65536; State = 'Inconsistent'; Problem = $long }
+            [MomentTools.VMCheckpoint]@{ VM = $long; Name = $long; Parent = $long; Created = [datetimeoffset]::Now; Current = $true
+                Disks = [MomentTools.VMMomentDisk[]]@([MomentTools.VMMomentDisk]@{ Name = 'vda'; State = 'Missing'; Problem = $long }) }
+            [MomentTools.VMBitmap]@{ VM = $long; Disk = 'vda'; Path = "/images/$long.qcow2"; Name = $long; Granularity = 65536; Size = 1MB; State = 'Recording'; Owner = $long }
+            [MomentTools.VMChangedBlock]@{ VM = $long; Disk = 'vda'; Offset = [long]::MaxValue; Length = 1099511627776; Kind = 'Data' }
+            [MomentTools.VMChangedBlockMeasure]@{ VM = $long; Disk = 'vda'; Since = $long; Bytes = 1MB; Count = 100000; DiskSize = 10GB }
+            [MomentTools.VMBackupDisk]@{ Name = 'vda'; Kind = 'Full'; Path = "/backup/$long"; Size = 10GB; StoredSize = 1MB; CopiedBytes = 1MB; Reason = $long }
+            [MomentTools.VMBackup]@{ VM = $long; Id = '20261121T023714Z-ab12'; Kind = 'Incremental'; Created = [datetimeoffset]::Now; Repository = "/backup/$long"; Uuid = [guid]::NewGuid() }
+            [MomentTools.VMRestoredDisk]@{ VM = $long; BackupId = '20261121T023714Z-ab12'; Disk = 'vda'; Path = "/restore/$long"; Format = 'qcow2'; Size = 10GB }
+        )
+        $views = $objects | ForEach-Object { @{ Type = $_.GetType().Name; Object = $_ } }
+    }
+
+    It 'of <Type> is a table of at most 80 columns' -ForEach $views {
+        $lines = Get-View $Object
+        ($lines -match '^(-+ *){3,}').Count | Should -Be 1 -Because 'a table has a line below its heads'
+        ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 80
+        $heads = $lines -match '^\S' | Select-Object -First 1
+        $heads | Should -Not -Match 'Text|Mark' -Because 'heads have labels'
+    }
+
+    It 'of <Type> is a list, too' -ForEach $views {
+        $lines = Get-View $Object -Format { $input | Format-List | Out-String -Width 80 }
+        ($lines -match '^\w+ +: ').Count | Should -BeGreaterThan 4
+    }
+
+    It 'of <Type> adds nothing to the object' -ForEach $views {
+        ($Object | Select-Object *).PSObject.Properties.Name | Where-Object { $_ -match 'Text$|Mark$|^Note$' } | Should -BeNullOrEmpty
+    }
+
+    It 'show sizes in units, and keep numbers underneath' {
+        $bitmap = [MomentTools.VMBitmap]@{ Path = '/x'; Name = 'b'; Granularity = 65536; Size = 1536; State = 'Recording' }
+        Get-View $bitmap | Select-Object -Last 1 | Should -Match '64 KiB +1.5 KiB'
+        $bitmap.Size | Should -BeOfType ([long])
+    }
+
+    It 'show health' {
+        $moment = [MomentTools.VMCheckpoint]@{ VM = 'web1'; Name = 'monday'; Created = [datetimeoffset]::Now
+            Disks = [MomentTools.VMMomentDisk[]]@([MomentTools.VMMomentDisk]@{ Name = 'vda'; State = 'Missing'; Problem = 'vda: lost' }) }
+        Get-View $moment | Select-Object -Last 1 | Should -Match 'vda: lost'
+    }
+}
