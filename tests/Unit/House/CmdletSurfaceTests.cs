@@ -16,7 +16,7 @@ public sealed class CmdletSurfaceTests
         string actual = Describe();
         File.WriteAllText(Path.Combine(AppContext.BaseDirectory, "cmdlets.actual.txt"), actual);
         Assert.True(
-            actual == CheckedOut.Read("tests/Unit/House/cmdlets.txt"),
+            actual == SourceTree.Read("tests/Unit/House/cmdlets.txt"),
             "The cmdlets are not what tests/Unit/House/cmdlets.txt describes. If the change is meant, copy cmdlets.actual.txt from "
             + $"{AppContext.BaseDirectory} over it, and say it in the release notes.");
     }
@@ -24,7 +24,7 @@ public sealed class CmdletSurfaceTests
     [Fact]
     public void TheManifestExportsThemAll()
     {
-        List<string> manifest = [.. CheckedOut.Read("MomentTools.psd1").Split('\n').Select(line => line.Trim())];
+        List<string> manifest = [.. SourceTree.Read("MomentTools.psd1").Split('\n').Select(line => line.Trim())];
         IEnumerable<string> exported = manifest
             .SkipWhile(line => !line.StartsWith("CmdletsToExport", StringComparison.Ordinal)).Skip(1)
             .TakeWhile(line => line != ")")

@@ -33,7 +33,7 @@ public sealed partial class ErrorIdTests
     [Fact]
     public void EveryIdIsExplainedAndNoOther()
     {
-        IEnumerable<string> documented = Entry().Matches(CheckedOut.Read(Topic)).Select(match => $"{match.Groups["id"].Value} ({match.Groups["kind"].Value})");
+        IEnumerable<string> documented = Entry().Matches(SourceTree.Read(Topic)).Select(match => $"{match.Groups["id"].Value} ({match.Groups["kind"].Value})");
         Assert.Equal(
             Ids.Select(id => $"{id.Id.Name} ({id.Id.Kind})").Order(StringComparer.Ordinal),
             documented.Order(StringComparer.Ordinal));
@@ -42,7 +42,7 @@ public sealed partial class ErrorIdTests
     [Fact]
     public void EveryExplanationSaysWhatToDo()
     {
-        string topic = CheckedOut.Read(Topic);
+        string topic = SourceTree.Read(Topic);
         MatchCollection entries = Entry().Matches(topic);
         for (int index = 0; index < entries.Count; index++)
         {

@@ -5,6 +5,8 @@ internal static class SourceTree
 {
     public static string Root { get; } = FindRoot();
 
+    public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
+
     /// <summary>The C# files below a directory of the repository, as paths from its root, and their text.</summary>
     public static IReadOnlyList<SourceFile> Files(string directory)
     {
