@@ -65,7 +65,6 @@ if [ ${#packages[@]} -gt 0 ]; then
     fi
     echo "Installing ${packages[*]} ..."
     log=$(mktemp)
-    export DEBIAN_FRONTEND=noninteractive
     if ! { "${root[@]}" apt-get update && "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install; } >"$log" 2>&1 </dev/null; then
         tail -n 20 "$log" >&2
         echo "build.sh: '$install' failed; its whole output is in $log" >&2
@@ -95,7 +94,7 @@ if [ -n "$pwsh" ]; then
     exec "$pwsh" -NoProfile -File build.ps1 -Task "$task" "${switches[@]}"
 fi
 
-[ "$task" = clean ] || echo "PowerShell 7.6 (pwsh) is not on PATH and not on the package feed: going on without it."
+[ "$task" = clean ] || echo "PowerShell 7.6 (pwsh) is not on PATH and not to be had from the package feed: going on without it."
 exit=0
 dotnet msbuild build/MomentTools.proj -nologo -v:m "-t:$task" "-p:Record=$record" || exit=$?
 if [ "$task" = test ] && [ -e out/test/summary.txt ]; then cat out/test/summary.txt; fi
