@@ -72,6 +72,7 @@ public sealed class MomentEngine
     public async Task UnregisterDomainAsync(string vm, bool removeMetadata, IOperationReport report, CancellationToken cancellation)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Unregister-VMDomain", report, cancellation);
+        DomainLifeOperations.RequireStopped(scope.Place);
         if (scope.State.Moments.Count > 0)
         {
             if (!removeMetadata)

@@ -33,7 +33,7 @@ public static class ViewText
     /// <summary>The property Created in local time, to the minute.</summary>
     public static string Created(PSObject value) => Object(value) switch
     {
-        VMMoment moment => Minute(moment.Created),
+        VMMoment { Created: { } created } => Minute(created),
         VMBackup backup => Minute(backup.Created),
         _ => "",
     };

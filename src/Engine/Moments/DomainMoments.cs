@@ -26,12 +26,14 @@ internal sealed record DomainMoments
     }
 
     /// <summary>The domain-level tree.</summary>
-    public MomentTree Tree(out IReadOnlyList<MomentTreeFault> faults)
+    /// <param name="faults">What does not fit together.</param>
+    /// <param name="others">Moments that are known from the images alone.</param>
+    public MomentTree Tree(out IReadOnlyList<MomentTreeFault> faults, IReadOnlyList<Moment>? others = null)
     {
         var points = Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
             .ToLookup(pair => pair.Point.Moment!.Value);
         var current = Disks.Values.Where(disk => disk.Current is not null).ToDictionary(disk => disk.Disk, disk => disk.Current!.Value, StringComparer.Ordinal);
-        return MomentTree.Build(Moments.Values.Select(stored => new Moment
+        IEnumerable<Moment> known = Moments.Values.Select(stored => new Moment
         {
             Kind = stored.Key.Kind,
             Name = stored.Key.Name,
@@ -42,6 +44,7 @@ internal sealed record DomainMoments
             Disks = [.. stored.Document.Disks.Select(disk => points[stored.Key].Where(pair => pair.Disk == disk.Name)
                 .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
                 .FirstOrDefault(new MomentDisk(disk.Name, false, null, null, 0)))],
-        }), current, out faults);
+        });
+        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key))), current, out faults);
     }
 }

@@ -65,9 +65,15 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
     /// <summary>Forgets a machine that has no moments, or whose moments the caller removed. An attached one may run on.</summary>
     public void Unregister(DomainPlace place)
     {
+        RequireStopped(place);
+        catalogue.Remove(place);
+    }
+
+    /// <summary>Refuses what cannot be done to a machine of ours that runs.</summary>
+    public static void RequireStopped(DomainPlace place)
+    {
         if (MachineProbe.ProcessOf(place) is { } process)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{place.Name}': it runs, as process {process.Id}.", place.Name, "Stop it first.");
-        catalogue.Remove(place);
     }
 
     private static DomainDocument FromDocument(string xml, RegisterDomainRequest request)

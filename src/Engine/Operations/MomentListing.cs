@@ -14,7 +14,8 @@ internal sealed class MomentListing(EngineContext context)
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
         DomainMoments state = store.Load(report.Failure);
-        MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults);
+        IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, report, cancellation) : [];
+        MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults, nameless);
         foreach (MomentTreeFault fault in faults)
             report.Warning(fault.Message);
         MomentFilter filter = Filter(query, tree);
@@ -27,6 +28,21 @@ internal sealed class MomentListing(EngineContext context)
         if (query.Size)
             found = await WithSizesAsync(vm, found, report, cancellation);
         return query.Tree ? Drawn(tree, query, found) : found;
+    }
+
+    /// <summary>Bitmaps in the images that no moment names, each as a moment of which nothing is known but its name and disks.</summary>
+    private async Task<IReadOnlyList<Moment>> WithoutMetadataAsync(string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<VMBitmap> bitmaps = await new BitmapListing(context).RunAsync(vm, [], report, cancellation);
+        return [.. bitmaps.Where(bitmap => bitmap.Owner is null).GroupBy(bitmap => bitmap.Name, StringComparer.Ordinal).Select(group => new Moment
+        {
+            Kind = MomentKind.Checkpoint,
+            Name = group.Key,
+            Id = group.Key,
+            Created = DateTimeOffset.UnixEpoch,
+            HasMetadata = false,
+            Disks = [.. group.Select(bitmap => new MomentDisk(bitmap.Disk!, true, null, null, 0))],
+        })];
     }
 
     /// <summary>What is really on the disks that are tracked; a disk that cannot be looked at is told, and its bitmaps' state is unknown.</summary>

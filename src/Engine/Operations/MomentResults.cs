@@ -16,10 +16,10 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
         VM = vm,
         Name = moment.Name,
         Parent = moment.ParentName,
-        Created = moment.Created,
+        Created = moment.HasMetadata ? moment.Created : null,
         Current = tree.IsCurrent(moment),
         Description = moment.Description,
-        Repository = state.Moments[moment.Key].Repository,
+        Repository = state.Moments.GetValueOrDefault(moment.Key)?.Repository,
         Disks = [.. moment.Disks.Select(disk => Of(moment, disk))],
     };
 
@@ -27,6 +27,8 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
     {
         if (!disk.Covered)
             return new VMMomentDisk { Name = disk.Name, State = VMBitmapState.NotCovered };
+        if (!moment.HasMetadata)
+            return new VMMomentDisk { Name = disk.Name, Bitmap = moment.Name, State = VMBitmapState.Foreign, Problem = "a bitmap in the image that no moment names" };
         DiskTracking tracking = state.Disk(disk.Name);
         string bitmap = state.Moments[moment.Key].Document.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name;
         var result = new VMMomentDisk { Name = disk.Name, Bitmap = bitmap, Parent = tracking.NearestMoment(disk.ParentPointId)?.Name, State = VMBitmapState.Unknown };

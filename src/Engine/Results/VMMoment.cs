@@ -15,8 +15,8 @@ public abstract record VMMoment
     /// <summary>The parent's name, or null for a root.</summary>
     public string? Parent { get; init; }
 
-    /// <summary>When it was taken.</summary>
-    public required DateTimeOffset Created { get; init; }
+    /// <summary>When it was taken; null for one that is known from the images alone.</summary>
+    public required DateTimeOffset? Created { get; init; }
 
     /// <summary>Whether the machine's present state descends directly from it, on every disk it covers.</summary>
     public bool Current { get; init; }
