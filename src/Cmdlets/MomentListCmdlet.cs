@@ -8,6 +8,7 @@ public abstract class MomentListCmdlet : MomentCmdlet
 {
     // Format files choose a view by type name; the objects themselves are those of any other list.
     private const string TreeTypeName = "MomentTools.VMMoment#Tree";
+    private const string SizeTypeName = "MomentTools.VMMoment#Size";
 
     /// <summary>The domains.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -79,7 +80,7 @@ public abstract class MomentListCmdlet : MomentCmdlet
     {
         MomentQuery query = Narrow(CommonQuery(vm));
         foreach (VMMoment moment in Run((report, cancellation) => Engine.GetMomentsAsync(vm, query, report, cancellation)))
-            WriteObject(Tree ? AsTreeLine(moment) : moment);
+            WriteObject(Tree ? Shown(moment, TreeTypeName) : Size ? Shown(moment, SizeTypeName) : moment);
     });
 
     private protected abstract MomentQuery Narrow(MomentQuery query);
@@ -101,10 +102,10 @@ public abstract class MomentListCmdlet : MomentCmdlet
         Tree = Tree,
     };
 
-    private static PSObject AsTreeLine(VMMoment moment)
+    private static PSObject Shown(VMMoment moment, string typeName)
     {
-        var line = new PSObject(moment);
-        line.TypeNames.Insert(0, TreeTypeName);
-        return line;
+        var shown = new PSObject(moment);
+        shown.TypeNames.Insert(0, typeName);
+        return shown;
     }
 }

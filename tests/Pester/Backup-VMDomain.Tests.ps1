@@ -45,6 +45,18 @@ Describe 'Backup-VMDomain' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         (Backup-VMDomain web1 ./repo -Full -SpeedLimit 1GB).Kind | Should -Be Full
     }
 
+    It 'shows how far it is, and takes the bar away' {
+        $shell = [powershell]::Create()
+        try {
+            $shell.AddScript("Import-Module '$(Get-ManifestPath)'; Backup-VMDomain web1 -Repository '$place/repo' -Full -SpeedLimit 64MB").Invoke() | Should -HaveCount 1
+            $ours = @($shell.Streams.Progress | Where-Object Activity -Match web1)
+            $ours.Count | Should -BeGreaterThan 1
+            $ours[-1].RecordType | Should -Be Completed
+            ($ours | Where-Object RecordType -eq Processing).PercentComplete | ForEach-Object { $_ | Should -BeIn (-1..100) }
+        }
+        finally { $shell.Dispose() }
+    }
+
     It 'does not take -Full and -Incremental together' {
         { Backup-VMDomain web1 ./repo -Full -Incremental } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
     }

@@ -8,6 +8,7 @@ AfterAll { Remove-Place $place }
 
 Describe 'Get-VMCheckpoint' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
     BeforeAll {
+        $manifestPath = Get-ManifestPath
         'web1', 'web2' | ForEach-Object {
             New-Machine $place $_ | Out-Null
             New-VMCheckpoint $_ monday | Out-Null
@@ -21,6 +22,17 @@ Describe 'Get-VMCheckpoint' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorA
     It 'lists the others where one domain is not known' {
         (Get-VMCheckpoint nosuch, web2 -ErrorVariable failures -ErrorAction SilentlyContinue).VM | Should -Be web2
         $failures[0].FullyQualifiedErrorId | Should -BeLike 'VMNotFound,*'
+    }
+
+    It 'takes domains that come from another session' {
+        $copy = [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize((Get-VMDomain web2)))
+        ($copy | Get-VMCheckpoint).VM | Should -Be web2
+    }
+
+    It 'works in a background job' {
+        $job = Start-Job { Import-Module $using:manifestPath; Get-VMCheckpoint web1 }
+        try { (Receive-Job $job -Wait).Name | Should -Be monday }
+        finally { Remove-Job $job -Force }
     }
 
     It 'does not take the name of a checkpoint from the pipeline' {

@@ -73,9 +73,13 @@ Describe '<_>' -ForEach Get-VMMoment, Get-VMCheckpoint -Skip:(-not (Get-Command 
         $line | Should -BeOfType ([MomentTools.VMCheckpoint])
     }
 
-    It 'finds out what was written with -Size' {
+    It 'finds out what was written with -Size, and shows it' {
         Write-Disk "$place/web1.qcow2" 'write -P 3 0 64k'
-        ((& $command web1 friday -Size).Disks | Where-Object Name -eq vda).Size | Should -BeGreaterOrEqual 64KB
+        $moment = & $command web1 friday -Size
+        $moment.Disks[0].Size | Should -Be 64KB
+        $lines = Get-View $moment
+        $lines[-1] | Should -Match 'friday .* 64 KiB OK'
+        ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 80
     }
 }
 
