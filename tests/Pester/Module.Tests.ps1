@@ -149,6 +149,7 @@ Describe 'Completion' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction 
         @{ Line = "Remove-VMCheckpoint 'my web' "; Expected = 'tuesday' }
         @{ Line = 'Get-VMChangedBlock web1 -Since m'; Expected = 'monday' }
         @{ Line = 'Get-VMChangedBlock -Since '; Expected = 'monday', 'tuesday' }
+        @{ Line = "Get-VMCheckpoint web1, 'my web' -Name "; Expected = 'monday', 'tuesday' }
         @{ Line = 'Get-VMMoment web1 -From mon'; Expected = 'monday' }
         @{ Line = 'New-VMCheckpoint web1 -Disk '; Expected = 'vda' }
         @{ Line = 'Get-VMMoment web1 -Kind '; Expected = 'Checkpoint', 'Snapshot' }

@@ -33,7 +33,7 @@ public abstract class NameCompleter : IArgumentCompleter
     private static string? BoundDomain(IDictionary? bound)
     {
         object? value = bound?["VM"] ?? bound?["VMName"] ?? bound?["Domain"] ?? bound?["DomainName"];
-        if (value is null)
+        if (value is null || (value is IEnumerable and not string))
             return null;
         string name = new VMReference(value).Name;
         return WildcardPattern.ContainsWildcardCharacters(name) ? null : name;
