@@ -16,7 +16,9 @@ public sealed class ImportWarning : IModuleAssemblyInitializer
             return;
         foreach (string name in CmdletNames())
         {
-            if (session.InvokeCommand.GetCommand(name, CommandTypes.Alias) is not AliasInfo alias)
+            // Not asked of command discovery: a module on PSModulePath would be loaded for the name, from within its own import.
+            string path = "Alias:" + name;
+            if (!session.InvokeProvider.Item.Exists(path) || session.InvokeProvider.Item.Get(path) is not [{ BaseObject: AliasInfo alias }, ..])
                 continue;
             string text = $"The alias {name} -> {alias.Definition} hides the cmdlet of the same name of MomentTools. "
                 + $"Write MomentTools\\{name}, or import the module with a prefix: Import-Module MomentTools -Prefix QM.";

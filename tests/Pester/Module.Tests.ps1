@@ -49,6 +49,15 @@ Describe 'The import' {
         $fastest | Should -BeLessOrEqual 150
     }
 
+    It 'comes by name and by its first command from PSModulePath, without an error and with its views' {
+        $before = $env:PSModulePath
+        $env:PSModulePath = (Split-Path (Split-Path (Split-Path (Get-ManifestPath)))) + [IO.Path]::PathSeparator + $before
+        try {
+            pwsh -NoProfile -Command 'Import-Module MomentTools; "$($Error.Count) $((Get-FormatData MomentTools.*).Count -gt 5)"' | Should -Be '0 True'
+            pwsh -NoProfile -Command '$null = Get-VMBitmap -Path /nowhere -ErrorAction Ignore; (Get-Command Get-VMBitmap).Source' | Should -Be MomentTools
+        } finally { $env:PSModulePath = $before }
+    }
+
     It 'is silent where no alias hides a command' {
         pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)' 3>&1" | Should -BeNullOrEmpty
     }
