@@ -15,9 +15,13 @@ internal sealed class TestMachine : IAsyncDisposable
 
     private readonly ScratchDirectory _scratch = new();
 
-    private TestMachine(string[] disks, Action<string>? probe)
+    // Whether the disks let discards through to the image.
+    private readonly bool _discard;
+
+    private TestMachine(string[] disks, bool discard, Action<string>? probe)
     {
         Disks = disks;
+        _discard = discard;
         Engine = new MomentEngine(new MomentEngineOptions
         {
             StateRoot = _scratch["state"],
@@ -39,12 +43,19 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public string StateDirectory => Path.Combine(_scratch["state"], "domains", Name);
 
-    public static async Task<TestMachine> CreateAsync(Action<string>? probe = null, params string[] disks)
+    public static Task<TestMachine> CreateAsync(Action<string>? probe = null, params string[] disks) =>
+        CreateAsync(DiskSize, discard: false, probe, disks.Length == 0 ? ["vda"] : disks);
+
+    /// <param name="size">The virtual size of each disk in bytes.</param>
+    /// <param name="discard">Whether the disks let discards through to the image.</param>
+    /// <param name="probe">Called at each step of a changing operation.</param>
+    /// <param name="disks">The disks' names.</param>
+    public static async Task<TestMachine> CreateAsync(long size, bool discard, Action<string>? probe, string[] disks)
     {
         Tool.Require("qemu-img", "qemu-io", "qemu-storage-daemon", "qemu-system-x86_64");
-        var machine = new TestMachine(disks.Length == 0 ? ["vda"] : disks, probe);
+        var machine = new TestMachine(disks, discard, probe);
         foreach (string disk in machine.Disks)
-            Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath(disk), DiskSize.ToString(CultureInfo.InvariantCulture));
+            Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath(disk), size.ToString(CultureInfo.InvariantCulture));
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = machine.Xml() }, machine.Report, CancellationToken.None);
         return machine;
     }
@@ -59,7 +70,7 @@ internal sealed class TestMachine : IAsyncDisposable
           <vcpu>1</vcpu>
           <os><type arch='x86_64' machine='q35'>hvm</type></os>
           <devices>
-            {string.Join("\n    ", Disks.Select(disk => $"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{DiskPath(disk)}'/><target dev='{disk}' bus='virtio'/></disk>"))}
+            {string.Join("\n    ", Disks.Select(disk => $"<disk type='file' device='disk'><driver name='qemu' type='qcow2'{(_discard ? " discard='unmap'" : "")}/><source file='{DiskPath(disk)}'/><target dev='{disk}' bus='virtio'/></disk>"))}
           </devices>
         </domain>
         """;
@@ -83,19 +94,22 @@ internal sealed class TestMachine : IAsyncDisposable
         [.. (await Engine.GetChangedBlocksAsync(Name, since, [disk], Report, CancellationToken.None)).Select(run => (run.Offset, run.Length))];
 
     /// <summary>Writes into a disk, whether the machine runs or not.</summary>
-    public async Task WriteAsync(string disk, byte pattern, long offset, long length)
+    public Task WriteAsync(string disk, byte pattern, long offset, long length) =>
+        IoAsync(disk, string.Create(CultureInfo.InvariantCulture, $"write -P {pattern} {offset} {length}"));
+
+    /// <summary>Does one command of qemu-io to a disk, whether the machine runs or not.</summary>
+    public async Task IoAsync(string disk, string command)
     {
         VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
-        string write = string.Create(CultureInfo.InvariantCulture, $"write -P {pattern} {offset} {length}");
         if (domain.State == VMState.Stopped)
         {
-            Tool.Run("qemu-io", "-f", "qcow2", "-c", write, DiskPath(disk));
+            Tool.Run("qemu-io", "-f", "qcow2", "-d", _discard ? "unmap" : "ignore", "-c", command, DiskPath(disk));
             return;
         }
 
         JsonElement answer = await Engine.InvokeQmpAsync(Name, "human-monitor-command", JsonSerializer.Serialize(new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["command-line"] = $"qemu-io -d /machine/peripheral/mt-{disk}/virtio-backend \"{write}\"",
+            ["command-line"] = $"qemu-io -d /machine/peripheral/mt-{disk}/virtio-backend \"{command}\"",
         }), CancellationToken.None);
         Assert.Equal("", answer.GetString());
     }

@@ -1,0 +1,317 @@
+using System.Globalization;
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Qmp;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>One random sequence of operations, made by its seed alone; everything is checked after each.</summary>
+internal sealed class RandomStory : IAsyncDisposable
+{
+    private const int Sector = 512;
+    private const int LargestPower = 9;
+    private const long Least = 16 << 20;
+
+    // Steps at which an operation can still be taken back.
+    private static readonly string[] Revocable = ["targets", "transaction", "capture", "copying", "remove copies", "close targets", "sidecar", "close", "publish"];
+
+    private readonly Random _random;
+    private readonly StoryCounts _counts;
+    private readonly List<string> _told = [];
+    private readonly List<string> _removed = [];
+    private readonly List<StoryBackup> _backups = [];
+    private readonly HashSet<string> _stale = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Path, byte[] Content)> _copies = new(StringComparer.Ordinal);
+    private readonly (int Weight, Func<Task> Run)[] _operations;
+    private TestMachine _machine = null!;
+    private StoryJudge _judge = null!;
+    private StoryDisk[] _disks = [];
+    private bool _running;
+    private bool _killed;
+    private bool _copiedBack;
+    private int _names;
+    private string? _cancelAt;
+    private bool _writeWithin;
+
+    private RandomStory(int seed, StoryCounts counts)
+    {
+        _random = new Random(seed);
+        _counts = counts;
+        bool kills = Chance(2), copies = Chance(3), resizes = Chance(3);
+        _operations =
+        [
+            (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
+            (kills ? 2 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 2 : 0, ResizeAsync),
+        ];
+    }
+
+    /// <summary>The operations so far, as they are to be read in a failure.</summary>
+    public string Told => string.Join("\n  ", _told);
+
+    public static async Task<RandomStory> BeginAsync(int seed, StoryCounts counts)
+    {
+        var story = new RandomStory(seed, counts);
+        long size = Least + (story.Chance(2) ? story._random.Next(0, 256) * (long)Sector : 0);
+        string[] disks = story.Chance(2) ? ["vda", "vdb"] : ["vda"];
+        story.Tell($"{disks.Length} disks of {size} bytes");
+        story._machine = await TestMachine.CreateAsync(size, discard: true, story.OnStep, disks);
+        story._disks = [.. disks.Select(disk => new StoryDisk(disk, size))];
+        story._judge = new StoryJudge(story._machine, story._disks, counts);
+        return story;
+    }
+
+    public async Task StepAsync()
+    {
+        int at = _random.Next(_operations.Sum(operation => operation.Weight));
+        Func<Task> run = _operations.First(operation => (at -= operation.Weight) < 0).Run;
+        await run();
+        _counts.Operations++;
+        await _judge.CheckMomentsAsync();
+        if (Chance(3))
+            await _judge.CheckContentAsync(Any(_disks));
+        if (_backups.Count > 0 && Chance(3))
+            _judge.CheckBackup(Any(_backups));
+    }
+
+    public async Task EndAsync()
+    {
+        if (_running)
+            await ToggleAsync();
+        foreach (StoryDisk disk in _disks)
+            await _judge.CheckContentAsync(disk);
+        foreach (StoryBackup backup in _backups)
+            await _judge.RestoreAsync(backup, Path.Combine(_machine.Scratch, "end"));
+        _judge.CheckImages(mayLeak: _killed);
+        _counts.Sequences++;
+    }
+
+    public ValueTask DisposeAsync() => _machine.DisposeAsync();
+
+    private Task WriteAsync() => WriteAsync(Any(_disks));
+
+    private async Task WriteAsync(StoryDisk disk)
+    {
+        (long offset, long length) = AnyRange(disk);
+        byte pattern = (byte)_random.Next(1, 256);
+        Tell($"write {disk.Name} {offset}+{length} = {pattern}");
+        await _machine.WriteAsync(disk.Name, pattern, offset, length);
+        disk.Write(offset, length, pattern);
+    }
+
+    private async Task ZeroAsync()
+    {
+        StoryDisk disk = Any(_disks);
+        (long offset, long length) = AnyRange(disk);
+        string command = $"write -z {(Chance(2) ? "-u " : "")}{offset} {length}";
+        Tell($"{disk.Name}: {command}");
+        await _machine.IoAsync(disk.Name, command);
+        disk.Write(offset, length, 0);
+    }
+
+    private async Task DiscardAsync()
+    {
+        StoryDisk disk = Any(_disks);
+        (long offset, long length) = AnyRange(disk);
+        Tell($"discard {disk.Name} {offset}+{length}");
+        await _machine.IoAsync(disk.Name, $"discard {offset} {length}");
+        disk.Touch(offset, length);
+        // What a discard leaves behind is the image's affair; outside of its range it may touch nothing.
+        byte[] content = await _judge.ReadAsync(disk);
+        Assert.True(content.AsSpan(0, (int)offset).SequenceEqual(disk.Content.AsSpan(0, (int)offset)));
+        Assert.True(content.AsSpan((int)(offset + length)).SequenceEqual(disk.Content.AsSpan((int)(offset + length))));
+        disk.Refresh(content);
+    }
+
+    private async Task CheckpointAsync()
+    {
+        StoryDisk[] covered = Chance(2) ? _disks : [Any(_disks)];
+        string name = AnyName();
+        Tell($"checkpoint {name} of {string.Join(' ', covered.Select(disk => disk.Name))}");
+        bool made = await TakeAsync(async () =>
+        {
+            await _machine.CheckpointAsync(name, [.. covered.Select(disk => disk.Name)]);
+            foreach (StoryDisk disk in covered)
+                disk.Keep(name);
+        }, refused => refused.ErrorId == OperationErrors.BitmapExists && (_copiedBack || _stale.Contains(name)));
+        if (made)
+            _removed.Remove(name);
+    }
+
+    private async Task BackupAsync()
+    {
+        VMBackupKind kind = _random.Next(6) switch { 0 => VMBackupKind.Full, 1 => VMBackupKind.Incremental, _ => VMBackupKind.Automatic };
+        Tell($"backup {kind}");
+        await TakeAsync(async () =>
+        {
+            VMBackup backup = await _machine.BackupAsync(kind);
+            Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
+            _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => disk.Keep(backup.Checkpoint!), StringComparer.Ordinal)));
+            _counts.Backups++;
+            _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
+        }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);
+    }
+
+    private async Task RestoreAsync()
+    {
+        if (_backups.Count == 0)
+            return;
+        StoryBackup backup = Any(_backups);
+        Tell($"restore {backup.Backup.Id}");
+        await _judge.RestoreAsync(backup, Path.Combine(_machine.Scratch, "restored"));
+    }
+
+    private async Task RemoveAsync()
+    {
+        string[] moments = [.. _disks.SelectMany(disk => disk.Moments.Keys).Distinct().Order(StringComparer.Ordinal)];
+        if (moments.Length == 0)
+            return;
+        var request = new RemoveMomentRequest { Name = Any(moments), Descendants = Chance(6), MetadataOnly = Chance(8) };
+        Tell($"remove {request.Name}{(request.Descendants ? " with descendants" : "")}{(request.MetadataOnly ? ", metadata only" : "")}");
+        foreach (string name in (await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None)).Select(moment => moment.Name))
+        {
+            foreach (StoryDisk disk in _disks)
+                disk.Forget(name);
+            _removed.Add(name);
+            if (request.MetadataOnly)
+                _stale.Add(name);
+        }
+    }
+
+    private async Task ToggleAsync()
+    {
+        Tell(_running ? "stop" : "start");
+        _ = _running ? await _machine.StopAsync() : await _machine.StartAsync();
+        _running = !_running;
+    }
+
+    private async Task KillAsync()
+    {
+        if (!_running)
+            return;
+        Tell("kill");
+        await _machine.KillMachineAsync();
+        (_running, _killed) = (false, true);
+        bool lossy = false;
+        foreach (StoryDisk disk in _disks)
+        {
+            byte[] left = _machine.Content(_machine.DiskPath(disk.Name));
+            lossy |= !left.AsSpan().SequenceEqual(disk.Content);
+            disk.Replace(left);
+        }
+
+        _counts.Kills++;
+        _counts.LossyKills += lossy ? 1 : 0;
+    }
+
+    private Task CopyAsync()
+    {
+        if (_running)
+            return Task.CompletedTask;
+        StoryDisk disk = Any(_disks);
+        Tell($"keep a copy of {disk.Name}");
+        string path = Path.Combine(_machine.Scratch, disk.Name + ".copy");
+        File.Copy(_machine.DiskPath(disk.Name), path, overwrite: true);
+        _copies[disk.Name] = (path, (byte[])disk.Content.Clone());
+        return Task.CompletedTask;
+    }
+
+    private Task CopyBackAsync()
+    {
+        if (_running || _copies.Count == 0)
+            return Task.CompletedTask;
+        StoryDisk disk = Any([.. _disks.Where(disk => _copies.ContainsKey(disk.Name))]);
+        Tell($"put the copy of {disk.Name} in its place");
+        File.Copy(_copies[disk.Name].Path, _machine.DiskPath(disk.Name), overwrite: true);
+        disk.Replace((byte[])_copies[disk.Name].Content.Clone());
+        _copiedBack = true;
+        return Task.CompletedTask;
+    }
+
+    private async Task ResizeAsync()
+    {
+        if (!_running)
+            return;
+        StoryDisk disk = Any(_disks);
+        long size = disk.Content.Length + (_random.Next(1, 2048) * (long)Sector);
+        Tell($"resize {disk.Name} to {size}");
+        JsonElement devices = await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None);
+        string node = devices.EnumerateArray().First(device => device.GetProperty("qdev").GetString()!.Contains("mt-" + disk.Name + "/", StringComparison.Ordinal))
+            .GetProperty("inserted").GetProperty("node-name").GetString()!;
+        try
+        {
+            await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", string.Create(CultureInfo.InvariantCulture, $$"""{"node-name":"{{node}}","size":{{size}}}"""), CancellationToken.None);
+        }
+        catch (MomentException refused) when (_killed && refused.ErrorId == QmpErrors.QmpCommandFailed)
+        {
+            Tell("  refused: " + refused.Message);
+            return;
+        }
+
+        disk.Grow(size);
+    }
+
+    // Takes a moment, perhaps with writes of the guest in the middle of it, perhaps cancelled there.
+    private async Task<bool> TakeAsync(Func<Task> take, Func<MomentException, bool> mayRefuse)
+    {
+        _cancelAt = Chance(8) ? Any(Revocable) : null;
+        _writeWithin = Chance(2);
+        try
+        {
+            await take();
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            Tell($"  cancelled at '{_cancelAt}'");
+            _counts.Cancelled++;
+        }
+        catch (MomentException refused) when (mayRefuse(refused))
+        {
+            Tell("  refused: " + refused.Message);
+        }
+        finally
+        {
+            (_cancelAt, _writeWithin) = (null, false);
+            foreach (StoryDisk disk in _disks)
+                disk.Drop();
+        }
+
+        return false;
+    }
+
+    private void OnStep(string step)
+    {
+        string place = step[(step.IndexOf(':', StringComparison.Ordinal) + 1)..];
+        if (!Revocable.Contains(place) || _machine is null)
+            return;
+        if (place == "capture")
+            foreach (StoryDisk disk in _disks)
+                disk.Freeze();
+        if (_running && _writeWithin && Chance(2))
+        {
+            Tell($"  at '{place}':");
+            WriteAsync(Any(_disks)).GetAwaiter().GetResult();
+        }
+
+        if (place == _cancelAt)
+            throw new OperationCanceledException();
+    }
+
+    private (long Offset, long Length) AnyRange(StoryDisk disk)
+    {
+        int sectors = disk.Content.Length / Sector;
+        // Small writes are as likely as large ones, and some places are met again and again.
+        int length = _random.Next(1, (1 << _random.Next(0, LargestPower + 1)) + 1);
+        int offset = _random.Next(0, (Chance(4) ? Math.Min(sectors, 4096) : sectors) - length + 1);
+        return ((long)offset * Sector, (long)length * Sector);
+    }
+
+    private string AnyName() => _removed.Count > 0 && Chance(2) ? Any(_removed) : $"c{_names++}";
+
+    private T Any<T>(IReadOnlyList<T> things) => things[_random.Next(things.Count)];
+
+    private bool Chance(int oneIn) => _random.Next(oneIn) == 0;
+
+    private void Tell(string what) => _told.Add(what);
+}

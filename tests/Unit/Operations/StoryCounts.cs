@@ -1,0 +1,39 @@
+namespace MomentTools.Tests.Operations;
+
+/// <summary>What random stories did and how well it was answered.</summary>
+internal sealed class StoryCounts
+{
+    public int Sequences { get; set; }
+
+    public int Operations { get; set; }
+
+    /// <summary>Answers held against the oracle: one a moment and disk after each operation.</summary>
+    public int Pairs { get; set; }
+
+    /// <summary>Answers equal to what was written.</summary>
+    public int Exact { get; set; }
+
+    /// <summary>Answers that must only be large enough: a resize, a crash or a copy lies between.</summary>
+    public int Superset { get; set; }
+
+    /// <summary>Answers "unknown", where a crash or a copy lies between.</summary>
+    public int Unknown { get; set; }
+
+    public int Backups { get; set; }
+
+    public int Increments { get; set; }
+
+    /// <summary>Disks read back out of backups and compared byte for byte.</summary>
+    public int Restored { get; set; }
+
+    public int Kills { get; set; }
+
+    /// <summary>Kills that took with them what the guest had not flushed.</summary>
+    public int LossyKills { get; set; }
+
+    public int Cancelled { get; set; }
+
+    public override string ToString() =>
+        $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked: {Exact} exact, {Superset} superset, {Unknown} unknown; "
+        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled";
+}

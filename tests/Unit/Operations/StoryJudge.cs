@@ -1,0 +1,126 @@
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Tests.Support;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>Holds every answer of the engine against the oracle. Too small an answer is the one failure that must never be.</summary>
+internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> disks, StoryCounts counts)
+{
+    /// <summary>Every moment on every disk that it covers.</summary>
+    public async Task CheckMomentsAsync()
+    {
+        IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
+        Assert.Empty(machine.Report.Failures);
+        Assert.Equal(disks.SelectMany(disk => disk.Moments.Keys).Distinct().Order(StringComparer.Ordinal), moments.Select(moment => moment.Name).Order(StringComparer.Ordinal));
+        foreach (VMMoment moment in moments)
+        {
+            StoryDisk[] covered = [.. disks.Where(disk => disk.Moments.ContainsKey(moment.Name))];
+            Assert.Equal(covered.Select(disk => disk.Name), moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name).Order(StringComparer.Ordinal));
+            bool known = covered.All(disk => disk.Moments[moment.Name].Known);
+            Assert.True(!known || moment.Health == "OK", $"'{moment.Name}' is said to be {moment.Health}");
+            foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
+                await CheckAsync(moment.Name, asked);
+        }
+    }
+
+    /// <summary>What the disk really holds, after the guest's own flush.</summary>
+    public async Task<byte[]> ReadAsync(StoryDisk disk)
+    {
+        await machine.IoAsync(disk.Name, "flush");
+        return machine.Content(machine.DiskPath(disk.Name));
+    }
+
+    public async Task CheckContentAsync(StoryDisk disk) => AssertSame(disk.Content, await ReadAsync(disk), $"disk '{disk.Name}' holds what the guest did not write");
+
+    public void CheckBackup(StoryBackup backup)
+    {
+        foreach ((string disk, byte[] content) in backup.Content)
+            CheckFile(content, backup.Backup.Disks.Single(stored => stored.Name == disk).Path, $"backup {backup.Backup.Id} of '{disk}'");
+    }
+
+    public async Task RestoreAsync(StoryBackup backup, string destination)
+    {
+        foreach (VMRestoredDisk restored in await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Id = backup.Backup.Id, Destination = destination }, machine.Report, CancellationToken.None))
+            CheckFile(backup.Content[restored.Disk], restored.Path, $"'{restored.Disk}' restored from {backup.Backup.Id}");
+        Directory.Delete(destination, recursive: true);
+    }
+
+    /// <summary>A killed QEMU may leave clusters that nothing uses; nothing else may ever be wrong with an image.</summary>
+    public void CheckImages(bool mayLeak)
+    {
+        foreach (StoryDisk disk in disks)
+        {
+            (int exit, string output, string error) = Tool.TryRun("qemu-img", "check", "-f", "qcow2", machine.DiskPath(disk.Name));
+            Assert.True(exit == 0 || (mayLeak && exit == 3), $"qemu-img check of '{disk.Name}' ended with {exit}: {output}{error}");
+        }
+    }
+
+    private async Task CheckAsync(string moment, StoryDisk[] asked)
+    {
+        string[] names = [.. asked.Select(disk => disk.Name)];
+        IReadOnlyList<VMChangedBlock> blocks;
+        IReadOnlyList<VMChangedBlockMeasure>? measures = null;
+        counts.Pairs += asked.Length;
+        try
+        {
+            blocks = await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, moment, names, machine.Report, CancellationToken.None);
+            if (counts.Pairs % 4 == 0)
+                measures = await machine.Engine.MeasureChangedBlocksAsync(TestMachine.Name, moment, names, machine.Report, CancellationToken.None);
+        }
+        catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown && asked.Any(disk => !disk.Moments[moment].Known))
+        {
+            counts.Unknown += asked.Length;
+            return;
+        }
+
+        foreach (StoryDisk disk in asked)
+        {
+            VMChangedBlock[] own = [.. blocks.Where(block => block.Disk == disk.Name)];
+            if (measures is not null)
+                Assert.Equal(own.Sum(block => block.Length), measures.Single(measure => measure.Disk == disk.Name).Bytes);
+            Check(moment, disk, own);
+        }
+    }
+
+    private void Check(string moment, StoryDisk disk, VMChangedBlock[] answer)
+    {
+        string where = $"since '{moment}' on '{disk.Name}'";
+        StoryMoment then = disk.Moments[moment];
+        HashSet<long> told = [];
+        long end = 0;
+        foreach (VMChangedBlock block in answer)
+        {
+            Assert.True(block.Offset >= end && block.Length > 0 && block.Offset + block.Length <= disk.Content.Length, $"{where}: the run {block.Offset}+{block.Length} is out of order or off the disk");
+            end = block.Offset + block.Length;
+            Assert.True(block.Kind != "Zero" || !disk.Content.AsSpan((int)block.Offset, (int)block.Length).ContainsAnyExcept((byte)0), $"{where}: {block.Offset}+{block.Length} is said to be zeroes and is not");
+            for (long grain = block.Offset / StoryDisk.Grain; grain * StoryDisk.Grain < end; grain++)
+                told.Add(grain);
+        }
+
+        long[] missing = [.. disk.Differences(then).Where(grain => !told.Contains(grain))];
+        Assert.True(missing.Length == 0, $"TOO SMALL {where}: blocks {string.Join(' ', missing)} differ and are not told");
+        if (!then.Exact)
+        {
+            counts.Superset++;
+            return;
+        }
+
+        Assert.True(told.SetEquals(then.Written), $"{where}: told {string.Join(' ', told.Order())}, written {string.Join(' ', then.Written.Order())}");
+        counts.Exact++;
+    }
+
+    private void CheckFile(byte[] expected, string path, string what)
+    {
+        AssertSame(expected, machine.Content(path), $"{what} is not what the disk held");
+        counts.Restored++;
+    }
+
+    private static void AssertSame(byte[] expected, byte[] found, string what)
+    {
+        Assert.True(expected.Length == found.Length, $"{what}: {found.Length} bytes for {expected.Length}");
+        int at = expected.AsSpan().CommonPrefixLength(found);
+        Assert.True(at == expected.Length, $"{what}: differs from offset {at} (block {at / StoryDisk.Grain}) on");
+    }
+}
