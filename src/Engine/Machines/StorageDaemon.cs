@@ -21,6 +21,7 @@ internal sealed class StorageDaemon : IAsyncDisposable
 
     private readonly Process _process;
     private readonly ProcessWords _words;
+    private bool _disposed;
 
     private StorageDaemon(Process process, ProcessWords words, QmpClient qmp)
     {
@@ -104,6 +105,10 @@ internal sealed class StorageDaemon : IAsyncDisposable
     /// <summary>Ends the daemon if it still runs: cleanly if it can, by force if not.</summary>
     public async ValueTask DisposeAsync()
     {
+        // A failed operation ends its session before it undoes, and its "using" does so again.
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!_process.HasExited)
             await EndAsync();
         await Qmp.DisposeAsync();
