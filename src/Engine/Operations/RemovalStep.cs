@@ -106,7 +106,9 @@ internal sealed class RemovalStep
     private void RemoveUnused(DiskTracking before)
     {
         IEnumerable<SegmentSource.Bitmap> were = before.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Where(source => source.LayerId == _tip!.LayerId);
-        foreach (string name in were.Select(source => source.Name).Distinct(StringComparer.Ordinal))
+        // A bitmap that was lost in a crash is no edge's source any more, but bears its checkpoint's name all the same.
+        IEnumerable<string> lost = before.Points.Values.Where(point => point.LayerId == _tip!.LayerId).Select(point => point.Moment?.Name).OfType<string>().Where(_names.Contains);
+        foreach (string name in were.Select(source => source.Name).Concat(lost).Distinct(StringComparer.Ordinal))
             if (Next.References(_tip!.LayerId, name) == 0)
                 RemoveBitmap(name);
         if (Next.ActiveTip is null)

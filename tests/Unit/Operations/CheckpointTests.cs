@@ -123,4 +123,36 @@ public sealed class CheckpointTests
         MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("nightly"));
         Assert.Equal(OperationErrors.ChangesUnknown, unknown.ErrorId);
     }
+
+    [SkippableFact]
+    public async Task ACopyFromBeforeARemovalProvesNothingOfWhatTheRemovalMerged()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.CheckpointAsync("b");
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.CheckpointAsync("c");
+        File.Copy(machine.DiskPath("vda"), machine.DiskPath("copy"));
+        await machine.RemoveAsync("b");
+        Assert.Equal([(0, Grain)], await machine.ChangesAsync("a"));
+        File.Copy(machine.DiskPath("copy"), machine.DiskPath("vda"), overwrite: true);
+
+        MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("a"));
+        Assert.Equal(OperationErrors.ChangesUnknown, unknown.ErrorId);
+    }
+
+    [SkippableFact]
+    public async Task TheNameOfARemovedCheckpointIsFreeAlthoughItsBitmapWasLostInACrash()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.StartAsync();
+        await machine.KillMachineAsync();
+        await machine.StartAsync();
+        await machine.CheckpointAsync("b");
+        await machine.RemoveAsync("a");
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        Assert.Equal([(0, Grain)], await machine.ChangesAsync("a"));
+    }
 }
