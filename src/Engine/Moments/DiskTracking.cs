@@ -86,6 +86,16 @@ internal sealed record DiskTracking
     /// <summary>The same tree with another bitmap recording at the active tip.</summary>
     public DiskTracking WithRecording(string bitmap) => this with { Tips = With(Tips, ActiveBranch, ActiveTip! with { Recording = bitmap }) };
 
+    /// <summary>The same tree with the active tip's point under another id: its bitmaps were edited, and the image is marked anew.</summary>
+    public DiskTracking WithTipPoint(string id)
+    {
+        TrackingTip tip = ActiveTip!;
+        var points = new Dictionary<string, TrackingPoint>(Points, StringComparer.Ordinal);
+        points.Remove(tip.PointId, out TrackingPoint? point);
+        points.Add(id, point! with { Id = id });
+        return this with { Points = points, Tips = With(Tips, ActiveBranch, tip with { PointId = id }) };
+    }
+
     /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root.</summary>
     public IReadOnlyList<TrackingPoint>? Path(string from, string to)
     {

@@ -19,6 +19,10 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
     // The coarsest there is: a mark holds no bits and should take no memory.
     private const long MarkerGranularity = 1L << 30;
 
+    /// <summary>Marks an image as the holder of a tip.</summary>
+    public static TransactionAction Mark(string node, string marker) =>
+        TransactionAction.BitmapAdd(node, marker, persistent: true, MarkerGranularity, disabled: true);
+
     /// <summary>Opens first and closes last: a write between two actions is then seen by both, never by none.</summary>
     public IEnumerable<TransactionAction> Actions()
     {
@@ -30,7 +34,7 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
             yield return TransactionAction.BitmapMerge(Node, Copy!, [new BitmapRef(Node, Closed)]);
         }
 
-        yield return TransactionAction.BitmapAdd(Node, Marker, persistent: true, MarkerGranularity, disabled: true);
+        yield return Mark(Node, Marker);
         if (OldMarker is not null)
             yield return TransactionAction.BitmapRemove(Node, OldMarker);
     }
@@ -48,7 +52,7 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
                 yield return TransactionAction.BitmapEnable(node, Closed!);
                 yield return TransactionAction.BitmapMerge(node, Closed!, [new BitmapRef(node, Opened)]);
                 if (OldMarker is not null && !seen.Bitmaps.ContainsKey(OldMarker))
-                    yield return TransactionAction.BitmapAdd(node, OldMarker, persistent: true, MarkerGranularity, disabled: true);
+                    yield return Mark(node, OldMarker);
             }
 
             yield return TransactionAction.BitmapRemove(node, Opened);

@@ -17,6 +17,7 @@ internal sealed class RemovalStep
     private readonly TrackingTip? _tip;
     private readonly List<TransactionAction> _actions = [];
     private readonly HashSet<string> _removed = new(StringComparer.Ordinal);
+    private bool _grown;
 
     private RemovalStep(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId)
     {
@@ -32,6 +33,8 @@ internal sealed class RemovalStep
         foreach (TrackingPoint point in Next.Points.Values.ToList())
             Compact(point);
         RemoveUnused(before);
+        if (_grown && Next.ActiveTip is not null)
+            Remark();
     }
 
     /// <summary>The disk's tree afterwards.</summary>
@@ -83,6 +86,7 @@ internal sealed class RemovalStep
         string[] others = [.. proven.Select(source => source.Name).Where(other => other != name)];
         if (others.Length > 0)
             _actions.Add(TransactionAction.BitmapMerge(_node, name, others.Select(other => new BitmapRef(_node, other))));
+        _grown |= keep is not null && others.Length > 0;
         foreach (string other in others)
             RemoveBitmap(other);
         if (isTip)
@@ -113,6 +117,14 @@ internal sealed class RemovalStep
                 RemoveBitmap(name);
         if (Next.ActiveTip is null)
             RemoveBitmap(_tip!.Marker);
+    }
+
+    // A bitmap that was there before now holds more: a copy of the image from before must not pass for it under the same mark.
+    private void Remark()
+    {
+        Next = Next.WithTipPoint(MomentIds.New());
+        _actions.Add(CheckpointStep.Mark(_node, Next.ActiveTip!.Marker));
+        RemoveBitmap(_tip!.Marker);
     }
 
     private void RemoveBitmap(string name)
