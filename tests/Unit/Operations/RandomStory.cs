@@ -31,7 +31,9 @@ internal sealed class RandomStory : IAsyncDisposable
     private bool _killed;
     private bool _copiedBack;
     private int _names;
+    private readonly bool _mayKill;
     private string? _cancelAt;
+    private string? _killAt;
     private bool _writeWithin;
 
     private RandomStory(int seed, StoryCounts counts)
@@ -39,10 +41,11 @@ internal sealed class RandomStory : IAsyncDisposable
         _random = new Random(seed);
         _counts = counts;
         bool kills = Chance(2), copies = Chance(3), resizes = Chance(3);
+        _mayKill = kills;
         _operations =
         [
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
-            (kills ? 2 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 2 : 0, ResizeAsync),
+            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 2 : 0, ResizeAsync),
         ];
     }
 
@@ -68,6 +71,8 @@ internal sealed class RandomStory : IAsyncDisposable
         await run();
         _counts.Operations++;
         await _judge.CheckMomentsAsync();
+        if (!_killed && !_copiedBack)
+            await _judge.CheckLeftoversAsync(mayBeForeign: _stale.Count > 0);
         if (Chance(3))
             await _judge.CheckContentAsync(Any(_disks));
         if (_backups.Count > 0 && Chance(3))
@@ -142,15 +147,21 @@ internal sealed class RandomStory : IAsyncDisposable
     {
         VMBackupKind kind = _random.Next(6) switch { 0 => VMBackupKind.Full, 1 => VMBackupKind.Incremental, _ => VMBackupKind.Automatic };
         Tell($"backup {kind}");
+        string[] increments = [.. _disks.Where(IsProven).Select(disk => disk.Name)];
         await TakeAsync(async () =>
         {
             VMBackup backup = await _machine.BackupAsync(kind);
+            if (kind == VMBackupKind.Automatic)
+                Assert.All(backup.Disks.Where(disk => increments.Contains(disk.Name)), disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
             Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
             _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => disk.Keep(backup.Checkpoint!), StringComparer.Ordinal)));
             _counts.Backups++;
             _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
         }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);
     }
+
+    private bool IsProven(StoryDisk disk) =>
+        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { Exact: true };
 
     private async Task RestoreAsync()
     {
@@ -166,15 +177,19 @@ internal sealed class RandomStory : IAsyncDisposable
         string[] moments = [.. _disks.SelectMany(disk => disk.Moments.Keys).Distinct().Order(StringComparer.Ordinal)];
         if (moments.Length == 0)
             return;
-        var request = new RemoveMomentRequest { Name = Any(moments), Descendants = Chance(6), MetadataOnly = Chance(8) };
+        // The checkpoint of the last backup is what the next increment stands on.
+        string name = Any(moments);
+        if (_backups.Count > 0 && name == _backups[^1].Backup.Checkpoint)
+            name = Any(moments);
+        var request = new RemoveMomentRequest { Name = name, Descendants = Chance(6), MetadataOnly = Chance(8) };
         Tell($"remove {request.Name}{(request.Descendants ? " with descendants" : "")}{(request.MetadataOnly ? ", metadata only" : "")}");
-        foreach (string name in (await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None)).Select(moment => moment.Name))
+        foreach (VMMoment removed in await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None))
         {
             foreach (StoryDisk disk in _disks)
-                disk.Forget(name);
-            _removed.Add(name);
+                disk.Forget(removed.Name);
+            _removed.Add(removed.Name);
             if (request.MetadataOnly)
-                _stale.Add(name);
+                _stale.Add(removed.Name);
         }
     }
 
@@ -190,6 +205,11 @@ internal sealed class RandomStory : IAsyncDisposable
         if (!_running)
             return;
         Tell("kill");
+        await LoseMachineAsync();
+    }
+
+    private async Task LoseMachineAsync()
+    {
         await _machine.KillMachineAsync();
         (_running, _killed) = (false, true);
         bool lossy = false;
@@ -251,11 +271,13 @@ internal sealed class RandomStory : IAsyncDisposable
         disk.Grow(size);
     }
 
-    // Takes a moment, perhaps with writes of the guest in the middle of it, perhaps cancelled there.
+    // Takes a moment, perhaps with writes of the guest in the middle of it, perhaps cancelled there, or with QEMU dying there.
     private async Task<bool> TakeAsync(Func<Task> take, Func<MomentException, bool> mayRefuse)
     {
         _cancelAt = Chance(8) ? Any(Revocable) : null;
+        _killAt = _mayKill && _running && Chance(6) ? Any(Revocable) : null;
         _writeWithin = Chance(2);
+        bool wasRunning = _running;
         try
         {
             await take();
@@ -266,13 +288,17 @@ internal sealed class RandomStory : IAsyncDisposable
             Tell($"  cancelled at '{_cancelAt}'");
             _counts.Cancelled++;
         }
+        catch (MomentException failure) when (wasRunning && !_running)
+        {
+            Tell("  failed: " + failure.Message);
+        }
         catch (MomentException refused) when (mayRefuse(refused))
         {
             Tell("  refused: " + refused.Message);
         }
         finally
         {
-            (_cancelAt, _writeWithin) = (null, false);
+            (_cancelAt, _killAt, _writeWithin) = (null, null, false);
             foreach (StoryDisk disk in _disks)
                 disk.Drop();
         }
@@ -292,6 +318,12 @@ internal sealed class RandomStory : IAsyncDisposable
         {
             Tell($"  at '{place}':");
             WriteAsync(Any(_disks)).GetAwaiter().GetResult();
+        }
+
+        if (_running && place == _killAt)
+        {
+            Tell($"  killed at '{place}'");
+            LoseMachineAsync().GetAwaiter().GetResult();
         }
 
         if (place == _cancelAt)

@@ -10,8 +10,8 @@ namespace MomentTools.Tests.Operations;
 /// </summary>
 public sealed class RandomStoryTests(ITestOutputHelper output)
 {
-    private const int Sequences = 8;
-    private const int Operations = 25;
+    private const int Sequences = 12;
+    private const int Operations = 40;
 
     [SkippableFact]
     public async Task NoAnswerIsEverTooSmall()

@@ -24,6 +24,16 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         }
     }
 
+    /// <summary>Nothing temporary is left, no warning was given, and every bitmap is known; for stories without crashes and copies.</summary>
+    public async Task CheckLeftoversAsync(bool mayBeForeign)
+    {
+        Assert.Empty(machine.Report.Warnings);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+        IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+        Assert.DoesNotContain(bitmaps, bitmap => bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal) || bitmap.Name.StartsWith("mt-inc", StringComparison.Ordinal));
+        Assert.DoesNotContain(bitmaps, bitmap => !mayBeForeign && bitmap.State == VMBitmapState.Foreign);
+    }
+
     /// <summary>What the disk really holds, after the guest's own flush.</summary>
     public async Task<byte[]> ReadAsync(StoryDisk disk)
     {
