@@ -28,6 +28,7 @@ internal sealed class BackupCreation(EngineContext context)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Backup-VMDomain", report, cancellation);
         string[] disks = [.. Chosen(scope.Domain, request.Disks, report)];
+        await BitmapCapability.RequireAsync(scope.Domain, disks.Where(disk => CheckpointAlignment.WhyNot(scope.Domain.FindDisk(disk)!) is null), cancellation);
         Guid uuid = scope.Domain.Uuid!.Value;
         BackupRepository repository = BackupRepository.Open(request.Repository, create: true);
         using FileLock held = await repository.TakeLockAsync($"Backup-VMDomain {vm}", context.LockTimeout, cancellation);

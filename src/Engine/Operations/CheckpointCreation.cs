@@ -21,6 +21,7 @@ internal sealed class CheckpointCreation(EngineContext context)
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMCheckpoint", report, cancellation);
         StoredMoment moment = Describe(scope, request);
         string[] disks = [.. moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name)];
+        await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
         CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
