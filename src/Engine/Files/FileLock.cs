@@ -39,9 +39,11 @@ internal sealed class FileLock : IDisposable
             RandomAccess.Write(handle, note, 0);
             return new FileLock(handle);
         }
-        catch
+        catch (Exception failure)
         {
             handle.Dispose();
+            if (failure is IOException or UnauthorizedAccessException)
+                throw FileErrors.From(failure, "write the lock", path);
             throw;
         }
     }
