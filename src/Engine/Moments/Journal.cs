@@ -43,10 +43,11 @@ internal sealed class Journal : IDisposable
     {
         string directory = DirectoryOf(domainDirectory);
         string path = System.IO.Path.Combine(directory, id + Extension);
+        Journal? journal = null;
         try
         {
             Directory.CreateDirectory(directory);
-            var journal = new Journal(new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1), domainDirectory, id, operation, probe);
+            journal = new Journal(new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1), domainDirectory, id, operation, probe);
             probe?.Invoke($"{operation}:begin");
             journal.Append(new JsonObject
             {
@@ -59,9 +60,13 @@ internal sealed class Journal : IDisposable
             probe?.Invoke($"{operation}:intent");
             return journal;
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or MomentException)
         {
-            throw FileErrors.From(failure, "write the journal", path);
+            // Nothing was done yet, so there is nothing that a later command would have to look after.
+            journal?.Dispose();
+            if (journal is not null)
+                Remove(path);
+            throw failure as MomentException ?? FileErrors.From(failure, "write the journal", path);
         }
     }
 
