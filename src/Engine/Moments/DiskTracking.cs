@@ -28,7 +28,9 @@ internal sealed record DiskTracking
     /// <summary>The nearest moment at or above a point; null where there is none.</summary>
     public MomentKey? NearestMoment(string? pointId)
     {
-        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point); id = point.ParentId)
+        // The parents come from files: changed by hand they may lead in a circle.
+        int steps = 0;
+        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= Points.Count; id = point.ParentId)
             if (point.Moment is { } moment)
                 return moment;
         return null;

@@ -69,7 +69,7 @@ internal sealed class SegmentFile(string directory)
         {
             return Find(bytes, end, disk) ?? throw Unreadable(path, $"it has no section for disk '{disk}'");
         }
-        catch (Exception failure) when (failure is EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception failure) when (failure is EndOfStreamException or FormatException or ArgumentException or OverflowException)
         {
             throw Unreadable(path, failure.Message, failure);
         }
