@@ -61,7 +61,8 @@ internal sealed class MomentStore(string directory)
     public void Sweep(DomainMoments state)
     {
         string folder = Path.Combine(directory, "segments");
-        if (!Directory.Exists(folder))
+        // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here.
+        if (!Directory.Exists(folder) || CheckpointNames().Any(name => !state.Moments.ContainsKey(new MomentKey(MomentKind.Checkpoint, name))))
             return;
         HashSet<string> used = [.. state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
         {
@@ -129,10 +130,14 @@ internal sealed class MomentStore(string directory)
             {
                 string path = Path.Combine(directory, CheckpointFolder, name + ".xml");
                 (StoredMoment moment, List<(string Disk, TrackingPoint Point)> own) = ReadMoment(path, name);
+                foreach ((string disk, TrackingPoint point) in own)
+                    if (own.Count(one => one.Disk == disk) > 1)
+                        throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names disk '{disk}' more than once.", path, "The file was changed by hand; put it back, or remove it.");
+                    else if (points.TryGetValue(disk, out Dictionary<string, TrackingPoint>? known) && known.ContainsKey(point.Id))
+                        throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names the point '{point.Id}' of disk '{disk}', which another file has already.", path, "One of the two is a copy; remove it.");
                 moments[moment.Key] = moment;
                 foreach ((string disk, TrackingPoint point) in own)
-                    if (points.TryGetValue(disk, out Dictionary<string, TrackingPoint>? known) && !known.TryAdd(point.Id, point))
-                        throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names the point '{point.Id}' of disk '{disk}', which another file has already.", path, "One of the two is a copy; remove it.");
+                    points.GetValueOrDefault(disk)?.Add(point.Id, point);
             }
             catch (MomentException failure)
             {
@@ -178,12 +183,15 @@ internal sealed class MomentStore(string directory)
         if (!disks.TryGetValue(name, out DiskTracking? disk))
             throw check.Broken(element, $"disk '{name}' is not among the disks of {DisksFile}");
         TrackingPoint point = TrackingXml.ReadPoint(element, null, check);
+        string layer = check.Required(element, "layer");
+        if (!disk.Layers.ContainsKey(layer))
+            throw check.Broken(element, $"layer '{layer}' is not among those of disk '{name}' in {DisksFile}");
         disks[name] = disk with
         {
             Points = new Dictionary<string, TrackingPoint>(disk.Points, StringComparer.Ordinal) { [point.Id] = point },
             Tips = new Dictionary<string, TrackingTip>(StringComparer.Ordinal)
             {
-                [DiskTracking.MainBranch] = new(point.Id, check.Required(element, "layer"), check.Required(element, "recording")),
+                [DiskTracking.MainBranch] = new(point.Id, layer, check.Required(element, "recording")),
             },
         };
     }
