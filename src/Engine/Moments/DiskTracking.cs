@@ -98,10 +98,12 @@ internal sealed record DiskTracking
         return this with { Points = points, Tips = With(Tips, ActiveBranch, tip with { PointId = id }) };
     }
 
-    /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root.</summary>
+    /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root, or their parents lead in a circle.</summary>
     public IReadOnlyList<TrackingPoint>? Path(string from, string to)
     {
         List<TrackingPoint> up = Ancestry(from), down = Ancestry(to);
+        if (up.Count > Points.Count || down.Count > Points.Count)
+            return null;
         var above = up.Select((point, index) => (point.Id, index)).ToDictionary(pair => pair.Id, pair => pair.index, StringComparer.Ordinal);
         int meeting = down.FindIndex(point => above.ContainsKey(point.Id));
         return meeting < 0 ? null : [.. up.Take(above[down[meeting].Id]), .. down.Take(meeting).Reverse()];
@@ -144,6 +146,7 @@ internal sealed record DiskTracking
     private static bool IsGhost(Dictionary<string, TrackingPoint> points, string id) =>
         points[id].Moment is null && points.Values.Any(other => other.ParentId == id);
 
+    // Longer than there are points: the parents, which come from files, lead in a circle.
     private List<TrackingPoint> Ancestry(string pointId)
     {
         List<TrackingPoint> line = [];
