@@ -88,11 +88,8 @@ public sealed class MomentEngine
         new MomentListing(_context).RunAsync(vm, query, report, cancellation);
 
     /// <summary>Takes a checkpoint on all its disks at one instant.</summary>
-    public async Task<VMCheckpoint> CreateCheckpointAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
-    {
-        MomentKey made = await new CheckpointCreation(_context).RunAsync(vm, request, report, cancellation);
-        return (VMCheckpoint)(await GetMomentsAsync(vm, new MomentQuery { Names = [made.ToString()] }, report, CancellationToken.None))[0];
-    }
+    public Task<VMCheckpoint> CreateCheckpointAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation) =>
+        new CheckpointCreation(_context).RunAsync(vm, request, report, cancellation);
 
     /// <summary>The moments that a removal would remove, in the order of removal; nothing is changed.</summary>
     public Task<IReadOnlyList<VMMoment>> PlanRemovalAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)

@@ -28,7 +28,7 @@ internal sealed class DaemonDisks(QmpClient qmp, string vm)
             .Select(node => (Node: node, tops[node.NodeName].Top, Name: tops[node.NodeName].Disk.Target))
             .ToDictionary(
                 one => one.Name,
-                one => new SessionDisk(one.Name, one.Node.NodeName, one.Top.Path, one.Top.Format, one.Node.VirtualSize, QomPath: null),
+                one => new SessionDisk(one.Name, one.Node.NodeName, one.Top.Path, one.Top.Format, one.Node.VirtualSize, QomPath: null, one.Node.DirtyBitmaps),
                 StringComparer.Ordinal);
     }
 

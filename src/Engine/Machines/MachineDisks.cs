@@ -20,7 +20,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
             QmpBlockDevice device = Match(disk, devices);
             QmpInserted medium = device.Inserted ?? throw DiskErrors.WithoutFile(domain.Name, disk);
             found[disk.Target] = medium.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(medium.File))
-                ? new SessionDisk(disk.Target, medium.NodeName, disk.SourcePath!, disk.Format, medium.VirtualSize, device.QomPath)
+                ? new SessionDisk(disk.Target, medium.NodeName, disk.SourcePath!, disk.Format, medium.VirtualSize, device.QomPath, medium.DirtyBitmaps)
                 : await UnderFiltersAsync(disk, medium, device.QomPath, cancellation);
         }
 
@@ -43,7 +43,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
             throw changed;
         QmpBlockNode[] nodes = [.. (await qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(node.File)))];
         return nodes is [var node]
-            ? new SessionDisk(disk.Target, node.NodeName, disk.SourcePath!, node.Driver, node.VirtualSize, qomPath)
+            ? new SessionDisk(disk.Target, node.NodeName, disk.SourcePath!, node.Driver, node.VirtualSize, qomPath, node.DirtyBitmaps)
             : throw changed;
     }
 

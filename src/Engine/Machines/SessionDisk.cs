@@ -1,3 +1,5 @@
+using MomentTools.Qmp;
+
 namespace MomentTools.Machines;
 
 /// <summary>A disk as a session's QEMU or storage daemon has it open.</summary>
@@ -6,4 +8,6 @@ namespace MomentTools.Machines;
 /// <param name="Path">The file or block device of the active layer.</param>
 /// <param name="VirtualSize">Bytes that the guest sees.</param>
 /// <param name="QomPath">The guest's device, for <c>qom-set</c>; null where no machine runs.</param>
-internal sealed record SessionDisk(string Name, string NodeName, string Path, string Format, long VirtualSize, string? QomPath);
+/// <param name="Bitmaps">The dirty bitmaps that were on it when the session was opened.</param>
+internal sealed record SessionDisk(
+    string Name, string NodeName, string Path, string Format, long VirtualSize, string? QomPath, IReadOnlyList<QmpDirtyBitmap> Bitmaps);

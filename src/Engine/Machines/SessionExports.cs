@@ -18,29 +18,26 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(30);
 
     private readonly SemaphoreSlim _starting = new(1, 1);
+    private readonly Lock _gate = new();
     private readonly List<string> _exports = [];
     private readonly List<NbdClient> _clients = [];
     private string? _socket;
 
-    /// <summary>Exports a node read-only and connects to it. The client may be disposed any time, and is at the latest with this.</summary>
+    /// <summary>
+    /// Exports a node read-only and connects to it; safe from many tasks at once. The client may be disposed any time, and is at the
+    /// latest with this.
+    /// </summary>
     /// <param name="bitmaps">Disabled bitmaps to serve as contexts; each is busy until this is disposed, so give private copies.</param>
     /// <param name="contexts">The metadata contexts to ask for, like <c>qemu:dirty-bitmap:NAME</c>.</param>
     public async Task<NbdClient> ConnectAsync(
         string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation)
     {
         string id = $"{ExportPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..12]}";
-        await _starting.WaitAsync(cancellation);
-        try
-        {
-            await ExportAsync(id, nodeName, bitmaps, cancellation);
-            NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(_socket!), id, contexts, cancellation);
+        string socket = await ExportAsync(id, nodeName, bitmaps, cancellation);
+        NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(socket), id, contexts, cancellation);
+        lock (_gate)
             _clients.Add(client);
-            return client;
-        }
-        finally
-        {
-            _starting.Release();
-        }
+        return client;
     }
 
     /// <summary>Removes exports that processes of ours left when they died: they keep bitmaps busy.</summary>
@@ -67,13 +64,16 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         try
         {
             IReadOnlyList<QmpBlockExport> present = await qmp.QueryBlockExportsAsync(limit.Token);
-            foreach (string id in _exports.Where(id => present.Any(export => export.Id == id)))
-                await qmp.BlockExportDelAsync(id, hard: true, limit.Token);
             if (present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
             {
+                // It closes every export, and answers when they are gone.
                 await qmp.NbdServerStopAsync(limit.Token);
                 File.Delete(_socket);
+                return;
             }
+
+            foreach (string id in _exports.Where(id => present.Any(export => export.Id == id)))
+                await qmp.BlockExportDelAsync(id, hard: true, limit.Token);
         }
         catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost)
         {
@@ -81,24 +81,43 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         }
     }
 
-    private async Task ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, CancellationToken cancellation)
+    private async Task<string> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, CancellationToken cancellation)
     {
+        string? stopped = null;
         for (int attempt = 1; ; attempt++)
         {
-            _socket ??= await StartServerAsync(cancellation);
+            string socket = await ServerAsync(stopped, cancellation);
             // Recorded before it is there: a cancelled command may be carried out all the same.
-            _exports.Add(id);
+            lock (_gate)
+                _exports.Add(id);
             try
             {
                 await qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable: false, cancellation);
-                return;
+                return socket;
             }
             catch (MomentException refused) when (attempt < Attempts && Says(refused, "server not running"))
             {
                 // The other session that had started it stopped it just now.
-                _exports.Remove(id);
-                _socket = null;
+                lock (_gate)
+                    _exports.Remove(id);
+                stopped = socket;
             }
+        }
+    }
+
+    /// <summary>The server's socket; starts it where none runs, or the one that ran was stopped.</summary>
+    private async Task<string> ServerAsync(string? stopped, CancellationToken cancellation)
+    {
+        await _starting.WaitAsync(cancellation);
+        try
+        {
+            if (_socket == stopped)
+                _socket = null;
+            return _socket ??= await StartServerAsync(cancellation);
+        }
+        finally
+        {
+            _starting.Release();
         }
     }
 

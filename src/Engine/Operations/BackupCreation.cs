@@ -37,7 +37,7 @@ internal sealed class BackupCreation(EngineContext context)
         string id = repository.NextId(directory, DateTimeOffset.UtcNow);
 
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         List<BackupDecision> decisions = [.. disks.Select(disk => BackupDecision.Make(session.Disks[disk], request.Kind, backups, scope.State.Disk(disk), seen[disk], scope.Store.Segments))];
         foreach (BackupDecision decision in decisions)
             report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");

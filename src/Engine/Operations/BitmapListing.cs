@@ -23,7 +23,7 @@ internal sealed class BitmapListing(EngineContext context)
         if (runs)
         {
             await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. asked.Select(disk => disk.Target)], BlockAccess.Read, cancellation);
-            IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
             foreach (SessionDisk disk in session.Disks.Values)
                 found.AddRange(seen[disk.Name].Bitmaps.Values.Select(bitmap => Of(vm, disk.Name, disk.Path, bitmap, state)));
             return found;

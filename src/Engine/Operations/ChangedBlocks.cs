@@ -57,7 +57,7 @@ internal sealed class ChangedBlocks(EngineContext context)
         DomainPlace place, DomainDocument domain, MomentStore store, DomainMoments state, MomentKey moment, string[] disks, bool withKinds, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         List<(SessionDisk Disk, ChangePath Path)> paths = [.. disks.Select(disk => (session.Disks[disk], Require(state.Disk(disk), moment, seen[disk], store, domain.Name)))];
         string copy = $"mt-tmp-{MomentIds.New()}";
         TransactionAction[] merges = [.. paths.SelectMany(path => new[]

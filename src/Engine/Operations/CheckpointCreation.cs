@@ -16,14 +16,14 @@ internal sealed class CheckpointCreation(EngineContext context)
 {
     public const string Operation = "checkpoint-create";
 
-    public async Task<MomentKey> RunAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
+    public async Task<VMCheckpoint> RunAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMCheckpoint", report, cancellation);
         StoredMoment moment = Describe(scope, request);
         string[] disks = [.. moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name)];
         await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
         foreach ((string disk, string doubt) in plan.Doubts)
             report.Warning($"Disk '{disk}' of '{vm}': what changed between '{scope.State.Disk(disk).Current?.Name}' and now is lost, because {doubt}. From '{moment.Key.Name}' on it is recorded again.");
@@ -41,7 +41,7 @@ internal sealed class CheckpointCreation(EngineContext context)
         }
 
         scope.Commit(journal, plan.Next);
-        return moment.Key;
+        return Result(scope, moment.Key, plan, seen);
     }
 
     /// <summary>The moment that a request describes, with every rule checked that needs no machine.</summary>
@@ -67,6 +67,14 @@ internal sealed class CheckpointCreation(EngineContext context)
     }
 
     public static JsonArray Json(IEnumerable<CheckpointStep> steps) => new([.. steps.Select(step => (JsonNode)step.ToJson())]);
+
+    // What the machine has now follows from what it had and what was done: it is not asked again.
+    private static VMCheckpoint Result(ChangeScope scope, MomentKey key, CheckpointPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen)
+    {
+        MomentTree tree = scope.State.Tree(out _);
+        var after = plan.Steps.ToDictionary(step => step.Disk, step => step.After(seen[step.Disk]), StringComparer.Ordinal);
+        return new MomentResults(scope.Place.Name, scope.State, tree, after).Of(tree.Find(key)!);
+    }
 
     private static async Task TakeAsync(
         ChangeScope scope, BlockSession session, CheckpointPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen, Journal journal, CancellationToken cancellation)

@@ -50,7 +50,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
         }
 
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, open, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         List<(string Disk, RemovalStep Step)> steps = [.. open.Select((disk, index) =>
             (disk, RemovalStep.Make(scope.State.Disk(disk), keys, seen[disk], session.Disks[disk].NodeName, scope.Id + index)))];
         next = steps.Aggregate(next, (state, step) => state.With(step.Step.Next));
@@ -90,7 +90,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
     private static async Task<bool> HappenedAsync(DomainPlace place, DomainDocument domain, Dictionary<string, string[]> removed, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, removed.Keys, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         bool happened = removed.All(disk => disk.Value.All(name => !seen[disk.Key].Bitmaps.ContainsKey(name)));
         await session.CloseAsync(cancellation);
         return happened;

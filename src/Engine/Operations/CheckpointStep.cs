@@ -39,6 +39,21 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
             yield return TransactionAction.BitmapRemove(Node, OldMarker);
     }
 
+    /// <summary>What is on the layer when the actions have been done and the copy is gone.</summary>
+    public ObservedLayer After(ObservedLayer seen)
+    {
+        var bitmaps = new Dictionary<string, ObservedBitmap>(seen.Bitmaps, StringComparer.Ordinal)
+        {
+            [Opened] = new(Opened, TrackingProof.Granularity, Recording: true, Inconsistent: false, Persistent: true, Busy: false, Count: 0),
+            [Marker] = new(Marker, MarkerGranularity, Recording: false, Inconsistent: false, Persistent: true, Busy: false, Count: 0),
+        };
+        if (Closed is not null)
+            bitmaps[Closed] = bitmaps[Closed] with { Recording = false };
+        if (OldMarker is not null)
+            bitmaps.Remove(OldMarker);
+        return seen with { Bitmaps = bitmaps };
+    }
+
     /// <summary>What gives the state before, from any state between; nothing where the transaction did not happen.</summary>
     /// <param name="node">The node of the active layer now: perhaps another QEMU than then.</param>
     /// <param name="seen">What is there now.</param>

@@ -58,7 +58,7 @@ internal sealed class MomentListing(EngineContext context)
             if ((await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped)
             {
                 await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
-                return await SessionView.ReadAsync(session, cancellation);
+                return SessionView.AtOpening(session);
             }
 
             foreach (string disk in disks)
