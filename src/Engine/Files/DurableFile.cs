@@ -12,25 +12,63 @@ internal static class DurableFile
 
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
-        string directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        // Short on purpose: the final name may already be as long as the file system allows.
-        string temporary = Path.Combine(directory, TemporaryPrefix + Guid.NewGuid().ToString("N")[..12]);
+        string temporary = WriteTemporary(path, content);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
             File.Move(temporary, path, overwrite: true);
-            FlushDirectory(directory);
+            FlushDirectory(DirectoryOf(path));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
             throw FileErrors.From(failure, "write", path);
         }
+    }
+
+    /// <summary>
+    /// Writes a file that nothing refers to before this returns, and that tells by its content whether it is whole: under its own name,
+    /// never onto a file that is there.
+    /// </summary>
+    public static void WriteNew(string path, ReadOnlySpan<byte> content)
+    {
+        Create(path, path, content);
+        FlushDirectory(DirectoryOf(path));
+    }
+
+    /// <summary>
+    /// Writes and deletes (null) several files, each old or new after a crash. All new content is stable before the first name changes;
+    /// then each directory is flushed once.
+    /// </summary>
+    /// <param name="done">Told each path when its name has changed.</param>
+    public static void WriteAll(IReadOnlyList<(string Path, byte[]? Content)> files, Action<string>? done)
+    {
+        string?[] temporaries = new string?[files.Count];
+        int at = 0;
+        try
+        {
+            for (int i = 0; i < files.Count; i++)
+                if (files[i].Content is { } content)
+                    temporaries[i] = WriteTemporary(files[i].Path, content);
+            for (; at < files.Count; at++)
+            {
+                if (temporaries[at] is { } temporary)
+                    File.Move(temporary, files[at].Path, overwrite: true);
+                else if (File.Exists(files[at].Path))
+                    File.Delete(files[at].Path);
+                done?.Invoke(files[at].Path);
+            }
+        }
+        catch (Exception failure)
+        {
+            foreach (string left in temporaries.Skip(at).OfType<string>())
+                TryDelete(left);
+            if (failure is IOException or UnauthorizedAccessException)
+                throw FileErrors.From(failure, "write", files[at].Path);
+            throw;
+        }
+
+        foreach (string directory in files.Select(file => DirectoryOf(file.Path)).Distinct(StringComparer.Ordinal).Where(Directory.Exists))
+            FlushDirectory(directory);
     }
 
     /// <summary>Removes the file, if it is there, and makes the removal durable.</summary>
@@ -69,6 +107,34 @@ internal static class DurableFile
         {
             if (descriptor >= 0)
                 _ = Libc.Close(descriptor);
+        }
+    }
+
+    private static string DirectoryOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
+
+    // Short on purpose: the final name may already be as long as the file system allows.
+    private static string WriteTemporary(string path, ReadOnlySpan<byte> content)
+    {
+        string temporary = Path.Combine(DirectoryOf(path), TemporaryPrefix + Guid.NewGuid().ToString("N")[..12]);
+        Create(temporary, path, content);
+        return temporary;
+    }
+
+    private static void Create(string path, string what, ReadOnlySpan<byte> content)
+    {
+        bool made = false;
+        try
+        {
+            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1);
+            made = true;
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            if (made)
+                TryDelete(path);
+            throw FileErrors.From(failure, "write", what);
         }
     }
 

@@ -124,21 +124,16 @@ internal sealed class Journal : IDisposable
     // Each write is whole or not at all, and doing it twice gives the same: that is what makes a redo safe.
     private static void Apply(string domainDirectory, FileChanges changes, Action<string>? probe)
     {
+        List<(string Path, byte[]? Content)> files = [];
         foreach ((string relative, string? content) in changes.Files)
         {
             string path = System.IO.Path.Combine(domainDirectory, relative);
-            if (content is null)
-            {
-                DurableFile.Delete(path);
-            }
-            else
-            {
+            if (content is not null)
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
-                DurableFile.Write(path, Encoding.UTF8.GetBytes(content));
-            }
-
-            probe?.Invoke($"apply {relative}");
+            files.Add((path, content is null ? null : Encoding.UTF8.GetBytes(content)));
         }
+
+        DurableFile.WriteAll(files, probe is null ? null : path => probe($"apply {System.IO.Path.GetRelativePath(domainDirectory, path)}"));
     }
 
     private static JournalEntry Read(string path)

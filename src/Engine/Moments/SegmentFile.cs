@@ -43,7 +43,7 @@ internal sealed class SegmentFile(string directory)
 
         content.Write(SHA256.HashData(content.GetBuffer().AsSpan(0, (int)content.Length)));
         Directory.CreateDirectory(directory);
-        DurableFile.Write(PathOf(id), content.GetBuffer().AsSpan(0, (int)content.Length));
+        DurableFile.WriteNew(PathOf(id), content.GetBuffer().AsSpan(0, (int)content.Length));
     }
 
     /// <summary>The segment of one disk; a file that is missing, damaged, or without that disk is an error (SegmentUnreadable).</summary>
