@@ -13,8 +13,14 @@ internal interface IBench : IAsyncDisposable
     /// <summary>How often one way is run within one sample; the sample is divided by it. For what is too short to time alone.</summary>
     int Repeats => 1;
 
+    /// <summary>How many rounds are run before those that count: code that is compiled while it runs needs several.</summary>
+    int WarmUps => 1;
+
     /// <summary>Makes what both ways work on; gives a sentence that says why the bench cannot run here, or null.</summary>
     Task<string?> PrepareAsync(string scratch, CancellationToken cancellation);
+
+    /// <summary>Done before each round, outside the time that is measured.</summary>
+    Task BeforeRoundAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     Task OursAsync(CancellationToken cancellation);
 

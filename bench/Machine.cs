@@ -1,32 +1,77 @@
 using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Qmp;
 
 namespace MomentTools.Bench;
 
-/// <summary>A machine with one disk in the scratch directory, and an engine that keeps its state there.</summary>
+/// <summary>A machine with its disks in the scratch directory, and an engine that keeps its state there.</summary>
 internal sealed class Machine : IOperationReport, IAsyncDisposable
 {
     public const string Name = "bench";
 
-    private Machine(string scratch)
+    private readonly string _runtimeRoot;
+    private readonly string _stateRoot;
+
+    /// <summary>Opens a machine that <see cref="RegisterAsync"/> made, perhaps in another process.</summary>
+    public Machine(string scratch)
     {
-        Disk = Path.Combine(scratch, "vda.qcow2");
-        Engine = new MomentEngine(new MomentEngineOptions { StateRoot = Path.Combine(scratch, "state"), RuntimeRoot = Path.Combine(scratch, "run") });
+        Disk = DiskPath(scratch, 0);
+        (_stateRoot, _runtimeRoot) = (Path.Combine(scratch, "state"), Path.Combine(scratch, "run"));
+        Engine = new MomentEngine(new MomentEngineOptions { StateRoot = _stateRoot, RuntimeRoot = _runtimeRoot });
     }
 
     public MomentEngine Engine { get; }
 
+    /// <summary>The first disk's image.</summary>
     public string Disk { get; }
 
-    /// <summary>Makes the disk, writes <paramref name="data"/> bytes that do not compress into it, and registers the machine.</summary>
-    public static async Task<Machine> RegisterAsync(string scratch, long size, int data, CancellationToken cancellation)
+    /// <summary>Where QEMU may be asked while the engine does nothing.</summary>
+    public QmpAddress Monitor => new UnixQmpAddress(new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).SecondMonitorPath);
+
+    /// <summary>Makes the disks, writes <paramref name="data"/> bytes that do not compress into the first, and registers the machine.</summary>
+    public static async Task<Machine> RegisterAsync(string scratch, long size, long data, int disks, CancellationToken cancellation)
     {
         var machine = new Machine(scratch);
+        for (int disk = data > 0 ? 1 : 0; disk < disks; disk++)
+            await Tool.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", DiskPath(scratch, disk), $"{size}"], cancellation);
+        if (data > 0)
+            await FillAsync(scratch, machine.Disk, size, data, cancellation);
+        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = Document(scratch, disks) }, machine, cancellation);
+        return machine;
+    }
+
+    /// <summary>The definition of a machine with these disks, as libvirt takes it too.</summary>
+    public static string Document(string scratch, int disks) => $"""
+        <domain type='qemu'>
+          <name>{Name}</name>
+          <uuid>{Guid.NewGuid()}</uuid>
+          <memory unit='MiB'>64</memory>
+          <os><type arch='x86_64' machine='q35'>hvm</type></os>
+          <devices>
+            <controller type='scsi' index='0' model='virtio-scsi'/>
+        {string.Concat(Enumerable.Range(0, disks).Select(disk => $"""
+                <disk type='file' device='disk'>
+                  <driver name='qemu' type='qcow2'/><source file='{DiskPath(scratch, disk)}'/><target dev='{Target(disk)}' bus='scsi'/>
+                </disk>
+
+            """))}
+          </devices>
+        </domain>
+        """;
+
+    public static string DiskPath(string scratch, int disk) => Path.Combine(scratch, Target(disk) + ".qcow2");
+
+    // sda to sdz, then sdaa.
+    private static string Target(int disk) => "sd" + (disk < 26 ? "" : (char)('a' + disk / 26 - 1)) + (char)('a' + disk % 26);
+
+    private static async Task FillAsync(string scratch, string image, long size, long data, CancellationToken cancellation)
+    {
         string raw = Path.Combine(scratch, "raw");
         await using (FileStream file = File.Create(raw))
         {
             byte[] block = new byte[1 << 20];
             var random = new Random(1);
-            for (int written = 0; written < data; written += block.Length)
+            for (long written = 0; written < data; written += block.Length)
             {
                 random.NextBytes(block);
                 await file.WriteAsync(block, cancellation);
@@ -35,23 +80,8 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
             file.SetLength(size);
         }
 
-        await Tool.RunAsync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, machine.Disk], cancellation);
+        await Tool.RunAsync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, image], cancellation);
         File.Delete(raw);
-        string xml = $"""
-            <domain type='qemu'>
-              <name>{Name}</name>
-              <uuid>{Guid.NewGuid()}</uuid>
-              <memory unit='MiB'>64</memory>
-              <os><type arch='x86_64' machine='q35'>hvm</type></os>
-              <devices>
-                <disk type='file' device='disk'>
-                  <driver name='qemu' type='qcow2'/><source file='{machine.Disk}'/><target dev='vda' bus='virtio'/>
-                </disk>
-              </devices>
-            </domain>
-            """;
-        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine, cancellation);
-        return machine;
     }
 
     public async ValueTask DisposeAsync()

@@ -18,8 +18,12 @@ IBench[] benches =
     new QmpRoundTrip(),
     new BitmapToExtents(),
     new SparseMapping(),
-    new CheckpointTaken(),
-    new FullBackup(),
+    new CheckpointBesideTransaction(1),
+    new CheckpointBesideTransaction(8),
+    new CheckpointBesideTransaction(32),
+    new CheckpointBesideVirsh(1),
+    new CheckpointBesideVirsh(8),
+    new CheckpointBesideVirsh(32),
     new ModuleImport(),
 ];
 try

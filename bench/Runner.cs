@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace MomentTools.Bench;
 
 /// <summary>
-/// Runs each bench in turn: one round to warm up, then rounds in which both ways run one after the other, so that
+/// Runs each bench in turn: rounds to warm up, then rounds in which both ways run one after the other, so that
 /// whatever else the machine does meets both. What counts is the ratio of the medians.
 /// </summary>
 internal sealed class Runner(string? recordPath)
@@ -51,12 +51,18 @@ internal sealed class Runner(string? recordPath)
         {
             if (await bench.PrepareAsync(scratch, cancellation) is { } reason)
                 return (null, reason);
-            await bench.OursAsync(cancellation);
-            await bench.TheirsAsync(cancellation);
+            for (int round = 0; round < bench.WarmUps; round++)
+            {
+                await bench.BeforeRoundAsync(cancellation);
+                await bench.OursAsync(cancellation);
+                await bench.TheirsAsync(cancellation);
+            }
+
             var ours = new List<double>();
             var theirs = new List<double>();
             for (int round = 0; round < Rounds; round++)
             {
+                await bench.BeforeRoundAsync(cancellation);
                 ours.Add(await TimeAsync(bench.OursAsync, bench.Repeats, cancellation));
                 theirs.Add(await TimeAsync(bench.TheirsAsync, bench.Repeats, cancellation));
             }
