@@ -27,7 +27,7 @@ internal sealed class SimulatedDisk
 
     public ObservedLayer Seen => new(Image, Size, new Dictionary<string, ObservedBitmap>(_bitmaps, StringComparer.Ordinal));
 
-    public static SessionDisk Session => new("vda", Node, Image, "qcow2", Size, null);
+    public static SessionDisk Session => new("vda", Node, Image, "qcow2", Size, null, []);
 
     /// <summary>A disk with these checkpoints in a row, of which the one with index n had block n written after it.</summary>
     public static SimulatedDisk WithLine(bool sidecars, params string[] names)
