@@ -14,13 +14,13 @@ internal static class QmpPassage
     {
         DomainPlace place = context.Catalogue.Place(vm);
         DomainDocument domain = context.Catalogue.Load(place);
-        JsonObject? arguments = Parse(argumentsJson);
+        JsonObject? arguments = Parse(command, argumentsJson);
         QmpAddress monitor = MachineProbe.Find(place, domain).SecondMonitor ?? throw MachineErrors.NotRunning(vm);
         await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
         return await qmp.ExecuteAsync(command, arguments, cancellation);
     }
 
-    private static JsonObject? Parse(string? text)
+    private static JsonObject? Parse(string command, string? text)
     {
         try
         {
@@ -28,7 +28,7 @@ internal static class QmpPassage
         }
         catch (JsonException failure)
         {
-            throw new MomentException(OperationErrors.QmpArgumentsInvalid, $"The arguments of the QMP command are not a JSON object: {failure.Message}", text, "Give a hashtable, or a JSON object as text.", failure);
+            throw new MomentException(OperationErrors.QmpArgumentsInvalid, $"The arguments of the QMP command '{command}' are not a JSON object: {failure.Message}", text, "Give a hashtable, or a JSON object as text.", failure);
         }
     }
 }
