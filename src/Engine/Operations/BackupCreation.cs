@@ -28,7 +28,10 @@ internal sealed class BackupCreation(EngineContext context)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Backup-VMDomain", report, cancellation);
         string[] disks = [.. Chosen(scope.Domain, request.Disks, report)];
-        await BitmapCapability.RequireAsync(scope.Domain, disks.Where(disk => CheckpointAlignment.WhyNot(scope.Domain.FindDisk(disk)!) is null), cancellation);
+        string[] tracked = Tracked(scope.Domain, disks);
+        await BitmapCapability.RequireAsync(scope.Domain, tracked, cancellation);
+        // The disks first: where they cannot be had, no repository is begun.
+        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         Guid uuid = scope.Domain.Uuid!.Value;
         BackupRepository repository = BackupRepository.Open(request.Repository, create: true);
         using FileLock held = await repository.TakeLockAsync($"Backup-VMDomain {vm}", context.LockTimeout, cancellation);
@@ -36,12 +39,12 @@ internal sealed class BackupCreation(EngineContext context)
         IReadOnlyList<BackupManifest> backups = repository.Backups(directory, broken => report.Warning(broken.Message));
         string id = repository.NextId(directory, DateTimeOffset.UtcNow);
 
-        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        // Looked at now, not at the opening: the repository may have been waited for.
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
         List<BackupDecision> decisions = [.. disks.Select(disk => BackupDecision.Make(session.Disks[disk], request.Kind, backups, scope.State.Disk(disk), seen[disk], scope.Store.Segments))];
         foreach (BackupDecision decision in decisions)
             report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");
-        StoredMoment moment = Describe(scope, disks, id, repository.Root);
+        StoredMoment moment = CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository.Root);
         CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen);
         await using BackupStaging staging = repository.Stage(vm, uuid, id, report);
         BackupTarget[] targets = [.. decisions.Select((decision, index) => new BackupTarget(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
@@ -60,10 +63,12 @@ internal sealed class BackupCreation(EngineContext context)
             manifest = await staging.PublishAsync(await ManifestAsync(scope, session, plan, targets, backups, moment, id, cancellation), scope.Domain.ToXml(secure: true), cancellation);
             journal.Pass("published");
         }
-        catch (Exception)
+        catch (Exception failure)
         {
             await session.DisposeAsync();
             await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
+            if (failure is MomentException job && targets.FirstOrDefault(target => job.Target == target.JobId) is { } broken)
+                throw OperationErrors.CopyFailed(vm, broken, job);
             throw;
         }
 
@@ -89,12 +94,11 @@ internal sealed class BackupCreation(EngineContext context)
     }
 
     // A disk that cannot be tracked (raw) is stored in full each time and has no part in the checkpoint.
-    private static StoredMoment Describe(ChangeScope scope, string[] disks, string id, string repository)
+    private static string[] Tracked(DomainDocument domain, string[] disks)
     {
-        string[] tracked = [.. disks.Where(disk => CheckpointAlignment.WhyNot(scope.Domain.FindDisk(disk)!) is null)];
-        if (tracked.Length == 0)
-            throw new MomentException(XmlErrors.CheckpointWithoutDisk, $"Cannot back up '{scope.Domain.Name}': none of its disks can be tracked, so no later backup could be an increment.", scope.Domain.Name, "Convert at least one disk to qcow2 (qemu-img convert -O qcow2).");
-        return CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository);
+        string[] tracked = [.. disks.Where(disk => CheckpointAlignment.WhyNot(domain.FindDisk(disk)!) is null)];
+        return tracked.Length > 0 ? tracked
+            : throw new MomentException(XmlErrors.CheckpointWithoutDisk, $"Cannot back up '{domain.Name}': none of its disks can be tracked, so no later backup could be an increment.", domain.Name, "Convert at least one disk to qcow2 (qemu-img convert -O qcow2).");
     }
 
     private static IEnumerable<SessionDisk> Tracked(BlockSession session, StoredMoment moment) =>

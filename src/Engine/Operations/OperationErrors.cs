@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 
 namespace MomentTools.Operations;
 
@@ -14,6 +15,18 @@ internal static class OperationErrors
     public static readonly ErrorId BackupFailed = new("BackupFailed", ErrorKind.Refused);
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);
     public static readonly ErrorId QmpArgumentsInvalid = new("QmpArgumentsInvalid", ErrorKind.InvalidArgument);
+
+    /// <summary>A copy job that failed; QEMU says why in words only, in which a full disk is to be told apart.</summary>
+    public static MomentException CopyFailed(string vm, BackupTarget target, MomentException job)
+    {
+        bool full = job.Message.EndsWith("No space left on device", StringComparison.Ordinal);
+        return new MomentException(
+            full ? FileErrors.StorageFull : BackupFailed,
+            $"Cannot back up disk '{target.Decision.Disk.Name}' of '{vm}' to '{target.Path}': {job.Message}",
+            target.Decision.Disk.Name,
+            full ? "Free some space for the repository, then run the command again: no half backup is kept." : "Nothing was kept of this backup. Look at the storage of the disk and of the repository, then run the command again.",
+            job);
+    }
 
     public static MomentException Unknown(string vm, string disk, string since, string reason) => new(
         ChangesUnknown,
