@@ -62,7 +62,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         await machine.WriteAsync("vda", 1, 0, Grain);
         await machine.BackupAsync();
         await machine.WriteAsync("vda", 1, 0, 8 << 20);
-        await Untouched.RefusedAsync(machine, () => machine.BackupAsync(), OperationErrors.BackupFailed, "vda");
+        await Untouched.RefusedAsync(machine, () => machine.BackupAsync(), FileErrors.StorageFull, "vda", machine.Repository);
         Assert.Single(await machine.Engine.GetBackupsAsync(machine.Repository, null, null, machine.Report, CancellationToken.None));
     }
 

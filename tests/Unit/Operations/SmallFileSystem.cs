@@ -1,3 +1,4 @@
+using System.Globalization;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
@@ -14,7 +15,7 @@ internal sealed class SmallFileSystem : IDisposable
     /// <summary>Mounts it; skips the test, saying why, where this user may not.</summary>
     public static SmallFileSystem Over(string path, int mebibytes)
     {
-        Tool.Require("mount", "umount", "cp");
+        Tool.Require("mount", "umount", "cp", "fallocate");
         Directory.CreateDirectory(path);
         string aside = path + ".aside";
         Directory.Move(path, aside);
@@ -35,22 +36,9 @@ internal sealed class SmallFileSystem : IDisposable
     /// <summary>Takes all space but this many bytes.</summary>
     public void Fill(int leave)
     {
-        using (FileStream file = File.Create(Filling))
-        {
-            byte[] page = new byte[4096];
-            try
-            {
-                while (true)
-                {
-                    file.Write(page);
-                    file.Flush();
-                }
-            }
-            catch (IOException)
-            {
-                file.SetLength(Math.Max(0, file.Length / page.Length * page.Length - leave));
-            }
-        }
+        long size = new DriveInfo(_path).AvailableFreeSpace - leave;
+        if (size > 0)
+            Tool.Run("fallocate", "-l", size.ToString(CultureInfo.InvariantCulture), Filling);
     }
 
     public void Free() => File.Delete(Filling);
@@ -58,5 +46,13 @@ internal sealed class SmallFileSystem : IDisposable
     /// <summary>Forbids or allows all writing.</summary>
     public void ReadOnly(bool on) => Tool.Run("mount", "-o", on ? "remount,ro" : "remount,rw", _path);
 
-    public void Dispose() => Tool.Run("umount", "-l", _path);
+    /// <summary>Puts the content back where it was.</summary>
+    public void Dispose()
+    {
+        string aside = _path + ".aside";
+        Tool.Run("cp", "-a", _path, aside);
+        Tool.Run("umount", "-l", _path);
+        Directory.Delete(_path, recursive: true);
+        Directory.Move(aside, _path);
+    }
 }
