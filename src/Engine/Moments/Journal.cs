@@ -15,6 +15,12 @@ namespace MomentTools.Moments;
 internal sealed class Journal : IDisposable
 {
     private const string Extension = ".jsonl";
+    private const string SpaceExtension = ".space";
+    private const int Page = 4096;
+
+    // Directories that grow, the generation, and ends of files.
+    private const int SparePages = 8;
+
     private readonly FileStream _file;
     private readonly string _domainDirectory;
     private readonly Action<string>? _probe;
@@ -70,6 +76,17 @@ internal sealed class Journal : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes the space that the commit will need, so that a full disk is found out while nothing is decided: after the commit line the
+    /// operation is finished by the next command, though this one would have to say that it failed.
+    /// </summary>
+    public void Reserve(FileChanges changes)
+    {
+        long content = changes.Files.Sum(file => Page + (long)Encoding.UTF8.GetByteCount(file.Value ?? ""));
+        long line = changes.ToJson().ToJsonString().Length;
+        DurableFile.Write(_file.Name + SpaceExtension, new byte[content + line + SparePages * Page]);
+    }
+
     /// <summary>Says that a step begins.</summary>
     public void Mark(string step)
     {
@@ -84,6 +101,7 @@ internal sealed class Journal : IDisposable
     public void Commit(FileChanges changes)
     {
         _probe?.Invoke($"{Operation}:before-commit");
+        DurableFile.Delete(_file.Name + SpaceExtension);
         Append(new JsonObject { ["commit"] = changes.ToJson() });
         _probe?.Invoke($"{Operation}:commit");
         DomainGeneration.Change(_domainDirectory, () => Apply(_domainDirectory, changes, _probe is null ? null : step => _probe($"{Operation}:{step}")));
@@ -117,7 +135,11 @@ internal sealed class Journal : IDisposable
         Remove(entry.Path);
     }
 
-    public static void Remove(string path) => DurableFile.Delete(path);
+    public static void Remove(string path)
+    {
+        DurableFile.Delete(path + SpaceExtension);
+        DurableFile.Delete(path);
+    }
 
     private static string DirectoryOf(string domainDirectory) => System.IO.Path.Combine(domainDirectory, "journal");
 

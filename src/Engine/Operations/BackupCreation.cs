@@ -54,7 +54,7 @@ internal sealed class BackupCreation(EngineContext context)
             ["steps"] = CheckpointCreation.Json(plan.Steps),
             ["published"] = Path.Combine(directory, id),
             ["commit"] = MomentStore.Difference(scope.State, plan.Next).ToJson(),
-        });
+        }, plan.Next);
         BackupManifest manifest;
         try
         {

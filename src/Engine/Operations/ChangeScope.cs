@@ -53,7 +53,21 @@ internal sealed class ChangeScope : IDisposable
         }
     }
 
-    public Journal Begin(string operation, JsonObject intent) => Journal.Begin(Place.StateDirectory, Id, operation, intent, _probe);
+    /// <summary>Begins an operation that leads to the next state; where there is no space to write that down, it is not begun.</summary>
+    public Journal Begin(string operation, JsonObject intent, DomainMoments next)
+    {
+        var journal = Journal.Begin(Place.StateDirectory, Id, operation, intent, _probe);
+        try
+        {
+            journal.Reserve(MomentStore.Difference(State, next));
+            return journal;
+        }
+        catch
+        {
+            journal.End();
+            throw;
+        }
+    }
 
     /// <summary>Decides the operation: its metadata is written as one.</summary>
     public void Commit(Journal journal, DomainMoments next)

@@ -28,7 +28,7 @@ internal sealed class CheckpointCreation(EngineContext context)
         foreach ((string disk, string doubt) in plan.Doubts)
             report.Warning($"Disk '{disk}' of '{vm}': what changed between '{scope.State.Disk(disk).Current?.Name}' and now is lost, because {doubt}. From '{moment.Key.Name}' on it is recorded again.");
 
-        using Journal journal = scope.Begin(Operation, new JsonObject { ["name"] = moment.Key.Name, ["steps"] = Json(plan.Steps) });
+        using Journal journal = scope.Begin(Operation, new JsonObject { ["name"] = moment.Key.Name, ["steps"] = Json(plan.Steps) }, plan.Next);
         try
         {
             await TakeAsync(scope, session, plan, seen, journal, cancellation);

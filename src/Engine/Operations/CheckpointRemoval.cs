@@ -44,7 +44,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
             next = next.With(keys.Select(scope.State.Disk(disk).PointOf).OfType<TrackingPoint>().Aggregate(scope.State.Disk(disk), (before, point) => before.Remove(point.Id)));
         if (open.Length == 0)
         {
-            using Journal metadata = scope.Begin(Operation, Intent([], FileChanges.None));
+            using Journal metadata = scope.Begin(Operation, Intent([], FileChanges.None), next);
             scope.Commit(metadata, next);
             return;
         }
@@ -58,7 +58,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
             foreach ((string merged, IReadOnlyList<string> sources) in step.Sidecars)
                 WriteMerged(scope.Store.Segments, disk, merged, sources);
 
-        using Journal journal = scope.Begin(Operation, Intent(steps, MomentStore.Difference(scope.State, next)));
+        using Journal journal = scope.Begin(Operation, Intent(steps, MomentStore.Difference(scope.State, next)), next);
         TransactionAction[] actions = [.. steps.SelectMany(step => step.Step.Actions)];
         if (actions.Length > 0)
         {
