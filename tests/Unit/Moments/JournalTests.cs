@@ -111,6 +111,23 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void TheSpaceThatWasTakenIsGivenBack()
+    {
+        using (Journal journal = Begin())
+        {
+            journal.Reserve(Changes);
+            Assert.Equal(2, Directory.GetFiles(_scratch["journal"]).Length);
+            journal.Commit(Changes);
+        }
+
+        Assert.Empty(Directory.GetFiles(_scratch["journal"]));
+        using (Journal journal = Begin())
+            journal.Reserve(Changes);
+        Journal.Remove(Assert.Single(Journal.Pending(_scratch.Path)).Path);
+        Assert.Empty(Directory.GetFiles(_scratch["journal"]));
+    }
+
+    [Fact]
     public void ThePendingComeOldestFirst()
     {
         foreach (string id in (string[])["z", "a", "m"])

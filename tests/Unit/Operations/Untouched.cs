@@ -41,7 +41,9 @@ internal static class Untouched
     {
         (int exit, string output, _) = Tool.TryRun("qemu-img", "info", "-U", "--output=json", path);
         return exit == 0 && JsonDocument.Parse(output).RootElement.TryGetProperty("format-specific", out JsonElement specific)
-            && specific.GetProperty("data").TryGetProperty("bitmaps", out JsonElement bitmaps) ? bitmaps.ToString() : "";
+            && specific.GetProperty("data").TryGetProperty("bitmaps", out JsonElement bitmaps)
+            // What was undone stands in another order.
+            ? string.Concat(bitmaps.EnumerateArray().Select(bitmap => JsonSerializer.Serialize(bitmap)).Order(StringComparer.Ordinal)) : "";
     }
 
     private static async Task<string> QemuAsync(TestMachine machine)
