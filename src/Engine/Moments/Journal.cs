@@ -84,7 +84,16 @@ internal sealed class Journal : IDisposable
     {
         long content = changes.Files.Sum(file => Page + (long)Encoding.UTF8.GetByteCount(file.Value ?? ""));
         long line = changes.ToJson().ToJsonString().Length;
-        DurableFile.Write(_file.Name + SpaceExtension, new byte[content + line + SparePages * Page]);
+        string path = _file.Name + SpaceExtension;
+        try
+        {
+            // Not flushed: the system takes the space when it accepts the bytes, and they need not outlive this process.
+            File.WriteAllBytes(path, new byte[content + line + SparePages * Page]);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "write the journal", path);
+        }
     }
 
     /// <summary>Says that a step begins.</summary>
@@ -101,7 +110,7 @@ internal sealed class Journal : IDisposable
     public void Commit(FileChanges changes)
     {
         _probe?.Invoke($"{Operation}:before-commit");
-        DurableFile.Delete(_file.Name + SpaceExtension);
+        File.Delete(_file.Name + SpaceExtension);
         Append(new JsonObject { ["commit"] = changes.ToJson() });
         _probe?.Invoke($"{Operation}:commit");
         DomainGeneration.Change(_domainDirectory, () => Apply(_domainDirectory, changes, _probe is null ? null : step => _probe($"{Operation}:{step}")));
@@ -137,7 +146,8 @@ internal sealed class Journal : IDisposable
 
     public static void Remove(string path)
     {
-        DurableFile.Delete(path + SpaceExtension);
+        // The reserve first: nobody would look for it without its journal.
+        File.Delete(path + SpaceExtension);
         DurableFile.Delete(path);
     }
 
