@@ -29,9 +29,10 @@ public sealed class SegmentFileTests : IDisposable
             select new Segment(ExtentMap.Of(starts.Select(start => new Extent(start * Grain, length * Grain))), (1L << 21) * Grain, Grain);
         Prop.ForAll(segments.Two().ToArbitrary(), pair =>
         {
-            _segments.Write("one", Of(("vda", pair.Item1), ("vdb", pair.Item2)));
-            Assert.Equal(pair.Item1, _segments.Read("one", "vda"));
-            Assert.Equal(pair.Item2, _segments.Read("one", "vdb"));
+            string id = MomentIds.New();
+            _segments.Write(id, Of(("vda", pair.Item1), ("vdb", pair.Item2)));
+            Assert.Equal(pair.Item1, _segments.Read(id, "vda"));
+            Assert.Equal(pair.Item2, _segments.Read(id, "vdb"));
         }).QuickCheckThrowOnFailure();
     }
 
