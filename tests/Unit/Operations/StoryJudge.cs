@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;
 
@@ -28,7 +29,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
     public async Task CheckLeftoversAsync(bool mayBeForeign)
     {
         Assert.Empty(machine.Report.Warnings);
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+        Assert.Empty(Journal.Pending(machine.StateDirectory));
         IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
         Assert.DoesNotContain(bitmaps, bitmap => bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal) || bitmap.Name.StartsWith("mt-inc", StringComparison.Ordinal));
         Assert.DoesNotContain(bitmaps, bitmap => !mayBeForeign && bitmap.State == VMBitmapState.Foreign);

@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Qmp;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>What happens to the machine and its disks: the guest's writes, starts and deaths, copies that change places.</summary>
+internal sealed partial class RandomStory
+{
+    private Task WriteAsync() => WriteAsync(Any(_disks));
+
+    private async Task WriteAsync(StoryDisk disk)
+    {
+        (long offset, long length) = AnyRange(disk);
+        byte pattern = (byte)_random.Next(1, 256);
+        Tell($"write {disk.Name} {offset}+{length} = {pattern}");
+        await _machine.WriteAsync(disk.Name, pattern, offset, length);
+        disk.Write(offset, length, pattern);
+    }
+
+    private async Task ZeroAsync()
+    {
+        StoryDisk disk = Any(_disks);
+        (long offset, long length) = AnyRange(disk);
+        string command = $"write -z {(Chance(2) ? "-u " : "")}{offset} {length}";
+        Tell($"{disk.Name}: {command}");
+        await _machine.IoAsync(disk.Name, command);
+        disk.Write(offset, length, 0);
+    }
+
+    private async Task DiscardAsync()
+    {
+        StoryDisk disk = Any(_disks);
+        (long offset, long length) = AnyRange(disk);
+        Tell($"discard {disk.Name} {offset}+{length}");
+        await _machine.IoAsync(disk.Name, $"discard {offset} {length}");
+        disk.Touch(offset, length);
+        // What a discard leaves behind is the image's affair; outside of its range it may touch nothing.
+        byte[] content = await _judge.ReadAsync(disk);
+        Assert.True(content.AsSpan(0, (int)offset).SequenceEqual(disk.Content.AsSpan(0, (int)offset)));
+        Assert.True(content.AsSpan((int)(offset + length)).SequenceEqual(disk.Content.AsSpan((int)(offset + length))));
+        disk.Refresh(content);
+    }
+
+    private async Task ToggleAsync()
+    {
+        Tell(_running ? "stop" : "start");
+        _ = _running ? await _machine.StopAsync() : await _machine.StartAsync();
+        _running = !_running;
+    }
+
+    private async Task KillAsync()
+    {
+        if (!_running)
+            return;
+        Tell("kill");
+        await LoseMachineAsync();
+    }
+
+    private async Task LoseMachineAsync()
+    {
+        await _machine.KillMachineAsync();
+        (_running, _killed) = (false, true);
+        bool lossy = false;
+        foreach (StoryDisk disk in _disks)
+        {
+            byte[] left = _machine.Content(_machine.DiskPath(disk.Name));
+            lossy |= !left.AsSpan().SequenceEqual(disk.Content);
+            disk.Replace(left);
+        }
+
+        _counts.Kills++;
+        _counts.LossyKills += lossy ? 1 : 0;
+    }
+
+    private Task CopyAsync()
+    {
+        if (_running)
+            return Task.CompletedTask;
+        StoryDisk disk = Any(_disks);
+        Tell($"keep a copy of {disk.Name}");
+        string path = Path.Combine(_machine.Scratch, disk.Name + ".copy");
+        File.Copy(_machine.DiskPath(disk.Name), path, overwrite: true);
+        _copies[disk.Name] = (path, (byte[])disk.Content.Clone());
+        return Task.CompletedTask;
+    }
+
+    private Task CopyBackAsync()
+    {
+        if (_running || _copies.Count == 0)
+            return Task.CompletedTask;
+        StoryDisk disk = Any([.. _disks.Where(disk => _copies.ContainsKey(disk.Name))]);
+        Tell($"put the copy of {disk.Name} in its place");
+        File.Copy(_copies[disk.Name].Path, _machine.DiskPath(disk.Name), overwrite: true);
+        disk.Replace((byte[])_copies[disk.Name].Content.Clone());
+        _copiedBack = true;
+        return Task.CompletedTask;
+    }
+
+    private async Task ResizeAsync()
+    {
+        if (!_running)
+            return;
+        StoryDisk disk = Any(_disks);
+        long size = disk.Content.Length + (_random.Next(1, 2048) * (long)Sector);
+        Tell($"resize {disk.Name} to {size}");
+        JsonElement devices = await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None);
+        string node = devices.EnumerateArray().First(device => device.GetProperty("qdev").GetString()!.Contains("mt-" + disk.Name + "/", StringComparison.Ordinal))
+            .GetProperty("inserted").GetProperty("node-name").GetString()!;
+        try
+        {
+            await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", string.Create(CultureInfo.InvariantCulture, $$"""{"node-name":"{{node}}","size":{{size}}}"""), CancellationToken.None);
+        }
+        catch (MomentException refused) when (_killed && refused.ErrorId == QmpErrors.QmpCommandFailed)
+        {
+            Tell("  refused: " + refused.Message);
+            return;
+        }
+
+        disk.Grow(size);
+    }
+
+    private (long Offset, long Length) AnyRange(StoryDisk disk)
+    {
+        int sectors = disk.Content.Length / Sector;
+        // Small writes are as likely as large ones, and some places are met again and again.
+        int length = _random.Next(1, (1 << _random.Next(0, LargestPower + 1)) + 1);
+        int offset = _random.Next(0, (Chance(4) ? Math.Min(sectors, 4096) : sectors) - length + 1);
+        return ((long)offset * Sector, (long)length * Sector);
+    }
+}
