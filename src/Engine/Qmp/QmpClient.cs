@@ -148,12 +148,18 @@ internal sealed class QmpClient : IAsyncDisposable
 
     private async Task<QmpVersion> ReadGreetingAsync(CancellationToken cancellation)
     {
-        ReadOnlyMemory<byte> message = await _reader.ReadAsync(cancellation);
-        if (message.IsEmpty)
-            throw new EndOfStreamException("the other side closed the connection");
-        Trace(QmpDirection.FromQemu, message.Span);
-        using JsonDocument document = QmpWire.Parse(message);
-        return QmpVersion.Read(new QmpValue("greeting", document.RootElement)["QMP"]["version"]);
+        while (true)
+        {
+            ReadOnlyMemory<byte> message = await _reader.ReadAsync(cancellation);
+            if (message.IsEmpty)
+                throw new EndOfStreamException("the other side closed the connection");
+            Trace(QmpDirection.FromQemu, message.Span);
+            using JsonDocument document = QmpWire.Parse(message);
+            var root = new QmpValue("greeting", document.RootElement);
+            // QEMU sends events to a monitor that was in command mode for its last client until it has greeted the next.
+            if (root.Find("event") is null)
+                return QmpVersion.Read(root["QMP"]["version"]);
+        }
     }
 
     private async Task SendAsync(long id, byte[] line)

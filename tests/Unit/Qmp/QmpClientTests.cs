@@ -23,6 +23,14 @@ public sealed class QmpClientTests : IDisposable
     }
 
     [Fact]
+    public async Task AnEventBeforeTheGreetingIsPassedOver()
+    {
+        await _monitor.TellAsync("JOB_STATUS_CHANGE", """{"status": "running", "id": "a"}""");
+        await using QmpClient qmp = await _monitor.ConnectAsync();
+        Assert.Equal(new QmpVersion(7, 2, 22, "Debian"), qmp.Version);
+    }
+
+    [Fact]
     public async Task ASilentMonitorIsHeldBySomebodyElse()
     {
         var options = new QmpOptions { GreetingTimeout = TimeSpan.FromMilliseconds(50) };
