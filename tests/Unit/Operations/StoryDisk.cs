@@ -41,8 +41,6 @@ internal sealed class StoryDisk(string name, long size)
         return kept.Content;
     }
 
-    public byte[] Instant => _instant!.Content;
-
     public void Drop() => _instant = null;
 
     public void Forget(string moment) => _moments.Remove(moment);
