@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
@@ -83,6 +84,13 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
         await Tool.RunAsync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, image], cancellation);
         File.Delete(raw);
     }
+
+    /// <summary>Writes into the first disk of the running machine as its guest would.</summary>
+    public Task WriteAsync(long offset, long length, int pattern, CancellationToken cancellation) =>
+        Engine.InvokeQmpAsync(Name, "human-monitor-command", JsonSerializer.Serialize(new Dictionary<string, string>
+        {
+            ["command-line"] = $"qemu-io -d /machine/peripheral/mt-{Target(0)} \"write -P {1 + pattern % 255} {offset} {length}\"",
+        }), cancellation);
 
     public async ValueTask DisposeAsync()
     {

@@ -24,6 +24,10 @@ IBench[] benches =
     new CheckpointBesideVirsh(1),
     new CheckpointBesideVirsh(8),
     new CheckpointBesideVirsh(32),
+    new PushBackup(increment: false, hashed: false),
+    new PushBackup(increment: false, hashed: true),
+    new PushBackup(increment: true, hashed: false),
+    new PushBackup(increment: true, hashed: true),
     new ModuleImport(),
 ];
 try

@@ -1,0 +1,73 @@
+namespace MomentTools.Bench.Benches;
+
+/// <summary>A full or an incremental push backup of a running machine, beside the bare job, alone or with the flush and the hash that ours has.</summary>
+internal sealed class PushBackup(bool increment, bool hashed) : IBench
+{
+    private const string Bitmap = "bare";
+    private const long Size = 1L << 30;
+    private const int Data = 512 << 20;
+    private const int Changed = 128 << 20;
+
+    private Machine? _machine;
+    private string _scratch = "";
+    private int _round;
+
+    public string Subject => increment ? $"incremental push of {Changed >> 20} MiB that changed" : $"full push of {Data >> 20} MiB of data";
+
+    public string OurWay => "MomentEngine.BackupAsync: copied, hashed, flushed, published, with its checkpoint";
+
+    public string TheirWay => hashed ? "the bare blockdev-backup, then sync and sha256sum of its file" : "the bare blockdev-backup: target created over QMP, copied, closed";
+
+    private string Repository => Path.Combine(_scratch, increment ? "backup" : $"backup{_round}");
+
+    private string Target => Path.Combine(_scratch, $"bare{_round}.qcow2");
+
+    public async Task<string?> PrepareAsync(string scratch, CancellationToken cancellation)
+    {
+        if (Tool.Missing("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img", "sync", "sha256sum") is { } missing)
+            return missing;
+        _scratch = scratch;
+        _machine = await Machine.RegisterAsync(scratch, Size, Data, 1, cancellation);
+        await _machine.Engine.StartDomainAsync(Machine.Name, paused: true, _machine, cancellation);
+        if (increment)
+        {
+            await BackupAsync(cancellation);
+            await BareBackup.RecordAsync(_machine, Bitmap, cancellation);
+        }
+
+        return null;
+    }
+
+    public async Task BeforeRoundAsync(CancellationToken cancellation)
+    {
+        File.Delete(Target);
+        if (!increment && Directory.Exists(Repository))
+            Directory.Delete(Repository, recursive: true);
+        _round++;
+        if (increment)
+            await _machine!.WriteAsync(0, Changed, _round, cancellation);
+        // What earlier rounds wrote must not be flushed on this one's account.
+        await Tool.RunAsync("sync", [], cancellation);
+    }
+
+    public Task OursAsync(CancellationToken cancellation) => BackupAsync(cancellation);
+
+    public async Task TheirsAsync(CancellationToken cancellation)
+    {
+        await BareBackup.RunAsync(_machine!, Target, Size, increment ? Bitmap : null, cancellation);
+        if (hashed)
+            await BareBackup.FlushAndHashAsync(Target, cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_machine is not null)
+            await _machine.DisposeAsync();
+        _machine = null;
+    }
+
+    private Task<VMBackup> BackupAsync(CancellationToken cancellation) => _machine!.Engine.BackupAsync(
+        Machine.Name,
+        new BackupRequest { Repository = Repository, Kind = increment && _round > 0 ? VMBackupKind.Incremental : VMBackupKind.Full },
+        _machine, cancellation);
+}
