@@ -98,7 +98,12 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
             await Engine.StopDomainAsync(Name, force: true, TimeSpan.FromSeconds(10), this, CancellationToken.None);
     }
 
-    public void Warning(string text) => Console.Error.WriteLine(text);
+    public void Warning(string text)
+    {
+        // libvirt wants the controller named; the engine says that it builds its own.
+        if (!text.Contains("ignored: controller", StringComparison.Ordinal))
+            Console.Error.WriteLine(text);
+    }
 
     public void Verbose(string text)
     {

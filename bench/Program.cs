@@ -1,7 +1,10 @@
 using MomentTools.Bench;
 using MomentTools.Bench.Benches;
 
-// bench [--record FILE] [WORD...]: all benches, or those whose subject has one of the words in it.
+// bench [--record FILE] [WORD...]: all benches, or those whose subject has one of the words in it ("memory": peak memory).
+if (args is [PeakMemory.Option, var operation, var directory])
+    return await PeakMemory.RunAsync(operation, directory);
+
 int record = Array.IndexOf(args, "--record");
 string? file = record >= 0 && record + 1 < args.Length ? Path.GetFullPath(args[record + 1]) : null;
 string[] words = [.. args.Where((_, index) => record < 0 || index < record || index > record + 1)];
@@ -33,7 +36,9 @@ IBench[] benches =
 try
 {
     return await new Runner(file).RunAsync(
-        [.. benches.Where(bench => words.Length == 0 || words.Any(word => bench.Subject.Contains(word, StringComparison.OrdinalIgnoreCase)))], stop.Token);
+        [.. benches.Where(bench => words.Length == 0 || words.Any(word => bench.Subject.Contains(word, StringComparison.OrdinalIgnoreCase)))],
+        memory: words.Length == 0 || words.Contains("memory", StringComparer.OrdinalIgnoreCase),
+        stop.Token);
 }
 catch (OperationCanceledException)
 {

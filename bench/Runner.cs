@@ -10,7 +10,7 @@ internal sealed class Runner(string? recordPath)
 {
     private const int Rounds = 7;
 
-    public async Task<int> RunAsync(IReadOnlyList<IBench> benches, CancellationToken cancellation)
+    public async Task<int> RunAsync(IReadOnlyList<IBench> benches, bool memory, CancellationToken cancellation)
     {
         List<string> lines = [.. Header(), "", "| what | ours | beside | median of ours | median of theirs | ratio |", "|---|---|---|---|---|---|"];
         lines.ForEach(Console.WriteLine);
@@ -32,6 +32,14 @@ internal sealed class Runner(string? recordPath)
             }
         }
 
+        if (memory)
+        {
+            IReadOnlyList<string> table = await PeakMemory.TableAsync(cancellation);
+            List<string> rest = ["", .. table];
+            rest.ForEach(Console.WriteLine);
+            lines.AddRange(rest);
+        }
+
         if (skipped.Count > 0)
         {
             List<string> rest = ["", .. skipped.Select(sentence => sentence + "  ")];
@@ -41,7 +49,7 @@ internal sealed class Runner(string? recordPath)
 
         if (recordPath is not null)
             await File.WriteAllTextAsync(recordPath, string.Join('\n', lines) + "\n", cancellation);
-        return benches.Count > skipped.Count ? 0 : 1;
+        return memory || benches.Count > skipped.Count ? 0 : 1;
     }
 
     private static async Task<(string? Line, string? Reason)> MeasureAsync(IBench bench, CancellationToken cancellation)

@@ -5,8 +5,8 @@ internal sealed class PushBackup(bool increment, bool hashed) : IBench
 {
     private const string Bitmap = "bare";
     private const long Size = 1L << 30;
-    private const int Data = 512 << 20;
-    private const int Changed = 128 << 20;
+    private const int Data = 256 << 20;
+    private const int Changed = 64 << 20;
 
     private Machine? _machine;
     private string _scratch = "";
