@@ -6,18 +6,11 @@ namespace MomentTools.Cmdlets;
 /// <summary>Backs machines up: in full, or what changed since the last backup in the same repository.</summary>
 [Cmdlet(VerbsData.Backup, "VMDomain", DefaultParameterSetName = AutomaticSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(VMBackup))]
-public sealed class BackupVMDomainCommand : MomentCmdlet
+public sealed class BackupVMDomainCommand : DomainCmdlet
 {
     private const string AutomaticSet = "Automatic";
     private const string FullSet = "Full";
     private const string IncrementalSet = "Incremental";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
 
     /// <summary>The repository's directory; made if it does not exist.</summary>
     [Parameter(Mandatory = true, Position = 1)]

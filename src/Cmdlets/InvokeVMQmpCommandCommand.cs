@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Text.Json;
-using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Json;
 
 namespace MomentTools.Cmdlets;
@@ -9,15 +8,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Sends a QMP command to running machines and gives QEMU's answer.</summary>
 [Cmdlet(VerbsLifecycle.Invoke, "VMQmpCommand", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(PSObject))]
-public sealed class InvokeVMQmpCommandCommand : MomentCmdlet
+public sealed class InvokeVMQmpCommandCommand : DomainCmdlet
 {
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>The command, as QAPI names it.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateNotNullOrEmpty]

@@ -6,17 +6,10 @@ namespace MomentTools.Cmdlets;
 /// <summary>Takes a checkpoint: from now on the changed blocks are recorded.</summary>
 [Cmdlet(VerbsCommon.New, "VMCheckpoint", DefaultParameterSetName = NameSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(VMCheckpoint))]
-public sealed class NewVMCheckpointCommand : MomentCmdlet
+public sealed class NewVMCheckpointCommand : DomainCmdlet
 {
     private const string NameSet = "Name";
     private const string XmlSet = "Xml";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
 
     /// <summary>The checkpoint's name; made of the time if not given.</summary>
     [Parameter(Position = 1, ParameterSetName = NameSet)]

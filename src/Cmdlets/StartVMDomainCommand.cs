@@ -1,20 +1,12 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Starts machines.</summary>
 [Cmdlet(VerbsLifecycle.Start, "VMDomain", SupportsShouldProcess = true)]
 [OutputType(typeof(VMDomain))]
-public sealed class StartVMDomainCommand : MomentCmdlet
+public sealed class StartVMDomainCommand : DomainCmdlet
 {
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>Start QEMU, but let the guest wait.</summary>
     [Parameter]
     [Alias("StartPaused")]

@@ -1,20 +1,12 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Stops machines.</summary>
 [Cmdlet(VerbsLifecycle.Stop, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMDomain))]
-public sealed class StopVMDomainCommand : MomentCmdlet
+public sealed class StopVMDomainCommand : DomainCmdlet
 {
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>End QEMU at once: what the guest has not written is lost, as when power is cut.</summary>
     [Parameter]
     [Alias("TurnOff")]

@@ -1,20 +1,12 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Makes MomentTools forget machines; their disks stay.</summary>
 [Cmdlet(VerbsLifecycle.Unregister, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(void))]
-public sealed class UnregisterVMDomainCommand : MomentCmdlet
+public sealed class UnregisterVMDomainCommand : DomainCmdlet
 {
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>Also remove the domain's moments, and their bitmaps from the images.</summary>
     [Parameter]
     public SwitchParameter RemoveMetadata { get; set; }

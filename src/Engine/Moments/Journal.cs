@@ -8,8 +8,8 @@ using MomentTools.Files;
 namespace MomentTools.Moments;
 
 /// <summary>
-/// The record of one changing operation, a line of JSON a step, each flushed before the step is taken: first the intent, then marks,
-/// then either the commit (all changes of the metadata) or nothing. An operation that dies before its commit line is undone by the next
+/// The record of one changing operation, a line of JSON a step, each flushed before the step is taken: first the intent, then
+/// either the commit (all changes of the metadata) or nothing. An operation that dies before its commit line is undone by the next
 /// changing command, one that dies after it is finished.
 /// </summary>
 internal sealed class Journal : IDisposable
@@ -96,13 +96,6 @@ internal sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Says that a step begins.</summary>
-    public void Mark(string step)
-    {
-        Append(new JsonObject { ["mark"] = step });
-        _probe?.Invoke($"{Operation}:{step}");
-    }
-
     /// <summary>Names a step to tests without writing anything: nothing needs to be known about it afterwards.</summary>
     public void Pass(string step) => _probe?.Invoke($"{Operation}:{step}");
 
@@ -181,7 +174,7 @@ internal sealed class Journal : IDisposable
         }
 
         string id = System.IO.Path.GetFileNameWithoutExtension(path);
-        var entry = new JournalEntry(path, id, "", 0, new DateTimeOffset(File.GetLastWriteTimeUtc(path)), [], [], null);
+        var entry = new JournalEntry(path, id, "", 0, new DateTimeOffset(File.GetLastWriteTimeUtc(path)), [], null);
         try
         {
             // What stands behind the last line feed is a line that was not written whole: its step was not taken.
@@ -189,10 +182,10 @@ internal sealed class Journal : IDisposable
             {
                 if (line["intent"] is JsonObject intent)
                     entry = entry with { Operation = (string)line["operation"]!, ProcessId = (int)line["process"]!, Started = DateTimeOffset.Parse((string)line["started"]!, CultureInfo.InvariantCulture), Intent = intent };
-                else if (line["mark"] is { } mark)
-                    entry = entry with { Marks = [.. entry.Marks, (string)mark!] };
                 else if (line["commit"] is JsonObject files)
                     entry = entry with { Commit = FileChanges.FromJson(files) };
+                else
+                    throw new FormatException($"a line is neither an intent nor a commit: {line.ToJsonString()}");
             }
         }
         catch (Exception failure) when (failure is JsonException or InvalidCastException or InvalidOperationException or FormatException or NullReferenceException)

@@ -9,7 +9,6 @@ namespace MomentTools.Moments;
 /// <param name="ProcessId">The process that ran it.</param>
 /// <param name="Started">When it began.</param>
 /// <param name="Intent">What it was about to do: all that is needed to undo it.</param>
-/// <param name="Marks">The steps it had begun.</param>
 /// <param name="Commit">The changes that were decided; once they are here, the operation is finished, never undone.</param>
 internal sealed record JournalEntry(
-    string Path, string Id, string Operation, int ProcessId, DateTimeOffset Started, JsonObject Intent, IReadOnlyList<string> Marks, FileChanges? Commit);
+    string Path, string Id, string Operation, int ProcessId, DateTimeOffset Started, JsonObject Intent, FileChanges? Commit);
