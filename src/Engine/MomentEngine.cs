@@ -12,7 +12,7 @@ namespace MomentTools;
 /// The one door to the engine. Each method is one story: it checks before it touches anything, leaves nothing half-done,
 /// and throws <see cref="MomentException"/> with a stable id. Safe to use from several threads.
 /// </summary>
-public sealed class MomentEngine
+public sealed partial class MomentEngine
 {
     private readonly MomentEngineOptions _options;
     private readonly EngineContext _context;

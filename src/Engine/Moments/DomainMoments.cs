@@ -41,9 +41,9 @@ internal sealed record DomainMoments
             Description = stored.Document.Description,
             Parent = stored.Parent,
             Created = stored.Created,
-            Disks = [.. stored.Document.Disks.Select(disk => points[stored.Key].Where(pair => pair.Disk == disk.Name)
-                .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
-                .FirstOrDefault(new MomentDisk(disk.Name, false, null, null, 0)))],
+            Disks = [.. stored.Document.DiskNames.Select(disk => points[stored.Key].Where(pair => pair.Disk == disk)
+                .Select(pair => new MomentDisk(disk, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
+                .FirstOrDefault(new MomentDisk(disk, false, null, null, 0)))],
         });
         return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key))), current, out faults);
     }

@@ -102,7 +102,7 @@ internal sealed class BackupCreation(EngineContext context)
     }
 
     private static IEnumerable<SessionDisk> Tracked(BlockSession session, StoredMoment moment) =>
-        moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => session.Disks[disk.Name]);
+        CheckpointCreation.Tracked(moment).Select(disk => session.Disks[disk]);
 
     private static async Task CopyAsync(
         ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyDictionary<string, ObservedLayer> seen,

@@ -20,7 +20,7 @@ internal sealed class CheckpointCreation(EngineContext context)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMCheckpoint", report, cancellation);
         StoredMoment moment = Describe(scope, request);
-        string[] disks = [.. moment.Document.Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name)];
+        string[] disks = [.. Tracked(moment)];
         await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
@@ -65,6 +65,10 @@ internal sealed class CheckpointCreation(EngineContext context)
         document = document with { ParentName = parent?.Name, CreationTime = now.ToUnixTimeSeconds(), Domain = scope.Domain };
         return new StoredMoment(new MomentKey(MomentKind.Checkpoint, name), scope.Id, document, parent, now, repository);
     }
+
+    /// <summary>The disks that a checkpoint covers.</summary>
+    public static IEnumerable<string> Tracked(StoredMoment moment) =>
+        ((CheckpointDocument)moment.Document).Disks.Where(disk => disk.Mode == CheckpointMode.Bitmap).Select(disk => disk.Name);
 
     public static JsonArray Json(IEnumerable<CheckpointStep> steps) => new([.. steps.Select(step => (JsonNode)step.ToJson())]);
 

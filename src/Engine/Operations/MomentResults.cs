@@ -1,4 +1,5 @@
 using MomentTools.Moments;
+using MomentTools.Xml;
 
 namespace MomentTools.Operations;
 
@@ -30,7 +31,7 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
         if (!moment.HasMetadata)
             return new VMMomentDisk { Name = disk.Name, Bitmap = moment.Name, State = VMBitmapState.Foreign, Problem = "a bitmap in the image that no moment names" };
         DiskTracking tracking = state.Disk(disk.Name);
-        string bitmap = state.Moments[moment.Key].Document.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name;
+        string bitmap = (state.Moments[moment.Key].Document as CheckpointDocument)?.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name;
         var result = new VMMomentDisk { Name = disk.Name, Bitmap = bitmap, Parent = tracking.NearestMoment(disk.ParentPointId)?.Name, State = VMBitmapState.Unknown };
         if (!_proofs.TryGetValue(disk.Name, out TrackingProof? proof))
             return result;

@@ -3,33 +3,17 @@ using System.Xml.Linq;
 namespace MomentTools.Xml;
 
 /// <summary>A libvirt <c>&lt;domaincheckpoint&gt;</c> document (formatcheckpoint).</summary>
-internal sealed record CheckpointDocument
+internal sealed record CheckpointDocument : MomentDocument
 {
     // The last second that a DateTimeOffset can hold (31 December 9999).
     private const long LatestCreationTime = 253_402_300_799;
-
-    public string? Name { get; init; }
-
-    public string? Description { get; init; }
-
-    public string? ParentName { get; init; }
-
-    /// <summary>Seconds since 1970 in UTC.</summary>
-    public long? CreationTime { get; init; }
 
     public IReadOnlyList<CheckpointDisk> Disks { get; init; } = [];
 
     /// <summary>Whether there was a <c>&lt;disks&gt;</c> element: with it only the named disks take part, without it all.</summary>
     public bool DisksGiven { get; init; }
 
-    /// <summary>The domain as it was when the checkpoint was made.</summary>
-    public DomainDocument? Domain { get; init; }
-
-    /// <summary>The one element of ours (<c>&lt;mt:moment&gt;</c>), kept as it is; only in files of the store.</summary>
-    public XElement? Extension { get; init; }
-
-    /// <summary>Elements that this version does not know; only in files of the store, where they survive.</summary>
-    public IReadOnlyList<XElement> Unknown { get; init; } = [];
+    public override IReadOnlyList<string> DiskNames => [.. Disks.Select(disk => disk.Name)];
 
     public static CheckpointDocument Parse(string text, string source, XmlOrigin origin) =>
         FromElement(XmlSource.Parse(text, source).Root!, source, origin);
@@ -60,15 +44,7 @@ internal sealed record CheckpointDocument
         };
     }
 
-    /// <summary>The text of the document in libvirt's order; without the extension it keeps to libvirt's schema.</summary>
-    /// <param name="secure">With the secrets of the domain.</param>
-    /// <param name="includeExtension">With everything of ours, as files of the store have it.</param>
-    /// <param name="sizes">Bytes by disk for the attribute <c>size</c>, which is output only.</param>
-    public string ToXml(bool includeDomain = true, bool secure = false, bool includeExtension = false, IReadOnlyDictionary<string, long?>? sizes = null) =>
-        XmlOutput.Write(ToElement(includeDomain, secure, includeExtension, sizes), $"checkpoint '{Name}'");
-
-    /// <summary>The document as <see cref="ToXml"/> writes it, to be put into a larger one.</summary>
-    public XElement ToElement(bool includeDomain = true, bool secure = false, bool includeExtension = false, IReadOnlyDictionary<string, long?>? sizes = null) =>
+    public override XElement ToElement(bool includeDomain = true, bool secure = false, bool includeExtension = false, IReadOnlyDictionary<string, long?>? sizes = null) =>
         new("domaincheckpoint",
             Name is null ? null : new XElement("name", Name),
             Description is null ? null : new XElement("description", Description),
