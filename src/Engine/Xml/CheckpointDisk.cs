@@ -14,7 +14,7 @@ internal sealed record CheckpointDisk(string Name, CheckpointMode? Mode, string?
     {
         check.Attributes(disk, "name", "checkpoint", "bitmap", "size");
         check.Content(disk, []);
-        string name = check.Required(disk, "name");
+        string name = check.DiskName(disk);
         CheckpointMode? mode = check.Choice(disk, "checkpoint", "no", "bitmap") switch
         {
             "no" => CheckpointMode.No,

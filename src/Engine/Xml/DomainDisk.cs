@@ -87,19 +87,20 @@ internal sealed record DomainDisk
         Serial is null ? null : new XElement("serial", Serial),
         Alias is null ? null : new XElement("alias", new XAttribute("name", Alias)));
 
+    /// <summary>Whether a text can be a target: it becomes part of QEMU's device ids and of overlays' file names, so it has to be plain.</summary>
+    public static bool IsTarget(string text) => text.Length is > 0 and <= LongestTarget && char.IsAsciiLetterOrDigit(text[0])
+        && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
+
     /// <summary>The attribute of <c>&lt;source&gt;</c> that holds the path.</summary>
     public static string PathAttribute(string sourceType) => sourceType == "block" ? "dev" : "file";
 
     private static XAttribute? Attribute(string name, string? value) => value is null ? null : new XAttribute(name, value);
 
-    // The target becomes part of QEMU's device ids and of overlays' file names, so it has to be plain.
     private static string ReadTarget(XElement disk, XmlCheck check)
     {
         XElement element = check.RequiredElement(disk, "target");
         string target = check.Required(element, "dev");
-        bool plain = target.Length <= LongestTarget && char.IsAsciiLetterOrDigit(target[0])
-            && target.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
-        return plain ? target : throw check.Broken(element, $"{XmlErrors.Quote(target)} is not the name of a disk's target, like vda");
+        return IsTarget(target) ? target : throw check.Broken(element, $"{XmlErrors.Quote(target)} is not the name of a disk's target, like vda");
     }
 
     private static string? ReadPath(XElement? source, string sourceType) =>

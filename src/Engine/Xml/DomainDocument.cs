@@ -8,20 +8,23 @@ namespace MomentTools.Xml;
 /// </summary>
 internal sealed class DomainDocument
 {
+    /// <summary>The root element of a definition for the next start, inside a snapshot of a running machine.</summary>
+    public const string InactiveName = "inactiveDomain";
+
     private const long MostVirtualCpus = 1 << 16;
 
-    private DomainDocument(XElement root, string source)
+    private DomainDocument(XElement root, string source, string rootName = "domain")
     {
         Source = source;
         Root = root;
         var check = new XmlCheck(source);
-        check.Root(root, "domain");
+        check.Root(root, rootName);
         Type = check.Required(root, "type");
         XElement name = check.RequiredElement(root, "name");
         Name = check.Text(name);
         if (MomentNames.DomainRule(Name) is { } rule)
             throw check.Broken(name, $"{XmlErrors.Quote(Name)} cannot be the name of a domain: {rule}", XmlErrors.DomainNameInvalid);
-        Uuid = ReadUuid(check.Single(root, "uuid"), check);
+        Uuid = check.Single(root, "uuid") is { } uuid ? check.Uuid(uuid, check.Text(uuid)) : null;
         MemoryBytes = check.Single(root, "memory") is { } memory ? ByteSize.Read(memory, check) : 0;
         CurrentMemoryBytes = check.Single(root, "currentMemory") is { } current ? ByteSize.Read(current, check) : MemoryBytes;
         VirtualCpus = check.Single(root, "vcpu") is { } vcpu ? (int)check.Number(vcpu, check.Text(vcpu), 1, MostVirtualCpus) : 1;
@@ -71,11 +74,12 @@ internal sealed class DomainDocument
     public static DomainDocument Load(string path) => FromElement(XmlSource.ReadFile(path).Root!, path);
 
     /// <summary>Reads a <c>&lt;domain&gt;</c> that lay in a larger document, and takes it out of there.</summary>
-    public static DomainDocument FromElement(XElement root, string source)
+    /// <param name="rootName">The name of the element: another one in a snapshot.</param>
+    public static DomainDocument FromElement(XElement root, string source, string rootName = "domain")
     {
         if (root.Parent is not null)
             root.Remove();
-        return new DomainDocument(root, source);
+        return new DomainDocument(root, source, rootName);
     }
 
     /// <summary>The document of a machine that was attached without one: what libvirt's schema requires, and its disks.</summary>
@@ -181,16 +185,6 @@ internal sealed class DomainDocument
     private static XElement LastOf(XElement root, params string[] names) =>
         root.Elements().Last(element => names.Contains(element.Name.ToString(), StringComparer.Ordinal));
 
-    private static Guid? ReadUuid(XElement? element, XmlCheck check)
-    {
-        if (element is null)
-            return null;
-        string text = check.Text(element);
-        return Guid.TryParseExact(text, "D", out Guid uuid) || Guid.TryParseExact(text, "N", out uuid)
-            ? uuid
-            : throw check.Broken(element, $"{XmlErrors.Quote(text)} is not a UUID");
-    }
-
     private static List<DomainDisk> ReadDisks(XElement? devices, XmlCheck check)
     {
         List<DomainDisk> disks = [];
@@ -221,6 +215,6 @@ internal sealed class DomainDocument
     {
         var copy = new XElement(Root);
         change(copy);
-        return new DomainDocument(copy, Source);
+        return new DomainDocument(copy, Source, Root.Name.LocalName);
     }
 }

@@ -96,6 +96,32 @@ internal sealed class XmlCheck(string source)
             : throw Broken(given, $"the attribute '{attribute}' must be {string.Join(" or ", words.Select(word => $"'{word}'"))}, not {XmlErrors.Quote(given.Value)}");
     }
 
+    /// <summary>A UUID, with hyphens or without.</summary>
+    public Guid Uuid(XObject where, string text) =>
+        Guid.TryParseExact(text, "D", out Guid uuid) || Guid.TryParseExact(text, "N", out uuid)
+            ? uuid
+            : throw Broken(where, $"{XmlErrors.Quote(text)} is not a UUID");
+
+    /// <summary>True for an element that has nothing in it; anything else is refused.</summary>
+    public bool Empty(XElement element)
+    {
+        Attributes(element);
+        Content(element, []);
+        return true;
+    }
+
+    /// <summary>The attribute <c>name</c> of a moment's disk: a target like vda, or the absolute path of its source.</summary>
+    public string DiskName(XElement disk)
+    {
+        string name = Required(disk, "name");
+        return DomainDisk.IsTarget(name) || IsAbsolutePath(name)
+            ? name
+            : throw Broken(disk.Attribute("name")!, $"the disk {XmlErrors.Quote(name)} is neither a target, like vda, nor an absolute path");
+    }
+
+    /// <summary>What libvirt's schema calls an absolute path: more than a slash, and all in one line.</summary>
+    public static bool IsAbsolutePath(string path) => path.Length > 1 && path[0] == '/' && path.AsSpan().IndexOfAny('\r', '\n') < 0;
+
     /// <summary>Whether a text has only the four characters that XML calls white space.</summary>
     public static bool IsBlank(string text) => text.AsSpan().IndexOfAnyExcept(" \t\n\r") < 0;
 
