@@ -103,9 +103,8 @@ public sealed partial class MomentEngine
     /// <summary>Removes moments in one transaction; the tracking between the moments that stay goes on.</summary>
     public async Task<IReadOnlyList<VMMoment>> RemoveMomentsAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        DomainMoments before = new MomentStore(_context.Catalogue.Place(vm).StateDirectory).Load(_ => { });
-        IReadOnlyList<Moment> removed = await new CheckpointRemoval(_context).RunAsync(vm, request, report, cancellation);
-        return Results(vm, before, before.Tree(out _), removed);
+        (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) = await new CheckpointRemoval(_context).RunAsync(vm, request, report, cancellation);
+        return Results(vm, before, tree, removed);
     }
 
     /// <summary>The dirty bitmaps that are in a machine's images.</summary>

@@ -64,21 +64,17 @@ internal sealed record DiskTracking
         };
     }
 
+    /// <summary>The tree without a moment's point; see <see cref="Remove(IEnumerable{MomentKey})"/>.</summary>
+    public DiskTracking Remove(string pointId) => Without([pointId]);
+
     /// <summary>
-    /// Takes a moment's point out. One with several children stays as a nameless ghost, since merging its edge into each would blur
-    /// what they changed against each other; else the two edges join as a list of sources. A tip left without a parent has no history:
-    /// it goes too, and the disk is untracked again.
+    /// Takes moments' points out and joins the edges; a point with several children stays as a nameless ghost. A tip left without a parent
+    /// has no history: it goes too, and the disk is untracked again.
     /// </summary>
-    public DiskTracking Remove(string pointId)
+    public DiskTracking Remove(IEnumerable<MomentKey> moments)
     {
-        var points = new Dictionary<string, TrackingPoint>(Points, StringComparer.Ordinal);
-        points[pointId] = points[pointId] with { Moment = null };
-        Splice(points, pointId);
-        var tips = Tips.Where(tip => points.TryGetValue(tip.Value.PointId, out TrackingPoint? point) && point.ParentId is not null)
-            .ToDictionary(StringComparer.Ordinal);
-        foreach (TrackingTip tip in Tips.Values.Except(tips.Values))
-            points.Remove(tip.PointId);
-        return this with { Points = points, Tips = tips };
+        HashSet<MomentKey> gone = [.. moments];
+        return Without([.. Points.Values.Where(point => point.Moment is { } moment && gone.Contains(moment)).Select(point => point.Id)]);
     }
 
     /// <summary>The same tree with other sources on the edge to a point.</summary>
@@ -109,42 +105,24 @@ internal sealed record DiskTracking
         return meeting < 0 ? null : [.. up.Take(above[down[meeting].Id]), .. down.Take(meeting).Reverse()];
     }
 
-    /// <summary>How many edges refer to a bitmap; one with several referring edges is never merged or removed.</summary>
-    public int References(string layerId, string bitmap) =>
-        Points.Values.Sum(point => point.Sources.OfType<SegmentSource.Bitmap>().Count(source => source.LayerId == layerId && source.Name == bitmap));
+    /// <summary>How many edges refer to each bitmap of a layer; one with several referring edges is never merged or removed.</summary>
+    public IReadOnlyDictionary<string, int> References(string layerId) =>
+        Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Where(source => source.LayerId == layerId)
+            .GroupBy(source => source.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
 
-    private static void Splice(Dictionary<string, TrackingPoint> points, string id)
+    private DiskTracking Without(IReadOnlyList<string> pointIds)
     {
-        // A ghost above that loses a child may be superfluous in its turn, hence the loop.
-        string? next = id;
-        while (next is not null && points.TryGetValue(next, out TrackingPoint? point) && point.Moment is null)
-        {
-            List<TrackingPoint> children = [.. points.Values.Where(other => other.ParentId == point.Id)];
-            if (children.Count > 1)
-                return;
-            points.Remove(point.Id);
-            if (children is [TrackingPoint child])
-            {
-                points[child.Id] = point.ParentId is null
-                    ? child with { ParentId = null, Sources = [], Floor = child.Size }
-                    : child with
-                    {
-                        ParentId = point.ParentId,
-                        Sources = [.. point.Sources.Union(child.Sources)],
-                        Floor = Math.Min(Math.Min(point.Floor, child.Floor), point.Size),
-                    };
-                // A ghost that has become the root is superfluous as well when it has one child only.
-                next = point.ParentId is null && IsGhost(points, child.Id) ? child.Id : null;
-            }
-            else
-            {
-                next = point.ParentId;
-            }
-        }
+        if (pointIds.Count == 0)
+            return this;
+        var splice = new TrackingSplice(Points);
+        foreach (string id in pointIds)
+            splice.Remove(id);
+        var tips = Tips.Where(tip => splice.Points.TryGetValue(tip.Value.PointId, out TrackingPoint? point) && point.ParentId is not null)
+            .ToDictionary(StringComparer.Ordinal);
+        foreach (TrackingTip tip in Tips.Values.Except(tips.Values))
+            splice.RemoveTip(tip.PointId);
+        return this with { Points = splice.Points, Tips = tips };
     }
-
-    private static bool IsGhost(Dictionary<string, TrackingPoint> points, string id) =>
-        points[id].Moment is null && points.Values.Any(other => other.ParentId == id);
 
     // Longer than there are points: the parents, which come from files, lead in a circle.
     private List<TrackingPoint> Ancestry(string pointId)

@@ -18,10 +18,11 @@ internal sealed record DomainMoments
     public DomainMoments With(DiskTracking disk) =>
         this with { Disks = new Dictionary<string, DiskTracking>(Disks, StringComparer.Ordinal) { [disk.Disk] = disk } };
 
-    public DomainMoments Without(MomentKey key)
+    public DomainMoments Without(IEnumerable<MomentKey> keys)
     {
         var moments = new Dictionary<MomentKey, StoredMoment>(Moments);
-        moments.Remove(key);
+        foreach (MomentKey key in keys)
+            moments.Remove(key);
         return this with { Moments = moments };
     }
 

@@ -70,8 +70,7 @@ internal sealed class MomentStore(string directory)
             SegmentSource.Sidecar sidecar => sidecar.SidecarId,
             _ => null,
         }).OfType<string>()];
-        foreach (string id in Directory.EnumerateFiles(folder).Select(Path.GetFileName).OfType<string>().Where(id => !used.Contains(id)))
-            Segments.Delete(id);
+        Segments.Delete(Directory.EnumerateFiles(folder).Select(Path.GetFileName).OfType<string>().Where(id => !used.Contains(id)));
     }
 
     private static string FileOf(MomentKey key) => $"{CheckpointFolder}/{key.Name}.xml";

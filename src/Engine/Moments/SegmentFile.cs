@@ -75,7 +75,7 @@ internal sealed class SegmentFile(string directory)
         }
     }
 
-    public void Delete(string id) => DurableFile.Delete(PathOf(id));
+    public void Delete(IEnumerable<string> ids) => DurableFile.WriteAll([.. ids.Select(id => (PathOf(id), (byte[]?)null))], null);
 
     private static Segment? Find(byte[] bytes, int end, string disk)
     {

@@ -9,7 +9,7 @@ using MomentTools.Xml;
 namespace MomentTools.Operations;
 
 /// <summary>
-/// Remove-VMCheckpoint: one transaction for all of it. Steps: sidecars of merged segments; intent, with the whole change of the metadata;
+/// Remove-VMMoment and Remove-VMCheckpoint: one transaction for all of it. Steps: sidecars of merged segments; intent, with the whole change of the metadata;
 /// transaction; metadata. After a crash the bitmaps tell whether the transaction happened: then it is finished, else forgotten.
 /// </summary>
 internal sealed class CheckpointRemoval(EngineContext context)
@@ -19,29 +19,39 @@ internal sealed class CheckpointRemoval(EngineContext context)
     /// <summary>The moments that a request means, children before parents.</summary>
     public static IReadOnlyList<Moment> Plan(MomentTree tree, RemoveMomentRequest request)
     {
-        Moment moment = tree.Require(request.Name);
+        if (request is { Descendants: true, DescendantsOnly: true })
+            throw new MomentException(OperationErrors.RemovalAmbiguous, $"Cannot remove moment '{request.Name}': -IncludeDescendant and -DescendantOnly are mutually exclusive.", request.Name, "Use -IncludeDescendant to remove it with all below it, -DescendantOnly to keep it.");
+        Moment moment = Named(tree, request);
         IEnumerable<Moment> below = request.Descendants || request.DescendantsOnly ? tree.Descendants(moment) : [];
         return [.. (request.DescendantsOnly ? below : below.Prepend(moment)).Reverse()];
     }
 
-    public async Task<IReadOnlyList<Moment>> RunAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
+    /// <returns>The moments as they were before, and those of them that are gone.</returns>
+    public async Task<(DomainMoments Before, MomentTree Tree, IReadOnlyList<Moment> Removed)> RunAsync(
+        string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Remove-VMCheckpoint", report, cancellation);
-        MomentTree tree = scope.State.Tree(out _);
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Remove-VMMoment", report, cancellation);
+        DomainMoments before = scope.State;
+        MomentTree tree = before.Tree(out _);
         IReadOnlyList<Moment> moments = Plan(tree, request);
+        if (!request.MetadataOnly && moments.FirstOrDefault(moment => moment.Kind == MomentKind.Snapshot) is { } snapshot)
+            throw new MomentException(
+                OperationErrors.SnapshotContentKept, $"Cannot remove snapshot '{snapshot.Name}' of '{vm}': its content was made by another program, and MomentTools cannot remove it.", snapshot.Name,
+                "Use -MetadataOnly to forget the snapshot and leave its content where it is. Nothing was removed.");
         if (moments.Count > 0)
             await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly, cancellation);
-        return moments;
+        return (before, tree, moments);
     }
 
     /// <summary>Removes moments within a change that is under way.</summary>
     public static async Task RunAsync(ChangeScope scope, MomentTree tree, IReadOnlyList<MomentKey> keys, bool metadataOnly, CancellationToken cancellation)
     {
         DomainMoments next = Reparented(scope.State, tree, keys);
-        string[] disks = [.. scope.State.Disks.Values.Where(disk => keys.Any(key => disk.PointOf(key) is not null)).Select(disk => disk.Disk)];
+        HashSet<MomentKey> gone = [.. keys];
+        string[] disks = [.. scope.State.Disks.Values.Where(disk => disk.Points.Values.Any(point => point.Moment is { } moment && gone.Contains(moment))).Select(disk => disk.Disk)];
         string[] open = metadataOnly ? [] : [.. disks.Where(disk => scope.State.Disk(disk).ActiveTip is not null)];
         foreach (string disk in disks.Except(open, StringComparer.Ordinal))
-            next = next.With(keys.Select(scope.State.Disk(disk).PointOf).OfType<TrackingPoint>().Aggregate(scope.State.Disk(disk), (before, point) => before.Remove(point.Id)));
+            next = next.With(scope.State.Disk(disk).Remove(keys));
         if (open.Length == 0)
         {
             using Journal metadata = scope.Begin(Operation, Intent([], FileChanges.None), next);
@@ -103,10 +113,14 @@ internal sealed class CheckpointRemoval(EngineContext context)
         ["commit"] = changes.ToJson(),
     };
 
+    // A name alone may mean twins of both kinds; who removes checkpoints means the checkpoint.
+    private static Moment Named(MomentTree tree, RemoveMomentRequest request) =>
+        request.Kind is { } kind && tree.Find(new MomentKey(Enum.Parse<MomentKind>(kind, ignoreCase: true), request.Name)) is { } moment ? moment : tree.Require(request.Name);
+
     // Children of a removed moment get its parent, in their own files.
     private static DomainMoments Reparented(DomainMoments state, MomentTree tree, IReadOnlyList<MomentKey> keys)
     {
-        DomainMoments next = keys.Aggregate(state, (before, key) => before.Without(key));
+        DomainMoments next = state.Without(keys);
         foreach (Moment moment in tree.Without(keys.ToList()).All)
             if (next.Moments[moment.Key] is { } stored && stored.Parent != moment.Parent && tree.Find(moment.Key)?.Parent != moment.Parent)
                 next = next.With(stored with { Parent = moment.Parent, Document = stored.Document with { ParentName = moment.ParentName } });

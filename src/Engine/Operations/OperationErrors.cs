@@ -11,6 +11,9 @@ internal static class OperationErrors
     public static readonly ErrorId ChangesUnknown = new("ChangesUnknown", ErrorKind.InvalidState);
     public static readonly ErrorId DiskNotCovered = new("DiskNotCovered", ErrorKind.InvalidArgument);
     public static readonly ErrorId DomainHasMoments = new("DomainHasMoments", ErrorKind.InvalidState);
+    public static readonly ErrorId NothingToSet = new("NothingToSet", ErrorKind.InvalidArgument);
+    public static readonly ErrorId RemovalAmbiguous = new("RemovalAmbiguous", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotContentKept = new("SnapshotContentKept", ErrorKind.Unsupported);
     public static readonly ErrorId OperationUnknown = new("OperationUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId BackupFailed = new("BackupFailed", ErrorKind.Refused);
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);

@@ -15,6 +15,7 @@ internal sealed class RemovalStep
     private readonly string _node;
     private readonly string _operationId;
     private readonly TrackingTip? _tip;
+    private readonly IReadOnlyDictionary<string, int> _references = new Dictionary<string, int>(StringComparer.Ordinal);
     private readonly List<TransactionAction> _actions = [];
     private readonly HashSet<string> _removed = new(StringComparer.Ordinal);
     private bool _grown;
@@ -27,9 +28,10 @@ internal sealed class RemovalStep
         _proof = new TrackingProof(before, seen);
         _names = [.. keys.Select(key => key.Name)];
         _tip = before.ActiveTip;
-        Next = keys.Select(before.PointOf).OfType<TrackingPoint>().Aggregate(before, (tree, point) => tree.Remove(point.Id));
+        Next = before.Remove(keys);
         if (_tip is null)
             return;
+        _references = Next.References(_tip.LayerId);
         foreach (TrackingPoint point in Next.Points.Values.ToList())
             Compact(point);
         RemoveUnused(before);
@@ -55,7 +57,7 @@ internal sealed class RemovalStep
     private void Compact(TrackingPoint point)
     {
         List<SegmentSource.Bitmap> here = [.. point.Sources.OfType<SegmentSource.Bitmap>()
-            .Where(source => source.LayerId == _tip!.LayerId && Next.References(source.LayerId, source.Name) == 1)];
+            .Where(source => source.LayerId == _tip!.LayerId && _references[source.Name] == 1)];
         if (here.Count < 2 && !here.Exists(source => _names.Contains(source.Name)))
             return;
         List<SegmentSource> sources = [.. point.Sources.Except(here)];
@@ -112,8 +114,9 @@ internal sealed class RemovalStep
         IEnumerable<SegmentSource.Bitmap> were = before.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Where(source => source.LayerId == _tip!.LayerId);
         // A bitmap that was lost in a crash is no edge's source any more, but bears its checkpoint's name all the same.
         IEnumerable<string> lost = before.Points.Values.Where(point => point.LayerId == _tip!.LayerId).Select(point => point.Moment?.Name).OfType<string>().Where(_names.Contains);
+        IReadOnlyDictionary<string, int> references = Next.References(_tip!.LayerId);
         foreach (string name in were.Select(source => source.Name).Concat(lost).Distinct(StringComparer.Ordinal))
-            if (Next.References(_tip!.LayerId, name) == 0)
+            if (!references.ContainsKey(name))
                 RemoveBitmap(name);
         if (Next.ActiveTip is null)
             RemoveBitmap(_tip!.Marker);

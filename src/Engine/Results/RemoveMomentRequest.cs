@@ -6,6 +6,9 @@ public sealed record RemoveMomentRequest
     /// <summary>The moment's name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>"Checkpoint" or "Snapshot" where only a moment of that kind is meant; null for either.</summary>
+    public string? Kind { get; init; }
+
     /// <summary>Also everything below it.</summary>
     public bool Descendants { get; init; }
 

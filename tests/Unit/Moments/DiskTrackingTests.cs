@@ -45,7 +45,7 @@ public sealed class DiskTrackingTests
         foreach (SegmentSource.Bitmap bitmap in tracking.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>())
         {
             Assert.True(model.Exists(bitmap) && tracking.Layers.ContainsKey(bitmap.LayerId), "I3: every bitmap exists, on a known layer");
-            Assert.True(tracking.References(bitmap.LayerId, bitmap.Name) == 1, "I5: no bitmap serves two edges");
+            Assert.True(tracking.References(bitmap.LayerId)[bitmap.Name] == 1, "I5: no bitmap serves two edges");
             Assert.True(bitmap.SidecarId is not null || tracking.Tips.Values.Any(tip => tip.LayerId == bitmap.LayerId && tip.Recording == bitmap.Name), "I4: only a tip's bitmap records");
         }
 

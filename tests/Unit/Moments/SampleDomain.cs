@@ -62,7 +62,7 @@ internal static class SampleDomain
             if (disk.PointOf(key) is { } point)
                 state = state.With(disk.Remove(point.Id));
         MomentTree tree = state.Tree(out _).Without([key]);
-        state = state.Without(key);
+        state = state.Without([key]);
         foreach (Moment moment in tree.All)
             if (state.Moments[moment.Key].Parent != moment.Parent)
                 state = state.With(state.Moments[moment.Key] with { Parent = moment.Parent, Document = state.Moments[moment.Key].Document with { ParentName = moment.ParentName } });

@@ -1,0 +1,110 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>What the cmdlets share that remove moments: of either kind, or of one.</summary>
+public abstract class RemoveMomentCmdlet : MomentCmdlet
+{
+    private protected const string NameSet = "Name";
+    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
+    private protected const string InputObjectSet = "InputObject";
+
+    // What went with an earlier one is not an error when its own turn comes.
+    private readonly HashSet<(string VM, string Kind, string Name)> _removed = [];
+
+    /// <summary>The domains.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VMName", "Domain", "DomainName")]
+    [ArgumentCompleter(typeof(DomainCompleter))]
+    [SupportsWildcards]
+    public VMReference[] VM { get; set; } = [];
+
+    /// <summary>The moments' names, with wildcards.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Alias("MomentName", "CheckpointName")]
+    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Also everything below them.</summary>
+    [Parameter]
+    [Alias("Descendants", "IncludeAllChildSnapshots", "IncludeAllChildCheckpoints", "RemoveChildren", "Recurse")]
+    public SwitchParameter IncludeDescendant { get; set; }
+
+    /// <summary>Only what is below them.</summary>
+    [Parameter]
+    [Alias("DescendantsOnly", "ChildrenOnly")]
+    public SwitchParameter DescendantOnly { get; set; }
+
+    /// <summary>Forget them, and leave the bitmaps in the images as they are.</summary>
+    [Parameter]
+    public SwitchParameter MetadataOnly { get; set; }
+
+    /// <summary>Give the moments that were removed.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <summary>"Checkpoint" where only that kind is meant, or null.</summary>
+    private protected virtual string? Kind => null;
+
+    /// <summary>The objects given in place of names.</summary>
+    private protected abstract IEnumerable<VMMoment> Given { get; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (VMMoment moment in Given)
+            Attempt(moment, () => Remove(moment.VM, moment.Name, moment.Kind));
+        ForEachDomain(VM, vm =>
+        {
+            foreach (string name in Name)
+                Attempt(name, () => RemoveMatching(vm, name));
+        });
+    }
+
+    private void RemoveMatching(string vm, string name)
+    {
+        if (!WildcardPattern.ContainsWildcardCharacters(name))
+        {
+            Remove(vm, name, Kind);
+            return;
+        }
+
+        var query = new MomentQuery { Names = [name], Kind = Kind, Topological = true };
+        foreach (VMMoment match in Run((report, cancellation) => Engine.GetMomentsAsync(vm, query, report, cancellation)))
+            Attempt(match, () => Remove(vm, match.Name, match.Kind));
+    }
+
+    private void Remove(string vm, string name, string? kind)
+    {
+        if (kind is not null && _removed.Contains((vm, kind, name)))
+            return;
+        var request = new RemoveMomentRequest
+        {
+            Name = name,
+            Kind = kind,
+            Descendants = IncludeDescendant,
+            DescendantsOnly = DescendantOnly,
+            MetadataOnly = MetadataOnly,
+        };
+        IReadOnlyList<VMMoment> plan = Run((report, cancellation) => Engine.PlanRemovalAsync(vm, request, report, cancellation));
+        if (Kind is not null && plan.FirstOrDefault(moment => moment.Name == name) is { } named && named.Kind != Kind)
+            throw CmdletErrors.NotACheckpoint(name, vm, named.Kind);
+        if (plan.Count == 0)
+            return;
+
+        foreach (VMMoment moment in plan)
+            _removed.Add((vm, moment.Kind, moment.Name));
+        if (!ShouldProcess($"{vm}: {Listed([.. plan.Select(moment => $"{moment.Kind.ToLowerInvariant()} '{moment.Name}'")])}", Action()))
+            return;
+        foreach (VMMoment gone in Run((report, cancellation) => Engine.RemoveMomentsAsync(vm, request, report, cancellation)))
+        {
+            if (PassThru)
+                WriteObject(gone);
+        }
+    }
+
+    private string Action() => MetadataOnly ? "Forget, leaving the bitmaps in the images" : "Remove";
+}

@@ -1,0 +1,48 @@
+using MomentTools.Errors;
+using MomentTools.Moments;
+using MomentTools.Operations;
+using MomentTools.Xml;
+
+namespace MomentTools.Tests.Operations;
+
+public sealed class MomentChangeTests
+{
+    [SkippableFact]
+    public async Task WordsAreChangedAndTakenAwayAndNothingElse()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, 65536);
+        await machine.CheckpointAsync("b");
+        byte[] branch = await File.ReadAllBytesAsync(Path.Combine(machine.StateDirectory, "branches", "main.xml"));
+        DateTimeOffset? created = (await machine.MomentsAsync())[0].Created;
+
+        VMMoment said = await SetAsync(machine, new SetMomentRequest { Name = "checkpoint:a", Description = "before <the> upgrade & \"more\"" });
+        Assert.Equal(("a", "before <the> upgrade & \"more\"", "OK"), (said.Name, said.Description, said.Health));
+        VMMoment read = (await machine.MomentsAsync())[0];
+        Assert.Equal(("before <the> upgrade & \"more\"", created), (read.Description, read.Created));
+        Assert.Equal([(0, 65536)], await machine.ChangesAsync("a"));
+        Assert.Equal(branch, await File.ReadAllBytesAsync(Path.Combine(machine.StateDirectory, "branches", "main.xml")));
+
+        Assert.Null((await SetAsync(machine, new SetMomentRequest { Name = "a", Description = "" })).Description);
+        Assert.DoesNotContain("description", await File.ReadAllTextAsync(Path.Combine(machine.StateDirectory, "checkpoints", "a.xml")), StringComparison.Ordinal);
+        Assert.Contains("<domain ", await File.ReadAllTextAsync(Path.Combine(machine.StateDirectory, "checkpoints", "a.xml")), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task WhatMakesNoSenseIsRefused()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await FailsAsync(OperationErrors.NothingToSet, () => SetAsync(machine, new SetMomentRequest { Name = "a" }));
+        await FailsAsync(MomentErrors.MomentNotFound, () => SetAsync(machine, new SetMomentRequest { Name = "nosuch", Description = "x" }));
+        await FailsAsync(XmlErrors.XmlTextInvalid, () => SetAsync(machine, new SetMomentRequest { Name = "a", Description = "bell \a" }));
+        Assert.Null((await machine.MomentsAsync())[0].Description);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+    }
+
+    private static Task<VMMoment> SetAsync(TestMachine machine, SetMomentRequest request) =>
+        machine.Engine.SetMomentAsync(TestMachine.Name, request, machine.Report, CancellationToken.None);
+
+    private static async Task FailsAsync(ErrorId id, Func<Task> action) => Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(action)).ErrorId);
+}
