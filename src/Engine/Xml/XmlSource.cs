@@ -1,6 +1,7 @@
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
+using Microsoft.Win32.SafeHandles;
 using MomentTools.Errors;
 using MomentTools.Files;
 
@@ -21,51 +22,90 @@ internal static class XmlSource
     /// <summary>More attributes on one element than this are nonsense, and make namespace look-ups slow.</summary>
     public const int MaxAttributes = 256;
 
+    private const int SmallestRead = 4 << 10;
+
     /// <summary>Loads a text.</summary>
     /// <param name="source">What the messages call it: a path, or "the XML given as -Xml".</param>
-    public static XDocument Parse(string text, string source)
+    /// <param name="maxBytes">The largest size in bytes of UTF-8.</param>
+    public static XDocument Parse(string text, string source, int maxBytes = MaxBytes)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (text.Length > MaxBytes || Encoding.UTF8.GetByteCount(text) > MaxBytes)
-            throw TooLarge(source, $"it has more than {MaxBytes} bytes");
+        if (text.Length > maxBytes || Encoding.UTF8.GetByteCount(text) > maxBytes)
+            throw TooLarge(source, $"it has more than {maxBytes} bytes");
         // A byte order mark that came along with the text is no content.
         string content = text.StartsWith('\uFEFF') ? text[1..] : text;
-        return Load(settings => XmlReader.Create(new StringReader(content), settings), source);
+        return Load(settings => XmlReader.Create(new StringReader(content), settings), source, [], null);
     }
 
     /// <summary>Loads a file in the encoding it declares; the messages call it by its path.</summary>
-    public static XDocument ReadFile(string path)
+    public static XDocument ReadFile(string path, int maxBytes = MaxBytes) => ReadHead(path, [], null, maxBytes);
+
+    /// <summary>
+    /// Loads what a list of thousands of files needs. The limits and errors are those of <see cref="ReadFile"/>, but
+    /// what comes behind the stop is not looked at, so that damage there is not noticed.
+    /// </summary>
+    /// <param name="skip">Children of the root that are left out.</param>
+    /// <param name="stopAfter">The child of the root to stop after; null to go on to the end.</param>
+    public static XDocument ReadHead(string path, IReadOnlyCollection<XName> skip, XName? stopAfter, int maxBytes = MaxBytes)
     {
-        using var content = new MemoryStream();
+        ArraySegment<byte> bytes = ReadBytes(path, maxBytes);
+        return Load(settings => XmlReader.Create(new MemoryStream(bytes.Array!, 0, bytes.Count), settings), path, skip, stopAfter);
+    }
+
+    /// <summary>The error for a document that is larger than any real one.</summary>
+    public static MomentException TooLarge(string source, string why) =>
+        new(XmlErrors.XmlTooLarge, $"Cannot read the XML of {source}: {why}.", source, "Check that this is the document you meant: libvirt's have a few thousand bytes.");
+
+    private static ArraySegment<byte> ReadBytes(string path, int maxBytes)
+    {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
-            byte[] buffer = new byte[64 << 10];
-            for (int got; (got = file.Read(buffer)) > 0;)
+            using SafeFileHandle file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+            using var content = new FileStream(file, FileAccess.Read, 1);
+            // A pipe or a device has no length, and a file may grow: so this only saves reading what is too large anyway.
+            long length = content.CanSeek ? content.Length : 0;
+            if (length > maxBytes)
+                throw TooLarge(path, $"it has more than {maxBytes} bytes");
+            byte[] bytes = new byte[Math.Max(length + 1, SmallestRead)];
+            int count = 0;
+            for (int got; (got = content.Read(bytes, count, bytes.Length - count)) > 0;)
             {
-                content.Write(buffer, 0, got);
-                if (content.Length > MaxBytes)
-                    throw TooLarge(path, $"it has more than {MaxBytes} bytes");
+                count += got;
+                if (count > maxBytes)
+                    throw TooLarge(path, $"it has more than {maxBytes} bytes");
+                if (count == bytes.Length)
+                    Array.Resize(ref bytes, count * 2);
             }
+
+            return new ArraySegment<byte>(bytes, 0, count);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw FileErrors.From(failure, "read", path);
         }
-
-        byte[] bytes = content.ToArray();
-        return Load(settings => XmlReader.Create(new MemoryStream(bytes), settings), path);
     }
 
-    private static XDocument Load(Func<XmlReaderSettings, XmlReader> open, string source)
+    private static XDocument Load(Func<XmlReaderSettings, XmlReader> open, string source, IReadOnlyCollection<XName> skip, XName? stopAfter)
     {
         var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersFromEntities = 1 };
         XDocument document;
+        int line = 1;
         try
         {
-            Bound(open, settings, source);
-            using XmlReader reader = open(settings);
-            document = XDocument.Load(reader, LoadOptions.PreserveWhitespace | LoadOptions.SetLineInfo);
+            using var reader = new BoundedXmlReader(open(settings), source, skip, stopAfter);
+            try
+            {
+                document = XDocument.Load(reader, LoadOptions.PreserveWhitespace | LoadOptions.SetLineInfo);
+            }
+            finally
+            {
+                line = reader.LastLine;
+            }
+        }
+        catch (XmlException failure) when (failure.Message.StartsWith("For security reasons DTD", StringComparison.Ordinal))
+        {
+            // The reader does not say where it stopped; what it read before is the nearest there is.
+            throw new MomentException(XmlErrors.XmlDtdRefused, $"Cannot read the XML of {source}: at or after line {line}: a document type declaration is not allowed, since it can name other files and make a small document huge.", source, "Remove the <!DOCTYPE …> declaration: libvirt's documents have none.", failure);
         }
         catch (XmlException failure)
         {
@@ -88,30 +128,6 @@ internal static class XmlSource
         return XmlErrors.Quote(position > 0 ? message[..position] : message)[1..^1];
     }
 
-    // Looks before the tree is built: each node that is added to one walks up to its root, so depth costs its square.
-    private static void Bound(Func<XmlReaderSettings, XmlReader> open, XmlReaderSettings settings, string source)
-    {
-        using XmlReader reader = open(settings);
-        var place = (IXmlLineInfo)reader;
-        int line = 1;
-        try
-        {
-            while (reader.Read())
-            {
-                line = place.LineNumber;
-                if (reader.Depth > MaxDepth)
-                    throw TooLarge(source, $"line {line}: its elements are nested more than {MaxDepth} deep");
-                if (reader.AttributeCount > MaxAttributes)
-                    throw TooLarge(source, $"line {line}: an element has more than {MaxAttributes} attributes");
-            }
-        }
-        catch (XmlException failure) when (failure.Message.StartsWith("For security reasons DTD", StringComparison.Ordinal))
-        {
-            // The reader does not say where it stopped; what it read before is the nearest there is.
-            throw new MomentException(XmlErrors.XmlDtdRefused, $"Cannot read the XML of {source}: at or after line {line}: a document type declaration is not allowed, since it can name other files and make a small document huge.", source, "Remove the <!DOCTYPE …> declaration: libvirt's documents have none.", failure);
-        }
-    }
-
     // Blank text between elements is layout, which writing makes anew; blank text alone in an element is its value.
     private static void DropLayout(XElement root)
     {
@@ -125,7 +141,4 @@ internal static class XmlSource
             element.Add(kept);
         }
     }
-
-    private static MomentException TooLarge(string source, string why) =>
-        new(XmlErrors.XmlTooLarge, $"Cannot read the XML of {source}: {why}.", source, "Check that this is the document you meant: libvirt's have a few thousand bytes.");
 }
