@@ -16,6 +16,9 @@ internal interface IBench : IAsyncDisposable
     /// <summary>How many rounds are run before those that count: code that is compiled while it runs needs several.</summary>
     int WarmUps => 1;
 
+    /// <summary>How many rounds count; fewer than usual for what takes long to prepare.</summary>
+    int Rounds => 7;
+
     /// <summary>Makes what both ways work on; gives a sentence that says why the bench cannot run here, or null.</summary>
     Task<string?> PrepareAsync(string scratch, CancellationToken cancellation);
 

@@ -27,6 +27,7 @@ IBench[] benches =
     new CheckpointBesideVirsh(1),
     new CheckpointBesideVirsh(8),
     new CheckpointBesideVirsh(32),
+    new RemoveManyBesideVirsh(),
     new PushBackup(increment: false, hashed: false),
     new PushBackup(increment: false, hashed: true),
     new PushBackup(increment: true, hashed: false),

@@ -10,6 +10,7 @@ internal static class CmdletErrors
     public static readonly ErrorId PathMissing = new("PathMissing", ErrorKind.NotFound);
     public static readonly ErrorId MomentOfOtherDomain = new("MomentOfOtherDomain", ErrorKind.InvalidArgument);
     public static readonly ErrorId MomentKindMismatch = new("MomentKindMismatch", ErrorKind.InvalidArgument);
+    public static readonly ErrorId BitmapDomainMissing = new("BitmapDomainMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -41,6 +42,12 @@ internal static class CmdletErrors
         $"The checkpoint '{name}' of '{vm}' was not removed: '{name}' is a {kind.ToLowerInvariant()}.",
         name,
         $"Use Remove-VM{kind}, or give the name of a checkpoint.");
+
+    public static MomentException BitmapOfNoDomain(string name, string path) => new(
+        BitmapDomainMissing,
+        $"The bitmap '{name}' in '{path}' was not removed: it was found in a file, and the domain that the file belongs to is not known.",
+        name,
+        "Take the bitmap from Get-VMBitmap -VM; the image of no domain is edited by 'qemu-img bitmap --remove'.");
 
     public static MomentException BadQmpArguments(string where, string why) => new(
         QmpArgumentsNotJson,

@@ -7,4 +7,13 @@ public sealed partial class MomentEngine
     /// <summary>Changes what is said of a moment: its description, or that the present state descends from it.</summary>
     public Task<VMMoment> SetMomentAsync(string vm, SetMomentRequest request, IOperationReport report, CancellationToken cancellation) =>
         new MomentChange(_context).RunAsync(vm, request, report, cancellation);
+
+    /// <summary>Removes a bitmap that belongs to no moment from the active layer of a disk.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="name">The bitmap's name.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work before the bitmap is touched.</param>
+    public Task RemoveBitmapAsync(string vm, string disk, string name, IOperationReport report, CancellationToken cancellation) =>
+        new BitmapRemoval(_context).RunAsync(vm, disk, name, report, cancellation);
 }

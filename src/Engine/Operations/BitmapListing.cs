@@ -1,4 +1,5 @@
 using MomentTools.Blocks;
+using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qcow2;
@@ -6,7 +7,10 @@ using MomentTools.Xml;
 
 namespace MomentTools.Operations;
 
-/// <summary>Get-VMBitmap: what really is in the images, known to a moment or not.</summary>
+/// <summary>
+/// Get-VMBitmap: what really is in the images, known to a moment or not, the active layer first and then those below. Of a running machine
+/// the active layer is asked of QEMU; the layers below do not change and are read from their files.
+/// </summary>
 internal sealed class BitmapListing(EngineContext context)
 {
     public async Task<IReadOnlyList<VMBitmap>> RunAsync(string vm, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
@@ -19,19 +23,17 @@ internal sealed class BitmapListing(EngineContext context)
                 throw CheckpointAlignment.UnknownDisk(disk, domain);
         DomainDisk[] asked = [.. domain.Disks.Where(disk => disk.Format == "qcow2" && disk.SourcePath is not null && (disks.Count == 0 || disks.Contains(disk.Target, StringComparer.Ordinal)))];
         bool runs = (await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped;
+        IReadOnlyDictionary<string, ObservedLayer> live = runs ? await LiveAsync(place, domain, asked, cancellation) : new Dictionary<string, ObservedLayer>(StringComparer.Ordinal);
         List<VMBitmap> found = [];
-        if (runs)
+        foreach (DomainDisk disk in asked)
         {
-            await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. asked.Select(disk => disk.Target)], BlockAccess.Read, cancellation);
-            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
-            foreach (SessionDisk disk in session.Disks.Values)
-                found.AddRange(seen[disk.Name].Bitmaps.Values.Select(bitmap => Of(vm, disk.Name, disk.Path, bitmap, state)));
-            return found;
+            IEnumerable<VMBitmap> active = live.TryGetValue(disk.Target, out ObservedLayer? seen)
+                ? seen.Bitmaps.Values.Select(bitmap => Of(seen.Path, bitmap))
+                : await OfFileAsync(disk.SourcePath!, cancellation);
+            var owner = new BitmapOwner(state.Disk(disk.Target));
+            found.AddRange(active.Concat(await BelowAsync(vm, disk, report, cancellation)).Select(bitmap => Owned(bitmap with { VM = vm, Disk = disk.Target }, owner)));
         }
 
-        foreach (DomainDisk disk in asked)
-            found.AddRange((await OfFileAsync(disk.SourcePath!, cancellation)).Select(bitmap => bitmap with { VM = vm, Disk = disk.Target, Owner = Owner(state.Disk(disk.Target), bitmap.Name) })
-                .Select(bitmap => bitmap.Owner is null && bitmap.State != VMBitmapState.Inconsistent ? bitmap with { State = VMBitmapState.Foreign } : bitmap));
         return found;
     }
 
@@ -57,23 +59,45 @@ internal sealed class BitmapListing(EngineContext context)
         return found;
     }
 
-    private static VMBitmap Of(string vm, string disk, string path, ObservedBitmap bitmap, DomainMoments state)
+    private static async Task<IReadOnlyDictionary<string, ObservedLayer>> LiveAsync(DomainPlace place, DomainDocument domain, DomainDisk[] asked, CancellationToken cancellation)
     {
-        string? owner = Owner(state.Disk(disk), bitmap.Name);
-        return new VMBitmap
-        {
-            VM = vm,
-            Disk = disk,
-            Path = path,
-            Name = bitmap.Name,
-            Granularity = bitmap.Granularity,
-            Size = bitmap.Count,
-            Persistent = bitmap.Persistent,
-            Owner = owner,
-            State = bitmap.Inconsistent ? VMBitmapState.Inconsistent : owner is null ? VMBitmapState.Foreign : bitmap.Recording ? VMBitmapState.Recording : VMBitmapState.Closed,
-            Flags = [.. new[] { bitmap.Recording ? "recording" : null, bitmap.Busy ? "busy" : null, bitmap.Inconsistent ? "inconsistent" : null }.OfType<string>()],
-        };
+        await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. asked.Select(disk => disk.Target)], BlockAccess.Read, cancellation);
+        return SessionView.AtOpening(session);
     }
+
+    // A chain that cannot be followed hides nothing of the active layer.
+    private static async Task<IReadOnlyList<VMBitmap>> BelowAsync(string vm, DomainDisk disk, IOperationReport report, CancellationToken cancellation)
+    {
+        List<VMBitmap> found = [];
+        try
+        {
+            foreach (ImageLayer layer in (await DiskChain.ResolveAsync(vm, disk, readOnly: true, cancellation)).Skip(1).Where(layer => layer.Format == "qcow2"))
+                found.AddRange((await OfFileAsync(layer.Path, cancellation)).Select(bitmap => bitmap with { Frozen = true }));
+        }
+        catch (MomentException failure)
+        {
+            report.Warning($"The layers below the active one of disk '{disk.Target}' of '{vm}' could not all be looked at: {failure.Message}");
+        }
+
+        return found;
+    }
+
+    private static VMBitmap Owned(VMBitmap bitmap, BitmapOwner owner)
+    {
+        string? whose = owner.Of(bitmap.Path, bitmap.Name);
+        return bitmap with { Owner = whose, State = whose is null && bitmap.State != VMBitmapState.Inconsistent ? VMBitmapState.Foreign : bitmap.State };
+    }
+
+    private static VMBitmap Of(string path, ObservedBitmap bitmap) => new()
+    {
+        Path = path,
+        Name = bitmap.Name,
+        Granularity = bitmap.Granularity,
+        Size = bitmap.Count,
+        Persistent = bitmap.Persistent,
+        State = bitmap.Inconsistent ? VMBitmapState.Inconsistent : bitmap.Recording ? VMBitmapState.Recording : VMBitmapState.Closed,
+        Flags = [.. new[] { bitmap.Recording ? "recording" : null, bitmap.Busy ? "busy" : null, bitmap.Inconsistent ? "inconsistent" : null }.OfType<string>()],
+    };
 
     private static IEnumerable<string> Flags(Qcow2Bitmap bitmap)
     {
@@ -81,13 +105,5 @@ internal sealed class BitmapListing(EngineContext context)
             yield return "in_use";
         if (bitmap.Auto)
             yield return "auto";
-    }
-
-    private static string? Owner(DiskTracking tracking, string bitmap)
-    {
-        foreach (TrackingPoint point in tracking.Points.Values)
-            if (point.ParentId is not null && point.Sources.OfType<SegmentSource.Bitmap>().Any(source => source.Name == bitmap))
-                return tracking.NearestMoment(point.ParentId)?.Name ?? "MomentTools";
-        return bitmap == tracking.ActiveTip?.Marker ? "MomentTools" : null;
     }
 }

@@ -41,7 +41,7 @@ internal sealed class MomentListing(EngineContext context)
             Id = group.Key,
             Created = DateTimeOffset.UnixEpoch,
             HasMetadata = false,
-            Disks = [.. group.Select(bitmap => new MomentDisk(bitmap.Disk!, true, null, null, 0))],
+            Disks = [.. group.DistinctBy(bitmap => bitmap.Disk, StringComparer.Ordinal).Select(bitmap => new MomentDisk(bitmap.Disk!, true, null, null, 0))],
         })];
     }
 

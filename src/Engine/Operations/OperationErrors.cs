@@ -14,6 +14,10 @@ internal static class OperationErrors
     public static readonly ErrorId NothingToSet = new("NothingToSet", ErrorKind.InvalidArgument);
     public static readonly ErrorId RemovalAmbiguous = new("RemovalAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId SnapshotContentKept = new("SnapshotContentKept", ErrorKind.Unsupported);
+    public static readonly ErrorId BitmapNotFound = new("BitmapNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BitmapOwned = new("BitmapOwned", ErrorKind.InvalidState);
+    public static readonly ErrorId BitmapFrozen = new("BitmapFrozen", ErrorKind.InvalidState);
+    public static readonly ErrorId BitmapBusy = new("BitmapBusy", ErrorKind.Busy);
     public static readonly ErrorId OperationUnknown = new("OperationUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId BackupFailed = new("BackupFailed", ErrorKind.Refused);
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);

@@ -59,7 +59,7 @@ internal static class Recovery
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
-            case MomentChange.Operation:
+            case MomentChange.Operation or BitmapRemoval.Operation:
                 break;
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);

@@ -12,6 +12,9 @@ public sealed record VMBitmap
     /// <summary>The image.</summary>
     public required string Path { get; init; }
 
+    /// <summary>Whether the image lies below the active layer: nothing is written there, and no bitmap edited.</summary>
+    public bool Frozen { get; init; }
+
     /// <summary>The bitmap's name.</summary>
     public required string Name { get; init; }
 
