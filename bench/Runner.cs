@@ -101,7 +101,7 @@ internal sealed class Runner(string? recordPath)
         yield return "# Benchmarks";
         yield return "";
         yield return "Written by `./build.sh bench -Record`; not edited by hand. Both columns were measured in one run, in turns, "
-            + $"median of 7 (3 where a round takes long). The ratio is ours divided by theirs: below 1 means that ours is faster. Starting a process is part of what a command-line tool costs.";
+            + $"median of 7 (one round where a round takes minutes). The ratio is ours divided by theirs: below 1 means that ours is faster. Starting a process is part of what a command-line tool costs.";
         yield return "";
         yield return $"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB of memory; "
             + $"{File.ReadLines("/etc/os-release").First(line => line.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))[12..].Trim('"')}; "

@@ -11,6 +11,7 @@ internal static class CmdletErrors
     public static readonly ErrorId MomentOfOtherDomain = new("MomentOfOtherDomain", ErrorKind.InvalidArgument);
     public static readonly ErrorId MomentKindMismatch = new("MomentKindMismatch", ErrorKind.InvalidArgument);
     public static readonly ErrorId BitmapDomainMissing = new("BitmapDomainMissing", ErrorKind.InvalidArgument);
+    public static readonly ErrorId VMAmbiguous = new("VMAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -48,6 +49,12 @@ internal static class CmdletErrors
         $"The bitmap '{name}' in '{path}' was not removed: it was found in a file, and the domain that the file belongs to is not known.",
         name,
         "Take the bitmap from Get-VMBitmap -VM; the image of no domain is edited by 'qemu-img bitmap --remove'.");
+
+    public static MomentException ManyForOneName(string newName, IReadOnlyCollection<string> domains) => new(
+        VMAmbiguous,
+        $"Cannot rename to '{newName}': {domains.Count} domains are meant, and a name is for one.",
+        newName,
+        $"Name one of them: {string.Join(", ", domains.Take(12))}.");
 
     public static MomentException BadQmpArguments(string where, string why) => new(
         QmpArgumentsNotJson,

@@ -1,3 +1,4 @@
+using MomentTools.Machines;
 using MomentTools.Operations;
 
 namespace MomentTools;
@@ -16,4 +17,11 @@ public sealed partial class MomentEngine
     /// <param name="cancellation">Stops the work before the bitmap is touched.</param>
     public Task RemoveBitmapAsync(string vm, string disk, string name, IOperationReport report, CancellationToken cancellation) =>
         new BitmapRemoval(_context).RunAsync(vm, disk, name, report, cancellation);
+
+    /// <summary>Gives a machine another name, whether it runs or not; its moments and backups go with it.</summary>
+    public async Task<VMDomain> RenameDomainAsync(string vm, string newName, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = await new DomainRename(_context).RunAsync(vm, newName, report, cancellation);
+        return await GetDomainAsync(place.Name, report, cancellation);
+    }
 }

@@ -65,6 +65,7 @@ public sealed partial class MomentEngine
         DomainPlace place = _context.Catalogue.Place(vm);
         // Nothing pending is recovered here: a machine that is to be stopped is stopped, and what is pending can be undone on its files.
         using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Stop-VMDomain", _context.LockTimeout, cancellation);
+        place = _context.Catalogue.Place(vm);
         return DomainDescription.Complete(await _life.StopAsync(place, force, timeout, report, cancellation), place, report);
     }
 

@@ -13,6 +13,10 @@ internal static class CrashedOperations
             "checkpoint" => engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = argument }, report, CancellationToken.None),
             "remove" => engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = argument }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
+            "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
+            "describe" => engine.SetMomentAsync(vm, new SetMomentRequest { Name = argument, Description = "said" }, report, CancellationToken.None),
+            "remove-bitmap" => engine.RemoveBitmapAsync(vm, "vda", argument, report, CancellationToken.None),
+            "unregister" => engine.UnregisterDomainAsync(vm, removeMetadata: true, report, CancellationToken.None),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
     }

@@ -4,7 +4,7 @@ using MomentTools;
 using MomentTools.CrashRunner;
 
 // Runs one operation on one domain and kills itself (SIGKILL) at the step of the given number; without dying it prints how many steps there were.
-// Arguments: STATE_ROOT RUNTIME_ROOT VM STEP checkpoint NAME | remove NAME | backup REPOSITORY
+// Arguments: STATE_ROOT RUNTIME_ROOT VM STEP OPERATION ARGUMENT
 int step = 0, last = int.Parse(args[3], CultureInfo.InvariantCulture);
 var engine = new MomentEngine(new MomentEngineOptions
 {

@@ -27,8 +27,18 @@ internal sealed class FileLock : IDisposable
         try
         {
             long start = Environment.TickCount64;
-            while (!TryLock(handle, path))
+            while (true)
             {
+                if (TryLock(handle, path))
+                {
+                    if (IsAt(handle, path))
+                        break;
+                    // Its directory was renamed or removed while this waited: what bears the name now has a lock of its own.
+                    handle.Dispose();
+                    handle = Open(path, Libc.ReadWrite | Libc.Create | Libc.CloseOnExec);
+                    continue;
+                }
+
                 if (Environment.TickCount64 - start >= timeout.TotalMilliseconds)
                     throw Busy(path, operation);
                 await Task.Delay(RetryInterval, cancellation);
@@ -66,6 +76,9 @@ internal sealed class FileLock : IDisposable
             ? new SafeFileHandle(descriptor, ownsHandle: true)
             : throw FileErrors.From(SystemFailure(Marshal.GetLastPInvokeError()), "open the lock", path);
     }
+
+    private static bool IsAt(SafeFileHandle handle, string path) =>
+        Libc.RealPath(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{handle.DangerousGetHandle()}")) is { } locked && locked == Libc.RealPath(path);
 
     private static bool TryLock(SafeFileHandle handle, string path)
     {

@@ -49,7 +49,7 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
         DomainPlace place = PlaceOf(domain);
         PrivateDirectory.Make(_domains);
         using DirectoryLock held = DirectoryLock.Take(_domains);
-        RefuseTaken(domain);
+        RefuseTaken(domain, "register", self: null);
         string staging = Path.Combine(_domains, ".new-" + Guid.NewGuid().ToString("N")[..12]);
         PrivateDirectory.Make(staging);
         try
@@ -68,6 +68,47 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
                 throw FileErrors.From(failure, "make the directory", place.StateDirectory);
             throw;
         }
+    }
+
+    /// <summary>
+    /// Where a domain's files are, and its document; where that bears an older name still, it is written under the right one. The domain's
+    /// lock must be held.
+    /// </summary>
+    public (DomainPlace Place, DomainDocument Domain) Settle(string name)
+    {
+        DomainDocument domain = Read(name, out bool renamed);
+        DomainPlace place = PlaceOf(domain);
+        if (renamed)
+            Save(place, domain);
+        return (place, domain);
+    }
+
+    /// <summary>
+    /// Gives a domain another name, with all that is kept about it. The directory's name is the truth: it changes in one step, and a
+    /// document that still has the old name is put right by whoever changes the domain next. The domain's lock must be held; it moves along.
+    /// </summary>
+    /// <param name="step">Told the steps by name.</param>
+    public DomainPlace Rename(DomainPlace place, string newName, Action<string>? step)
+    {
+        DomainDocument domain = Read(place.Name).WithName(newName);
+        using DirectoryLock held = DirectoryLock.Take(_domains);
+        RefuseTaken(domain, "rename a domain to", self: place.Name);
+        DomainPlace renamed = PlaceOf(domain);
+        try
+        {
+            step?.Invoke("move");
+            Directory.Move(place.StateDirectory, renamed.StateDirectory);
+            DurableFile.FlushDirectory(_domains);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "rename the directory", place.StateDirectory);
+        }
+
+        step?.Invoke("document");
+        Save(renamed, domain);
+        step?.Invoke("end");
+        return renamed;
     }
 
     /// <summary>Writes a domain's document anew.</summary>
@@ -101,21 +142,25 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
 
     private string DocumentPath(string name) => Path.Combine(_domains, name, DocumentName);
 
-    private DomainDocument Read(string name)
+    private DomainDocument Read(string name) => Read(name, out _);
+
+    private DomainDocument Read(string name, out bool renamed)
     {
         string path = DocumentPath(name);
         // The names alone decide: a name like "../x" must not lead elsewhere.
         if (MomentNames.DomainRule(name) is not null || !Directory.Exists(Path.GetDirectoryName(path)))
             throw MachineErrors.NotFound(name, Names());
         DomainDocument domain = DomainDocument.Load(path);
-        if (domain.Name != name || domain.Uuid is null)
+        renamed = domain.Name != name;
+        string? fault = domain.Uuid is null ? "it has no UUID" : renamed && TwinOf(name, domain.Uuid) is { } twin ? $"domain '{twin}' has the same UUID" : null;
+        if (fault is not null)
         {
             throw new MomentException(
-                MachineErrors.VMDocumentMismatch, $"'{path}' is not the document of domain '{name}': it {(domain.Uuid is null ? "has no UUID" : $"is that of '{domain.Name}'")}.", name,
-                "The file was changed by hand. Put back the name and the UUID that it had.");
+                MachineErrors.VMDocumentMismatch, $"'{path}' is not the document of domain '{name}': {fault}.", name,
+                "The directory was copied, or the file changed by hand. Put back the UUID that it had, or remove the copy.");
         }
 
-        return domain;
+        return renamed ? domain.WithName(name) : domain;
     }
 
     private DomainPlace PlaceOf(DomainDocument domain)
@@ -127,16 +172,15 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
         return new DomainPlace(domain.Name, Path.Combine(_domains, domain.Name), Path.Combine(runtimeRoot, shortId));
     }
 
-    private void RefuseTaken(DomainDocument domain)
+    private void RefuseTaken(DomainDocument domain, string doing, string? self)
     {
-        foreach (string name in Names())
-        {
-            if (name == domain.Name)
-                throw MachineErrors.Exists(name, "a domain of this name is registered already");
-            if (UuidOf(name) == domain.Uuid)
-                throw MachineErrors.Exists(domain.Name, $"domain '{name}' has the same UUID {domain.Uuid:D}");
-        }
+        if (Names().Contains(domain.Name, StringComparer.Ordinal))
+            throw MachineErrors.Exists(domain.Name, doing, domain.Name == self ? "that is its name already" : "a domain of this name is registered already");
+        if (TwinOf(self, domain.Uuid) is { } twin)
+            throw MachineErrors.Exists(domain.Name, doing, $"domain '{twin}' has the same UUID {domain.Uuid:D}");
     }
+
+    private string? TwinOf(string? name, Guid? uuid) => Names().FirstOrDefault(other => other != name && UuidOf(other) == uuid);
 
     // A broken document of another domain is reported where that domain is used; it does not stand in the way here.
     private Guid? UuidOf(string name)

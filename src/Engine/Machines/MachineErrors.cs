@@ -32,8 +32,9 @@ internal static class MachineErrors
         return new(VMNotFound, $"There is no domain '{name}'. Names are matched exactly, upper and lower case included.", name, advice);
     }
 
-    public static MomentException Exists(string name, string why) =>
-        new(VMExists, $"Cannot register domain '{name}': {why}.", name, "Choose another name or UUID, or unregister the other domain first.");
+    /// <param name="doing">What was tried, as the rest of "Cannot … NAME".</param>
+    public static MomentException Exists(string name, string doing, string why) =>
+        new(VMExists, $"Cannot {doing} '{name}': {why}.", name, "Choose another name or UUID, or unregister the other domain first.");
 
     public static MomentException AlreadyRunning(string name, int? process) =>
         new(VMAlreadyRunning, $"Cannot start domain '{name}': it runs already{(process is null ? "" : $", as process {process}")}.", name);

@@ -37,10 +37,11 @@ internal sealed class ChangeScope : IDisposable
     public static async Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
-        FileLock held = await DomainLock.TakeAsync(place.StateDirectory, operation, context.LockTimeout, cancellation);
+        FileLock held = await TakeAsync(context, place, operation, cancellation);
         try
         {
-            DomainDocument domain = context.Catalogue.Load(place);
+            // Again: while the lock was waited for the name may have gone to another domain.
+            (place, DomainDocument domain) = context.Catalogue.Settle(vm);
             await Recovery.RunAsync(place, domain, report, cancellation);
             var store = new MomentStore(place.StateDirectory);
             DomainMoments state = store.Load(report.Failure);
@@ -49,6 +50,20 @@ internal sealed class ChangeScope : IDisposable
         catch
         {
             held.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<FileLock> TakeAsync(EngineContext context, DomainPlace place, string operation, CancellationToken cancellation)
+    {
+        try
+        {
+            return await DomainLock.TakeAsync(place.StateDirectory, operation, context.LockTimeout, cancellation);
+        }
+        catch (MomentException failure) when (failure.ErrorId == FileErrors.FileMissing)
+        {
+            // The domain was renamed or unregistered in this moment; then the name means nothing any more, and that is the error.
+            _ = context.Catalogue.Place(place.Name);
             throw;
         }
     }

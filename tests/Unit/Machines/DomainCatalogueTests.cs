@@ -95,8 +95,20 @@ public sealed class DomainCatalogueTests : IDisposable
         Assert.Equal("good", Catalogue.Load(Catalogue.Place("good")).Name);
         Fails(XmlErrors.XmlMalformed, () => Catalogue.Place("broken"));
         Catalogue.Add(Small("third", Guid.NewGuid()));
-        File.WriteAllText(Path.Combine(broken.StateDirectory, "domain.xml"), Small("other", Guid.NewGuid()).ToXml());
+        File.WriteAllText(Path.Combine(broken.StateDirectory, "domain.xml"), Catalogue.Load(Catalogue.Place("good")).ToXml());
         Fails(MachineErrors.VMDocumentMismatch, () => Catalogue.Place("broken"));
+    }
+
+    [Fact]
+    public void TheDirectorysNameIsTheTruth()
+    {
+        DomainPlace place = Catalogue.Add(Small("a", Guid.NewGuid()));
+        string path = Path.Combine(place.StateDirectory, "domain.xml");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("<name>a</name>", "<name>older</name>", StringComparison.Ordinal));
+        Assert.Equal("a", Catalogue.Load(Catalogue.Place("a")).Name);
+        Assert.Contains("older", File.ReadAllText(path), StringComparison.Ordinal);
+        Assert.Equal("a", Catalogue.Settle("a").Domain.Name);
+        Assert.DoesNotContain("older", File.ReadAllText(path), StringComparison.Ordinal);
     }
 
     [Fact]
