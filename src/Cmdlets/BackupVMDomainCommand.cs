@@ -40,6 +40,10 @@ public sealed class BackupVMDomainCommand : DomainCmdlet
     [Parameter]
     public SwitchParameter Compress { get; set; }
 
+    /// <summary>Have the guest's agent freeze its file systems for the instant; where that cannot be done, no backup is made.</summary>
+    [Parameter]
+    public SwitchParameter Quiesce { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -51,6 +55,7 @@ public sealed class BackupVMDomainCommand : DomainCmdlet
             Disks = Disk,
             SpeedLimit = SpeedLimit,
             Compress = Compress,
+            Quiesce = Quiesce,
         });
         if (request is null)
             return;

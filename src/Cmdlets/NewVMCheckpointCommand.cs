@@ -11,6 +11,8 @@ public sealed class NewVMCheckpointCommand : DomainCmdlet
     private const string NameSet = "Name";
     private const string XmlSet = "Xml";
 
+    private readonly List<VMReference> _group = [];
+
     /// <summary>The checkpoint's name; made of the time if not given.</summary>
     [Parameter(Position = 1, ParameterSetName = NameSet)]
     [Alias("CheckpointName")]
@@ -36,12 +38,45 @@ public sealed class NewVMCheckpointCommand : DomainCmdlet
     [ValidateNotNullOrEmpty]
     public string? Xml { get; set; }
 
+    /// <summary>Have each guest's agent freeze its file systems for the instant; where that cannot be done, no checkpoint is taken.</summary>
+    [Parameter]
+    public SwitchParameter Quiesce { get; set; }
+
+    /// <summary>Take the machines as one group: a checkpoint on each of them, as near in time as can be, or on none.</summary>
+    [Parameter]
+    public SwitchParameter Group { get; set; }
+
+    private CreateCheckpointRequest Request =>
+        new() { Name = Name, Description = Description, Disks = Disk, TrackableOnly = TrackableOnly, Xml = Xml, Quiesce = Quiesce };
+
+    private string Action => $"{(Name is null ? "Take a checkpoint" : $"Take checkpoint '{Name}'")}{(Quiesce ? ", quiesced" : "")}";
+
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachDomain(VM, vm =>
+    protected override void ProcessRecord()
     {
-        if (!ShouldProcess(vm, Name is null ? "Take a checkpoint" : $"Take checkpoint '{Name}'"))
+        if (Group)
+        {
+            _group.AddRange(VM);
             return;
-        var request = new CreateCheckpointRequest { Name = Name, Description = Description, Disks = Disk, TrackableOnly = TrackableOnly, Xml = Xml };
-        WriteObject(Run((report, cancellation) => Engine.CreateCheckpointAsync(vm, request, report, cancellation)));
-    });
+        }
+
+        ForEachDomain(VM, vm =>
+        {
+            if (ShouldProcess(vm, Action))
+                WriteObject(Run((report, cancellation) => Engine.CreateCheckpointAsync(vm, Request, report, cancellation)));
+        });
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        // One that does not exist is an error of the whole group: nothing is taken.
+        if (Group)
+            Attempt(null, () =>
+            {
+                List<string> names = [.. _group.SelectMany(reference => reference.Resolve(Engine))];
+                if (ShouldProcess(string.Join(", ", names), Action + " on all of them or none"))
+                    WriteObject(Run((report, cancellation) => Engine.CreateCheckpointGroupAsync(names, Request, report, cancellation)), enumerateCollection: true);
+            });
+    }
 }

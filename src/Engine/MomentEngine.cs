@@ -30,7 +30,7 @@ public sealed partial class MomentEngine
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
-        _context = new EngineContext(new DomainCatalogue(options.StateRoot, options.RuntimeRoot), options.LockTimeout, options.Probe);
+        _context = new EngineContext(new DomainCatalogue(options.StateRoot, options.RuntimeRoot), options.LockTimeout, options.Probe, options.Agent);
         _life = new DomainLifeOperations(_context.Catalogue);
         _completion = new MomentCompletion(_context.Catalogue);
     }

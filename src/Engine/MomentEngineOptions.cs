@@ -1,3 +1,5 @@
+using MomentTools.Machines;
+
 namespace MomentTools;
 
 /// <summary>Where the engine keeps its state and its sockets.</summary>
@@ -14,6 +16,9 @@ public sealed record MomentEngineOptions
 
     /// <summary>Called at each step of a changing operation with its name; tests kill the process or the machine there.</summary>
     internal Action<string>? Probe { get; init; }
+
+    /// <summary>How long a guest's agent may take.</summary>
+    internal GuestAgentOptions Agent { get; init; } = GuestAgentOptions.Default;
 
     /// <summary>
     /// The usual places: <c>MOMENTTOOLS_HOME</c>, else /var/lib/momenttools for root, else <c>XDG_STATE_HOME</c>/momenttools;

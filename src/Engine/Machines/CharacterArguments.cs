@@ -7,7 +7,6 @@ namespace MomentTools.Machines;
 /// <summary>Serial and parallel ports, consoles, and channels, among them the guest agent's.</summary>
 internal static class CharacterArguments
 {
-    private const string GuestAgent = "org.qemu.guest_agent.0";
     private const string Bus = "mt-virtio-serial0";
 
     public static void Add(QemuArguments arguments)
@@ -36,6 +35,14 @@ internal static class CharacterArguments
             AddChannel(arguments, channel, index);
     }
 
+    /// <summary>The socket that QEMU is started with for a document's path; null where there is none of either.</summary>
+    public static string? SocketPath(string? given, bool server, string? ownPath)
+    {
+        // The directories that libvirt makes for its own sockets may not be there without it.
+        bool ours = given is null || (server && given.Contains("/qemu/channel/", StringComparison.Ordinal));
+        return ours ? ownPath : given;
+    }
+
     private static void AddPort(QemuArguments arguments, XElement element, string kind, int index)
     {
         AddBackend(arguments, element, $"mt-{kind}{index}", null);
@@ -49,9 +56,9 @@ internal static class CharacterArguments
             throw arguments.Unsupported(channel, "a channel that is not virtio");
         string name = target.Attribute("name")?.Value ?? "com.redhat.spice.0";
         string id = $"mt-channel{index}";
-        string path = name == GuestAgent ? arguments.Runtime.AgentPath : $"{arguments.Runtime.MonitorPath}.ch{index}";
+        string path = name == GuestAgentChannel.PortName ? arguments.Runtime.AgentPath : $"{arguments.Runtime.MonitorPath}.ch{index}";
         string? used = AddBackend(arguments, channel, id, path);
-        if (name == GuestAgent)
+        if (name == GuestAgentChannel.PortName)
             arguments.AgentPath = used;
         arguments.Add("-device", new JsonObject { ["driver"] = "virtserialport", ["bus"] = Bus + ".0", ["chardev"] = id, ["name"] = name });
     }
@@ -80,9 +87,7 @@ internal static class CharacterArguments
                 return null;
             case "unix":
                 bool server = arguments.Check.Choice(source ?? element, "mode", "bind", "connect") != "connect";
-                // The directories that libvirt makes for its own sockets may not be there without it.
-                bool ours = path is null || (server && path.Contains("/qemu/channel/", StringComparison.Ordinal));
-                string socket = (ours ? ownPath : path) ?? throw arguments.Check.Broken(element, "the socket's path is missing");
+                string socket = SocketPath(path, server, ownPath) ?? throw arguments.Check.Broken(element, "the socket's path is missing");
                 arguments.Add("-chardev", $"socket,id={id},path={QemuArguments.Escape(socket)}{(server ? ",server=on,wait=off" : "")}{log}");
                 return socket;
             default:

@@ -36,6 +36,9 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
         }
     }
 
+    /// <summary>The directories of all domains.</summary>
+    public IEnumerable<string> Directories() => Names().Select(name => Path.Combine(_domains, name));
+
     /// <summary>Where a domain's files are.</summary>
     /// <exception cref="MomentException"><c>VMNotFound</c>, with names that are near.</exception>
     public DomainPlace Place(string name) => PlaceOf(Read(name));

@@ -5,6 +5,9 @@ namespace MomentTools.Machines;
 /// <param name="RuntimeDirectory">What lives with a process: sockets and the pid file. Its path is short, and it may not be there.</param>
 internal sealed record DomainPlace(string Name, string StateDirectory, string RuntimeDirectory)
 {
+    /// <summary>The directory above all domains: what concerns several of them at once is there.</summary>
+    public string StateRoot => Path.GetDirectoryName(Path.GetDirectoryName(StateDirectory))!;
+
     /// <summary>QEMU's log: what it said since its last start.</summary>
     public string LogPath => Path.Combine(StateDirectory, "qemu.log");
 

@@ -12,8 +12,11 @@ internal sealed record QemuRuntime(
     IReadOnlyDictionary<string, IReadOnlyList<ImageLayer>> DiskChains)
 {
     /// <summary>The socket of the guest agent's channel where the document does not give one.</summary>
-    public string AgentPath => MonitorPath + ".agent";
+    public string AgentPath => AgentPathOf(MonitorPath);
 
     /// <summary>The socket of SPICE where the document leaves the port to us.</summary>
     public string SpicePath => MonitorPath + ".spice";
+
+    /// <summary>The agent's socket that belongs to a machine with this monitor.</summary>
+    public static string AgentPathOf(string monitorPath) => monitorPath + ".agent";
 }

@@ -130,6 +130,9 @@ internal sealed class Journal : IDisposable
         return [.. Directory.EnumerateFiles(directory, "*" + Extension).Select(Read).OrderBy(entry => entry.Started)];
     }
 
+    /// <summary>Whether the operation with this id did not end.</summary>
+    public static bool IsPending(string domainDirectory, string id) => File.Exists(System.IO.Path.Combine(DirectoryOf(domainDirectory), id + Extension));
+
     /// <summary>Finishes an operation that was decided.</summary>
     public static void Redo(string domainDirectory, JournalEntry entry)
     {

@@ -91,6 +91,7 @@ internal sealed class MomentStore(string directory)
             new XAttribute("id", moment.Id),
             new XAttribute("created", moment.Created.ToString("O", CultureInfo.InvariantCulture)),
             moment.Repository is null ? null : new XAttribute("repository", moment.Repository),
+            moment.Group is null ? null : new XAttribute("group", moment.Group),
             points.Select(pair => new XElement(TrackingXml.Name("disk"), new XAttribute("name", pair.Disk), TrackingXml.Write(pair.Point))));
         return (moment.Document with { Extension = extension }).ToXml(secure: true, includeExtension: true);
     }
@@ -211,7 +212,7 @@ internal sealed class MomentStore(string directory)
             document with { Extension = null },
             document.ParentName is { } parent ? new MomentKey(MomentKind.Checkpoint, parent) : null,
             created,
-            extension?.Attribute("repository")?.Value);
+            extension?.Attribute("repository")?.Value) { Group = extension?.Attribute("group")?.Value };
         return (moment, [.. (extension?.Elements(TrackingXml.Name("disk")) ?? []).Select(disk => (check.Required(disk, "name"), TrackingXml.ReadPoint(disk, key, check)))]);
     }
 }

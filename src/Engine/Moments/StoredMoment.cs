@@ -9,4 +9,8 @@ namespace MomentTools.Moments;
 /// <param name="Parent">The parent with its kind, or null.</param>
 /// <param name="Created">When it was taken, to the tick: libvirt's document has whole seconds.</param>
 /// <param name="Repository">The backup repository it was made for, or null.</param>
-internal sealed record StoredMoment(MomentKey Key, string Id, MomentDocument Document, MomentKey? Parent, DateTimeOffset Created, string? Repository);
+internal sealed record StoredMoment(MomentKey Key, string Id, MomentDocument Document, MomentKey? Parent, DateTimeOffset Created, string? Repository)
+{
+    /// <summary>The id of the group that it was made with, on several machines at once, or null.</summary>
+    public string? Group { get; init; }
+}

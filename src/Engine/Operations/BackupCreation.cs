@@ -32,6 +32,7 @@ internal sealed class BackupCreation(EngineContext context)
         await BitmapCapability.RequireAsync(scope.Domain, tracked, cancellation);
         // The disks first: where they cannot be had, no repository is begun.
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        await using GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
         Guid uuid = scope.Domain.Uuid!.Value;
         BackupRepository repository = BackupRepository.Open(request.Repository, create: true);
         using FileLock held = await repository.TakeLockAsync($"Backup-VMDomain {vm}", context.LockTimeout, cancellation);
@@ -58,7 +59,7 @@ internal sealed class BackupCreation(EngineContext context)
         BackupManifest manifest;
         try
         {
-            await CopyAsync(scope, session, plan, targets, seen, request, journal, report, cancellation);
+            await CopyAsync(scope, session, guest, plan, targets, seen, request, journal, report, cancellation);
             journal.Pass("publish");
             manifest = await staging.PublishAsync(await ManifestAsync(scope, session, plan, targets, backups, moment, id, cancellation), scope.Domain.ToXml(secure: true), cancellation);
             journal.Pass("published");
@@ -105,7 +106,7 @@ internal sealed class BackupCreation(EngineContext context)
         CheckpointCreation.Tracked(moment).Select(disk => session.Disks[disk]);
 
     private static async Task CopyAsync(
-        ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyDictionary<string, ObservedLayer> seen,
+        ChangeScope scope, BlockSession session, GuestFreeze guest, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyDictionary<string, ObservedLayer> seen,
         BackupRequest request, Journal journal, IOperationReport report, CancellationToken cancellation)
     {
         journal.Pass("targets");
@@ -119,8 +120,8 @@ internal sealed class BackupCreation(EngineContext context)
             await session.Jobs.RunAllAsync([.. targets.Select(target => target.JobId)], async token =>
             {
                 journal.Pass("transaction");
-                await session.Qmp.TransactionAsync(
-                    [.. plan.Steps.SelectMany(step => step.Actions()), .. targets.SelectMany(target => target.Actions(increment, request.SpeedLimit, request.Compress))], token);
+                TransactionAction[] actions = [.. plan.Steps.SelectMany(step => step.Actions()), .. targets.SelectMany(target => target.Actions(increment, request.SpeedLimit, request.Compress))];
+                await GuestFreeze.HoldAsync([guest], () => session.Qmp.TransactionAsync(actions, token), report, token);
                 journal.Pass("capture");
                 segments = await SegmentCapture.RunAsync(exports, plan.Steps, seen, token);
                 journal.Pass("copying");

@@ -43,6 +43,7 @@ internal sealed class ChangeScope : IDisposable
             // Again: while the lock was waited for the name may have gone to another domain.
             (place, DomainDocument domain) = context.Catalogue.Settle(vm);
             await Recovery.RunAsync(place, domain, report, cancellation);
+            GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
             DomainMoments state = store.Load(report.Failure);
             return new ChangeScope(held, place, domain, store, state, context.Probe);
@@ -83,6 +84,9 @@ internal sealed class ChangeScope : IDisposable
             throw;
         }
     }
+
+    /// <summary>Notes something beside the operation that must be ended whatever becomes of it; it changes no metadata.</summary>
+    public Journal BeginBeside(string operation, JsonObject intent) => Journal.Begin(Place.StateDirectory, MomentIds.New(), operation, intent, _probe);
 
     /// <summary>Decides the operation: its metadata is written as one.</summary>
     public void Commit(Journal journal, DomainMoments next)

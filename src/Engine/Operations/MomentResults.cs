@@ -21,6 +21,7 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
         Current = tree.IsCurrent(moment),
         Description = moment.Description,
         Repository = state.Moments.GetValueOrDefault(moment.Key)?.Repository,
+        Group = state.Moments.GetValueOrDefault(moment.Key)?.Group,
         Disks = [.. moment.Disks.Select(disk => Of(moment, disk))],
     };
 

@@ -23,6 +23,23 @@ internal static class OperationErrors
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);
     public static readonly ErrorId QmpArgumentsInvalid = new("QmpArgumentsInvalid", ErrorKind.InvalidArgument);
 
+    public static readonly ErrorId QuiesceImpossible = new("QuiesceImpossible", ErrorKind.InvalidState);
+    public static readonly ErrorId QuiesceLost = new("QuiesceLost", ErrorKind.InvalidState);
+    public static readonly ErrorId GuestAlreadyFrozen = new("GuestAlreadyFrozen", ErrorKind.InvalidState);
+    public static readonly ErrorId GroupInvalid = new("GroupInvalid", ErrorKind.InvalidArgument);
+
+    public static MomentException QuiesceState(string vm, string status) => new(
+        QuiesceImpossible, $"Cannot quiesce '{vm}': it neither runs nor is it paused; QEMU calls its state '{status}'.", vm,
+        "Look at the machine: its guest may wait for storage, or have crashed. Let it go on first, or leave out -Quiesce.");
+
+    public static MomentException AlreadyFrozen(string vm) => new(
+        GuestAlreadyFrozen, $"Cannot quiesce '{vm}': its file systems are frozen already, by somebody else.", vm,
+        "Wait until the other backup has thawed them. Where none is under way, 'fsfreeze --unfreeze' in the guest, or guest-fsfreeze-thaw by its agent, does it.");
+
+    public static MomentException NotQuiet(string vm, string why) => new(
+        QuiesceLost, $"The guest of '{vm}' did not stay quiet: {why} before the instant was over.", vm,
+        "What was taken was undone. Run the command again when nobody else freezes or resumes the machine.");
+
     /// <summary>A copy job that failed; QEMU says why in words only, in which a full disk is to be told apart.</summary>
     public static MomentException CopyFailed(string vm, BackupTarget target, MomentException job)
     {

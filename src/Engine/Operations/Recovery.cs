@@ -18,7 +18,10 @@ internal static class Recovery
         if (pending.Count == 0)
             return;
         await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation);
-        foreach (JournalEntry entry in pending)
+        // A guest that stands still goes on before anything else is looked at.
+        foreach (JournalEntry entry in pending.Where(entry => entry.Operation == GuestFreeze.Operation))
+            await GuestFreeze.ReleaseAsync(place, domain, entry, report, cancellation);
+        foreach (JournalEntry entry in pending.Where(entry => entry.Operation != GuestFreeze.Operation))
         {
             if (entry.Operation.Length == 0)
             {
@@ -48,6 +51,15 @@ internal static class Recovery
         switch (entry.Operation)
         {
             case CheckpointCreation.Operation:
+                await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
+                break;
+            case CheckpointGroup.Operation:
+                if (GroupDecision.Find(place.StateRoot, (string)entry.Intent["group"]!, entry.Id) is { } decided)
+                {
+                    Journal.Redo(place.StateDirectory, entry with { Commit = decided });
+                    return true;
+                }
+
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
             case BackupCreation.Operation:

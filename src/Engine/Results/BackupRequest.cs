@@ -17,4 +17,7 @@ public sealed record BackupRequest
 
     /// <summary>Compress the stored clusters (deflate).</summary>
     public bool Compress { get; init; }
+
+    /// <summary>Have the guest's agent freeze the file systems for the instant; where that cannot be done, nothing is.</summary>
+    public bool Quiesce { get; init; }
 }

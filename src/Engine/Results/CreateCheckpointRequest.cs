@@ -17,4 +17,7 @@ public sealed record CreateCheckpointRequest
 
     /// <summary>A <c>&lt;domaincheckpoint&gt;</c> document instead of the properties above, or null.</summary>
     public string? Xml { get; init; }
+
+    /// <summary>Have the guest's agent freeze the file systems for the instant; where that cannot be done, nothing is.</summary>
+    public bool Quiesce { get; init; }
 }

@@ -1,0 +1,130 @@
+using System.Text.Json.Nodes;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// One machine's checkpoint on its way. Steps: prepare (nothing is touched); intent into the journal; one transaction (open, close, private
+/// copies, marks), with the guest held still around it where that was asked for; flush and read what closed; sidecar; metadata. Until the
+/// metadata is decided, a failure or a crash undoes all of it. One machine alone and a group walk the same steps.
+/// </summary>
+internal sealed class PreparedCheckpoint : IAsyncDisposable
+{
+    private readonly BlockSession _session;
+    private readonly StoredMoment _moment;
+    private readonly IReadOnlyDictionary<string, ObservedLayer> _seen;
+    private CheckpointPlan _plan;
+    private Journal? _journal;
+
+    private PreparedCheckpoint(
+        ChangeScope scope, BlockSession session, StoredMoment moment, CheckpointPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen, GuestFreeze guest)
+    {
+        Scope = scope;
+        _session = session;
+        _moment = moment;
+        _plan = plan;
+        _seen = seen;
+        Guest = guest;
+    }
+
+    public ChangeScope Scope { get; }
+
+    public GuestFreeze Guest { get; }
+
+    /// <summary>When the transaction happened.</summary>
+    public DateTimeOffset Instant { get; private set; }
+
+    /// <summary>What the metadata will be.</summary>
+    public FileChanges Changes => MomentStore.Difference(Scope.State, _plan.Next);
+
+    /// <summary>Checks and plans everything; what is impossible is refused here.</summary>
+    public static async Task<PreparedCheckpoint> PrepareAsync(
+        EngineContext context, ChangeScope scope, CreateCheckpointRequest request, string? group, IOperationReport report, CancellationToken cancellation)
+    {
+        StoredMoment moment = CheckpointCreation.Describe(scope, request) with { Group = group };
+        string[] disks = [.. CheckpointCreation.Tracked(moment)];
+        await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
+        BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        try
+        {
+            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+            CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
+            GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
+            foreach ((string disk, string doubt) in plan.Doubts)
+                report.Warning($"Disk '{disk}' of '{scope.Place.Name}': what changed between '{scope.State.Disk(disk).Current?.Name}' and now is lost, because {doubt}. From '{moment.Key.Name}' on it is recorded again.");
+            return new PreparedCheckpoint(scope, session, moment, plan, seen, guest);
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the intent: from here on it is decided or undone.</summary>
+    /// <param name="operation">The kind of operation.</param>
+    /// <param name="group">The group whose decision decides it, or null.</param>
+    public void Begin(string operation, string? group)
+    {
+        var intent = new JsonObject { ["name"] = _moment.Key.Name, ["steps"] = CheckpointCreation.Json(_plan.Steps) };
+        if (group is not null)
+            intent["group"] = group;
+        _journal = Scope.Begin(operation, intent, _plan.Next);
+    }
+
+    /// <summary>The instant itself.</summary>
+    public async Task TakeAsync(CancellationToken cancellation)
+    {
+        _journal!.Pass("transaction");
+        // To the tick as the store writes it, so that what was made and what is read later are equal.
+        Instant = DateTimeOffset.UtcNow;
+        await _session.Qmp.TransactionAsync(_plan.Steps.SelectMany(step => step.Actions()), cancellation);
+        _plan = _plan with { Next = _plan.Next.With(_moment with { Created = Instant, Document = _moment.Document with { CreationTime = Instant.ToUnixTimeSeconds() } }) };
+    }
+
+    /// <summary>Makes durable what was taken: flush, sidecar of what closed, and for a stopped machine the images themselves.</summary>
+    public async Task KeepAsync(CancellationToken cancellation)
+    {
+        _journal!.Pass("capture");
+        IReadOnlyDictionary<string, Segment> segments;
+        await using (SessionExports exports = await _session.OpenExportsAsync(cancellation))
+            segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _seen, cancellation);
+        _journal.Pass("remove copies");
+        TransactionAction[] copies = [.. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
+        if (copies.Length > 0)
+            await _session.Qmp.TransactionAsync(copies, cancellation);
+        _journal.Pass("sidecar");
+        if (segments.Count > 0)
+            Scope.Store.Segments.Write(Scope.Id, segments);
+        _journal.Pass("close");
+        await _session.CloseAsync(cancellation);
+    }
+
+    /// <summary>Takes back what was done, if anything was begun; not cancelled.</summary>
+    public async Task UndoAsync(IOperationReport report)
+    {
+        if (_journal is null)
+            return;
+        await _session.DisposeAsync();
+        await CheckpointUndo.AfterFailureAsync(Scope, _plan.Steps, _journal, report, CheckpointUndo.RunAsync);
+    }
+
+    /// <summary>Writes the metadata: the checkpoint is there.</summary>
+    public VMCheckpoint Decide()
+    {
+        Scope.Commit(_journal!, _plan.Next);
+        // What the machine has now follows from what it had and what was done: it is not asked again.
+        MomentTree tree = Scope.State.Tree(out _);
+        var after = _plan.Steps.ToDictionary(step => step.Disk, step => step.After(_seen[step.Disk]), StringComparer.Ordinal);
+        return new MomentResults(Scope.Place.Name, Scope.State, tree, after).Of(tree.Find(_moment.Key)!);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _journal?.Dispose();
+        await Guest.DisposeAsync();
+        await _session.DisposeAsync();
+    }
+}
