@@ -11,11 +11,16 @@ public sealed class UnregisterVMDomainCommand : DomainCmdlet
     [Parameter]
     public SwitchParameter RemoveMetadata { get; set; }
 
+    /// <summary>With -RemoveMetadata: leave the images as they are, for instance where they are gone.</summary>
+    [Parameter]
+    public SwitchParameter KeepBitmaps { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachDomain(VM, vm =>
     {
+        var request = new UnregisterDomainRequest { RemoveMetadata = RemoveMetadata, KeepBitmaps = KeepBitmaps };
         if (ShouldProcess(vm, Action(vm)))
-            Run((report, cancellation) => Engine.UnregisterDomainAsync(vm, RemoveMetadata, report, cancellation));
+            Run((report, cancellation) => Engine.UnregisterDomainAsync(vm, request, report, cancellation));
     });
 
     private string Action(string vm)
@@ -25,6 +30,6 @@ public sealed class UnregisterVMDomainCommand : DomainCmdlet
         IReadOnlyList<VMMoment> moments = Run((report, cancellation) => Engine.GetMomentsAsync(vm, new MomentQuery(), report, cancellation));
         return moments.Count == 0
             ? "Unregister"
-            : $"Unregister, and lose {moments.Count} moment(s) with their bitmaps: {Listed([.. moments.Select(moment => moment.Name)])}";
+            : $"Unregister, and lose {moments.Count} moment(s) {(KeepBitmaps ? "but not" : "with")} their bitmaps: {Listed([.. moments.Select(moment => moment.Name)])}";
     }
 }

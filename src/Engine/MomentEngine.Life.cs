@@ -24,4 +24,8 @@ public sealed partial class MomentEngine
         DomainPlace place = await new DomainRename(_context).RunAsync(vm, newName, report, cancellation);
         return await GetDomainAsync(place.Name, report, cancellation);
     }
+
+    /// <summary>Forgets a machine; its disks stay. One with moments is refused unless they are to go too.</summary>
+    public Task UnregisterDomainAsync(string vm, UnregisterDomainRequest request, IOperationReport report, CancellationToken cancellation) =>
+        new DomainRemoval(_context).RunAsync(vm, request, report, cancellation);
 }

@@ -69,21 +69,6 @@ public sealed partial class MomentEngine
         return DomainDescription.Complete(await _life.StopAsync(place, force, timeout, report, cancellation), place, report);
     }
 
-    /// <summary>Forgets a machine. One with moments is refused unless <paramref name="removeMetadata"/>: then their bitmaps are removed too.</summary>
-    public async Task UnregisterDomainAsync(string vm, bool removeMetadata, IOperationReport report, CancellationToken cancellation)
-    {
-        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Unregister-VMDomain", report, cancellation);
-        DomainLifeOperations.RequireStopped(scope.Place);
-        if (scope.State.Moments.Count > 0)
-        {
-            if (!removeMetadata)
-                throw new MomentException(OperationErrors.DomainHasMoments, $"Cannot unregister '{vm}': it has {scope.State.Moments.Count} moments.", vm, "Remove them first, or use -RemoveMetadata, which removes them and their bitmaps.");
-            await CheckpointRemoval.RunAsync(scope, scope.State.Tree(out _), [.. scope.State.Moments.Keys], metadataOnly: false, cancellation);
-        }
-
-        _life.Unregister(scope.Place);
-    }
-
     /// <summary>The moments of a machine that a query asks for.</summary>
     public Task<IReadOnlyList<VMMoment>> GetMomentsAsync(string vm, MomentQuery query, IOperationReport report, CancellationToken cancellation) =>
         new MomentListing(_context).RunAsync(vm, query, report, cancellation);

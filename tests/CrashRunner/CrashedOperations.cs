@@ -16,7 +16,7 @@ internal static class CrashedOperations
             "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
             "describe" => engine.SetMomentAsync(vm, new SetMomentRequest { Name = argument, Description = "said" }, report, CancellationToken.None),
             "remove-bitmap" => engine.RemoveBitmapAsync(vm, "vda", argument, report, CancellationToken.None),
-            "unregister" => engine.UnregisterDomainAsync(vm, removeMetadata: true, report, CancellationToken.None),
+            "unregister" => engine.UnregisterDomainAsync(vm, new UnregisterDomainRequest { RemoveMetadata = true }, report, CancellationToken.None),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
     }

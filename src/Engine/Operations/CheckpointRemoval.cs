@@ -39,17 +39,18 @@ internal sealed class CheckpointRemoval(EngineContext context)
                 OperationErrors.SnapshotContentKept, $"Cannot remove snapshot '{snapshot.Name}' of '{vm}': its content was made by another program, and MomentTools cannot remove it.", snapshot.Name,
                 "Use -MetadataOnly to forget the snapshot and leave its content where it is. Nothing was removed.");
         if (moments.Count > 0)
-            await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly, cancellation);
+            await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly ? BitmapScope.None : BitmapScope.Moments, cancellation);
         return (before, tree, moments);
     }
 
     /// <summary>Removes moments within a change that is under way.</summary>
-    public static async Task RunAsync(ChangeScope scope, MomentTree tree, IReadOnlyList<MomentKey> keys, bool metadataOnly, CancellationToken cancellation)
+    public static async Task RunAsync(ChangeScope scope, MomentTree tree, IReadOnlyList<MomentKey> keys, BitmapScope bitmaps, CancellationToken cancellation)
     {
         DomainMoments next = Reparented(scope.State, tree, keys);
         HashSet<MomentKey> gone = [.. keys];
-        string[] disks = [.. scope.State.Disks.Values.Where(disk => disk.Points.Values.Any(point => point.Moment is { } moment && gone.Contains(moment))).Select(disk => disk.Disk)];
-        string[] open = metadataOnly ? [] : [.. disks.Where(disk => scope.State.Disk(disk).ActiveTip is not null)];
+        string[] disks = [.. scope.State.Disks.Values.Where(disk => bitmaps == BitmapScope.All || disk.Points.Values.Any(point => point.Moment is { } moment && gone.Contains(moment))).Select(disk => disk.Disk)];
+        // What is on a disk that the domain no longer has is out of reach; its history goes all the same.
+        string[] open = bitmaps == BitmapScope.None ? [] : [.. disks.Where(disk => scope.State.Disk(disk).ActiveTip is not null && scope.Domain.FindDisk(disk) is not null)];
         foreach (string disk in disks.Except(open, StringComparer.Ordinal))
             next = next.With(scope.State.Disk(disk).Remove(keys));
         if (open.Length == 0)
@@ -62,7 +63,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, open, BlockAccess.Change, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
         List<(string Disk, RemovalStep Step)> steps = [.. open.Select((disk, index) =>
-            (disk, RemovalStep.Make(scope.State.Disk(disk), keys, seen[disk], session.Disks[disk].NodeName, scope.Id + index)))];
+            (disk, RemovalStep.Make(scope.State.Disk(disk), keys, seen[disk], session.Disks[disk].NodeName, scope.Id + index, bitmaps == BitmapScope.All)))];
         next = steps.Aggregate(next, (state, step) => state.With(step.Step.Next));
         foreach ((string disk, RemovalStep step) in steps)
             foreach ((string merged, IReadOnlyList<string> sources) in step.Sidecars)

@@ -5,7 +5,7 @@ using MomentTools.Xml;
 
 namespace MomentTools.Operations;
 
-/// <summary>A machine's life: made known, started, stopped, described, forgotten. The caller holds the domain's lock where something changes.</summary>
+/// <summary>A machine's life: made known, started, stopped, described. The caller holds the domain's lock where something changes.</summary>
 internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
 {
     /// <summary>Makes a machine known, by its document or by the monitor of one that somebody else started.</summary>
@@ -60,20 +60,6 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
             ProcessId = machine.Process?.Id,
             Disks = disks,
         };
-    }
-
-    /// <summary>Forgets a machine that has no moments, or whose moments the caller removed. An attached one may run on.</summary>
-    public void Unregister(DomainPlace place)
-    {
-        RequireStopped(place);
-        catalogue.Remove(place);
-    }
-
-    /// <summary>Refuses what cannot be done to a machine of ours that runs.</summary>
-    public static void RequireStopped(DomainPlace place)
-    {
-        if (MachineProbe.ProcessOf(place) is { } process)
-            throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{place.Name}': it runs, as process {process.Id}.", place.Name, "Stop it first.");
     }
 
     private static DomainDocument FromDocument(string xml, RegisterDomainRequest request)

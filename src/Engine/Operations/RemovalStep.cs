@@ -20,7 +20,7 @@ internal sealed class RemovalStep
     private readonly HashSet<string> _removed = new(StringComparer.Ordinal);
     private bool _grown;
 
-    private RemovalStep(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId)
+    private RemovalStep(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId, bool sweep)
     {
         _seen = seen;
         _node = node;
@@ -35,6 +35,8 @@ internal sealed class RemovalStep
         foreach (TrackingPoint point in Next.Points.Values.ToList())
             Compact(point);
         RemoveUnused(before);
+        if (sweep)
+            Sweep();
         if (_grown && Next.ActiveTip is not null)
             Remark();
     }
@@ -50,8 +52,15 @@ internal sealed class RemovalStep
     /// <summary>By the id of the new sidecar: those it is the union of.</summary>
     public Dictionary<string, IReadOnlyList<string>> Sidecars { get; } = new(StringComparer.Ordinal);
 
-    public static RemovalStep Make(DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId) =>
-        new(before, keys, seen, node, operationId);
+    /// <param name="before">The disk's tree.</param>
+    /// <param name="keys">The moments that go.</param>
+    /// <param name="seen">What is really on the active layer.</param>
+    /// <param name="node">QEMU's node of it.</param>
+    /// <param name="operationId">Part of the names of new bitmaps.</param>
+    /// <param name="sweep">Also what bears our names and belongs to nothing: leftovers of crashes.</param>
+    public static RemovalStep Make(
+        DiskTracking before, IReadOnlyCollection<MomentKey> keys, ObservedLayer seen, string node, string operationId, bool sweep = false) =>
+        new(before, keys, seen, node, operationId, sweep);
 
     // Several bitmaps of one edge become one, and a bitmap under a removed name gets another: the name must come free.
     private void Compact(TrackingPoint point)
@@ -120,6 +129,14 @@ internal sealed class RemovalStep
                 RemoveBitmap(name);
         if (Next.ActiveTip is null)
             RemoveBitmap(_tip!.Marker);
+    }
+
+    private void Sweep()
+    {
+        IReadOnlyDictionary<string, int> references = Next.References(_tip!.LayerId);
+        foreach (ObservedBitmap bitmap in _seen.Bitmaps.Values)
+            if (bitmap.Name.StartsWith(MomentIds.BitmapPrefix, StringComparison.Ordinal) && !bitmap.Busy && bitmap.Name != Next.ActiveTip?.Marker && !references.ContainsKey(bitmap.Name))
+                RemoveBitmap(bitmap.Name);
     }
 
     // A bitmap that was there before now holds more: a copy of the image from before must not pass for it under the same mark.

@@ -44,7 +44,7 @@ public sealed class BadInputTests
             () => engine.GetDomainAsync(Nobody, machine.Report, none),
             () => engine.StartDomainAsync(Nobody, false, machine.Report, none),
             () => engine.StopDomainAsync(Nobody, false, TimeSpan.FromSeconds(1), machine.Report, none),
-            () => engine.UnregisterDomainAsync(Nobody, true, machine.Report, none),
+            () => engine.UnregisterDomainAsync(Nobody, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, none),
             () => engine.GetMomentsAsync(Nobody, new MomentQuery(), machine.Report, none),
             () => engine.CreateCheckpointAsync(Nobody, new CreateCheckpointRequest { Name = "a" }, machine.Report, none),
             () => engine.PlanRemovalAsync(Nobody, new RemoveMomentRequest { Name = "a" }, machine.Report, none),

@@ -35,14 +35,14 @@ public sealed class DomainMetadataTests
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
         await machine.StartAsync();
-        MomentException runs = await Assert.ThrowsAsync<MomentException>(() => machine.Engine.UnregisterDomainAsync(TestMachine.Name, true, machine.Report, CancellationToken.None));
+        MomentException runs = await Assert.ThrowsAsync<MomentException>(() => machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, CancellationToken.None));
         Assert.Equal(MachineErrors.VMRunning, runs.ErrorId);
         Assert.Single(await machine.MomentsAsync());
         await machine.StopAsync();
-        MomentException has = await Assert.ThrowsAsync<MomentException>(() => machine.Engine.UnregisterDomainAsync(TestMachine.Name, false, machine.Report, CancellationToken.None));
+        MomentException has = await Assert.ThrowsAsync<MomentException>(() => machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest(), machine.Report, CancellationToken.None));
         Assert.Equal(OperationErrors.DomainHasMoments, has.ErrorId);
 
-        await machine.Engine.UnregisterDomainAsync(TestMachine.Name, true, machine.Report, CancellationToken.None);
+        await machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, CancellationToken.None);
         Assert.Empty(await machine.Engine.GetBitmapsOfFileAsync(machine.DiskPath("vda"), CancellationToken.None));
         Assert.False(Directory.Exists(machine.StateDirectory));
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = machine.Xml() }, machine.Report, CancellationToken.None);

@@ -1,0 +1,56 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Unregister-VMDomain. First all moments go, in one transaction with all bitmaps and marks of ours; then the directory, in one step. A crash
+/// between leaves a domain without moments whose images are clean.
+/// </summary>
+internal sealed class DomainRemoval(EngineContext context)
+{
+    private const string Operation = "domain-unregister";
+
+    public async Task RunAsync(string vm, UnregisterDomainRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        if (request is { KeepBitmaps: true, RemoveMetadata: false })
+            throw new MomentException(OperationErrors.KeepBitmapsAlone, $"Cannot unregister '{vm}': -KeepBitmaps says what to do with the moments' bitmaps, and without -RemoveMetadata no moment goes.", vm, "Add -RemoveMetadata, or leave -KeepBitmaps out.");
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Unregister-VMDomain", report, cancellation);
+        if (MachineProbe.ProcessOf(scope.Place) is { } process)
+            throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{vm}': it runs, as process {process.Id}.", vm, "Stop it first.");
+        // A moment whose file is broken is one all the same: it may be repaired by hand.
+        int unread = scope.Store.CheckpointNames().Count(name => !scope.State.Moments.ContainsKey(new MomentKey(MomentKind.Checkpoint, name)));
+        if (!request.RemoveMetadata && scope.State.Moments.Count + unread > 0)
+            throw HasMoments(vm, scope.State, unread);
+        if (scope.State.Disks.Count > 0 && !request.KeepBitmaps)
+        {
+            TellLost(vm, scope, report);
+            await CheckpointRemoval.RunAsync(scope, scope.State.Tree(out _), [.. scope.State.Moments.Keys], BitmapScope.All, cancellation);
+        }
+
+        context.Probe?.Invoke($"{Operation}:remove");
+        context.Catalogue.Remove(scope.Place);
+        context.Probe?.Invoke($"{Operation}:end");
+    }
+
+    private static MomentException HasMoments(string vm, DomainMoments state, int unread)
+    {
+        string[] counts =
+        [
+            .. state.Moments.Keys.GroupBy(key => key.Kind).OrderBy(kind => kind.Key).Select(kind => $"{kind.Count()} {kind.Key.ToString().ToLowerInvariant()}{(kind.Count() == 1 ? "" : "s")}"),
+            .. unread > 0 ? [$"{unread} that cannot be read"] : (string[])[],
+        ];
+        int count = state.Moments.Count + unread;
+        return new MomentException(
+            OperationErrors.DomainHasMoments, $"Cannot unregister '{vm}': it has {count} moment{(count == 1 ? "" : "s")} ({string.Join(", ", counts)}), which would be lost.", vm,
+            "Remove them first, or use -RemoveMetadata, which removes them and their bitmaps.");
+    }
+
+    // What is on an image that the domain no longer has is out of reach.
+    private static void TellLost(string vm, ChangeScope scope, IOperationReport report)
+    {
+        foreach (DiskTracking disk in scope.State.Disks.Values.Where(disk => disk.ActiveTip is not null && scope.Domain.FindDisk(disk.Disk) is null))
+            report.Warning($"Disk '{disk.Disk}' is no longer one of '{vm}': the bitmaps in its image '{disk.Layers[disk.ActiveTip!.LayerId].Path}' stay there. 'qemu-img bitmap --remove' removes them.");
+    }
+}
