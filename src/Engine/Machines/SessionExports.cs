@@ -6,7 +6,7 @@ using MomentTools.Qmp;
 namespace MomentTools.Machines;
 
 /// <summary>
-/// Read-only exports of nodes for this process alone, on a socket in the domain's runtime directory. QEMU has one NBD
+/// Exports of nodes for this process alone, on a socket in the domain's runtime directory. QEMU has one NBD
 /// server: one that another of our sessions started is shared, and the last to leave stops it.
 /// </summary>
 internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : IAsyncDisposable
@@ -24,16 +24,17 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     private string? _socket;
 
     /// <summary>
-    /// Exports a node read-only and connects to it; safe from many tasks at once. The client may be disposed any time, and is at the
+    /// Exports a node and connects to it; safe from many tasks at once. The client may be disposed any time, and is at the
     /// latest with this.
     /// </summary>
     /// <param name="bitmaps">Disabled bitmaps to serve as contexts; each is busy until this is disposed, so give private copies.</param>
     /// <param name="contexts">The metadata contexts to ask for, like <c>qemu:dirty-bitmap:NAME</c>.</param>
+    /// <param name="writable">Only for nodes that this process made itself: never one with data of a guest.</param>
     public async Task<NbdClient> ConnectAsync(
-        string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation)
+        string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation, bool writable = false)
     {
         string id = $"{ExportPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..12]}";
-        string socket = await ExportAsync(id, nodeName, bitmaps, cancellation);
+        string socket = await ExportAsync(id, nodeName, bitmaps, writable, cancellation);
         NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(socket), id, contexts, cancellation);
         lock (_gate)
             _clients.Add(client);
@@ -81,7 +82,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         }
     }
 
-    private async Task<string> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, CancellationToken cancellation)
+    private async Task<string> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, bool writable, CancellationToken cancellation)
     {
         string? stopped = null;
         for (int attempt = 1; ; attempt++)
@@ -92,7 +93,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
                 _exports.Add(id);
             try
             {
-                await qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable: false, cancellation);
+                await qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable, cancellation);
                 return socket;
             }
             catch (MomentException refused) when (attempt < Attempts && Says(refused, "server not running"))

@@ -4,7 +4,7 @@ using static MomentTools.Nbd.NbdNumbers;
 
 namespace MomentTools.Nbd;
 
-/// <summary>One connection to one export of an NBD server, for reading. Safe to use from many tasks at once.</summary>
+/// <summary>One connection to one export of an NBD server, for reading and for writing zeroes. Safe to use from many tasks at once.</summary>
 internal sealed class NbdClient : IBlockReader
 {
     // Bytes of one read around a misaligned one: a multiple of every minimum block size.
@@ -30,6 +30,9 @@ internal sealed class NbdClient : IBlockReader
     public bool CanMultiConnect => _agreed.Flags.HasFlag(ExportFlags.CanMultiConn);
 
     public bool CanFlush => _agreed.Flags.HasFlag(ExportFlags.SendFlush);
+
+    /// <summary>Whether zeroes can be written: the export is writable and the server offers it (NBD_FLAG_SEND_WRITE_ZEROES).</summary>
+    public bool CanWriteZeroes => !ReadOnly && _agreed.Flags.HasFlag(ExportFlags.SendWriteZeroes);
 
     public NbdBlockSizes BlockSizes => _agreed.BlockSizes;
 
@@ -170,6 +173,21 @@ internal sealed class NbdClient : IBlockReader
     /// <summary>Brings all acknowledged writes to stable storage, those of a guest too (NBD_CMD_FLUSH); read-only exports allow it.</summary>
     public Task FlushAsync(CancellationToken cancellation) =>
         CanFlush ? _link.RunAsync(new NbdFlushRequest(_endpoint), cancellation) : Task.FromException(NbdErrors.FlushUnsupported(_endpoint));
+
+    /// <summary>
+    /// Makes [offset, offset + length) read as zeroes, as a write and not as a hole (NBD_CMD_WRITE_ZEROES, NBD_CMD_FLAG_NO_HOLE): a bitmap
+    /// that records marks it. Whole blocks of the server only.
+    /// </summary>
+    public async Task WriteZeroesAsync(long offset, long length, CancellationToken cancellation)
+    {
+        if (!CanWriteZeroes)
+            throw NbdErrors.NotWritable(_endpoint, ReadOnly);
+        RequireInside(offset, length);
+        if (((offset | length) & (BlockSizes.Minimum - 1)) != 0)
+            throw NbdErrors.RangeMisaligned(_endpoint, offset, length, BlockSizes.Minimum);
+        for (long end = offset + length; offset < end; offset += NbdLimits.MaxWriteZeroes)
+            await _link.RunAsync(new NbdWriteZeroesRequest(_endpoint, offset, (uint)Math.Min(end - offset, NbdLimits.MaxWriteZeroes)), cancellation);
+    }
 
     public ValueTask DisposeAsync() => _link.DisposeAsync();
 

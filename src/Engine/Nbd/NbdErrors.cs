@@ -17,6 +17,7 @@ internal static class NbdErrors
     public static readonly ErrorId NbdServerTooOld = new("NbdServerTooOld", ErrorKind.Unsupported);
     public static readonly ErrorId NbdTlsRequired = new("NbdTlsRequired", ErrorKind.Unsupported);
     public static readonly ErrorId NbdFlushUnsupported = new("NbdFlushUnsupported", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdExportNotWritable = new("NbdExportNotWritable", ErrorKind.Unsupported);
     public static readonly ErrorId NbdExportNotFound = new("NbdExportNotFound", ErrorKind.NotFound);
     public static readonly ErrorId NbdContextNotGranted = new("NbdContextNotGranted", ErrorKind.NotFound);
     public static readonly ErrorId NbdNegotiationRefused = new("NbdNegotiationRefused", ErrorKind.Refused);
@@ -92,6 +93,12 @@ internal static class NbdErrors
     public static MomentException FlushUnsupported(NbdEndpoint endpoint) =>
         new(NbdFlushUnsupported, $"Cannot flush {endpoint}: the server does not offer NBD_CMD_FLUSH.", endpoint.Address);
 
+    public static MomentException NotWritable(NbdEndpoint endpoint, bool readOnly) =>
+        new(NbdExportNotWritable, $"Cannot write zeroes to {endpoint}: {(readOnly ? "the export is read-only" : "the server does not offer NBD_CMD_WRITE_ZEROES")}.", endpoint.Address);
+
+    public static MomentException RangeMisaligned(NbdEndpoint endpoint, long offset, long length, uint minimum) =>
+        new(NbdRangeInvalid, $"Cannot write {length} bytes at offset {offset} of {endpoint}: the server takes whole blocks of {minimum} bytes.", endpoint.Address);
+
     public static MomentException Failed(NbdEndpoint endpoint, NbdNumbers.Command command, ulong offset, uint length, NbdServerError error)
     {
         string doing = command switch
@@ -99,6 +106,7 @@ internal static class NbdErrors
             NbdNumbers.Command.Read => $"read {length} bytes at offset {offset}",
             NbdNumbers.Command.BlockStatus => $"get the block status of {length} bytes at offset {offset}",
             NbdNumbers.Command.Flush => "flush the writes",
+            NbdNumbers.Command.WriteZeroes => $"write {length} zeroes at offset {offset}",
             _ => $"run {command}",
         };
         return new MomentException(command == NbdNumbers.Command.Read ? NbdReadFailed : NbdCommandFailed,

@@ -38,6 +38,7 @@ internal static class NbdNumbers
         HasFlags = 1,
         ReadOnly = 1 << 1,
         SendFlush = 1 << 2,
+        SendWriteZeroes = 1 << 6,
         CanMultiConn = 1 << 8,
     }
 
@@ -78,13 +79,24 @@ internal static class NbdNumbers
         BlockSize = 3,
     }
 
-    /// <summary>NBD_CMD_…; the ones that change nothing.</summary>
+    /// <summary>NBD_CMD_…; no command that brings bytes of ours into an export.</summary>
     public enum Command : ushort
     {
         Read = 0,
         Disconnect = 2,
         Flush = 3,
+        WriteZeroes = 6,
         BlockStatus = 7,
+    }
+
+    /// <summary>NBD_CMD_FLAG_…</summary>
+    [Flags]
+    public enum CommandFlags : ushort
+    {
+        None = 0,
+
+        /// <summary>The zeroes must be allocated, not punched as a hole.</summary>
+        NoHole = 1 << 1,
     }
 
     /// <summary>NBD_REPLY_TYPE_…</summary>

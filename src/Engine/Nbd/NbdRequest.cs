@@ -23,10 +23,12 @@ internal abstract class NbdRequest(NbdEndpoint endpoint, Command command, ulong 
 
     protected NbdEndpoint Endpoint => endpoint;
 
+    protected virtual CommandFlags Flags => CommandFlags.None;
+
     public void Write(Span<byte> header)
     {
         BinaryPrimitives.WriteUInt32BigEndian(header, RequestMagic);
-        BinaryPrimitives.WriteUInt16BigEndian(header[4..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(header[4..], (ushort)Flags);
         BinaryPrimitives.WriteUInt16BigEndian(header[6..], (ushort)command);
         BinaryPrimitives.WriteUInt64BigEndian(header[8..], Cookie);
         BinaryPrimitives.WriteUInt64BigEndian(header[16..], offset);

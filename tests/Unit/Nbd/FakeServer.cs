@@ -117,7 +117,8 @@ internal sealed class FakeServer : IAsyncDisposable
             BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(6)),
             BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(8)),
             BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(16)),
-            BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(24)));
+            BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(24)),
+            BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(4)));
     }
 
     public async Task<byte[]> ReadAsync(int count)
@@ -168,4 +169,4 @@ internal sealed class FakeServer : IAsyncDisposable
 }
 
 /// <summary>A request as the fake server saw it.</summary>
-internal sealed record FakeRequest(ushort Command, ulong Cookie, ulong Offset, uint Length);
+internal sealed record FakeRequest(ushort Command, ulong Cookie, ulong Offset, uint Length, ushort Flags);
