@@ -114,13 +114,20 @@ internal sealed class BackupCreation(EngineContext context)
             await target.OpenAsync(session, cancellation);
         string increment = IncrementBitmap(scope.Id);
         IReadOnlyDictionary<string, Segment> segments = new Dictionary<string, Segment>(StringComparer.Ordinal);
+        // What sidecars hold is no bitmap in QEMU: it is made one for the time of the transaction.
+        BackupTarget[] saving = [.. targets.Where(target => target.Decision.Changes is { Saved.Count: > 0 })];
+        await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(target => (target.Decision.Disk.Name, target.Decision.Changes!.Saved))], cancellation))
         await using (SessionExports exports = await session.OpenExportsAsync(cancellation))
         {
             var progress = new BackupProgress(scope.Place.Name, targets, report);
             await session.Jobs.RunAllAsync([.. targets.Select(target => target.JobId)], async token =>
             {
                 journal.Pass("transaction");
-                TransactionAction[] actions = [.. plan.Steps.SelectMany(step => step.Actions()), .. targets.SelectMany(target => target.Actions(increment, request.SpeedLimit, request.Compress))];
+                TransactionAction[] actions =
+                [
+                    .. plan.Steps.SelectMany(step => step.Actions()),
+                    .. targets.SelectMany(target => target.Actions(increment, Array.IndexOf(saving, target) is >= 0 and var at ? saved.Bitmaps[at] : null, request.SpeedLimit, request.Compress)),
+                ];
                 await GuestFreeze.HoldAsync([guest], () => session.Qmp.TransactionAsync(actions, token), report, token);
                 journal.Pass("capture");
                 segments = await SegmentCapture.RunAsync(exports, plan.Steps, seen, token);

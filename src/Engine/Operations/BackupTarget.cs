@@ -40,14 +40,16 @@ internal sealed record BackupTarget(BackupDecision Decision, string Path, string
     }
 
     /// <summary>The job that copies, and for an increment the private bitmap that tells it what.</summary>
-    public IEnumerable<TransactionAction> Actions(string incrementBitmap, long speedLimit, bool compress)
+    /// <param name="saved">What is known from sidecars, as a bitmap written for this backup; null where bitmaps hold it all.</param>
+    public IEnumerable<TransactionAction> Actions(string incrementBitmap, BitmapRef? saved, long speedLimit, bool compress)
     {
         string node = Decision.Disk.NodeName;
         bool increment = Decision.Kind == VMBackupKind.Incremental;
         if (increment)
         {
             yield return TransactionAction.BitmapAdd(node, incrementBitmap, granularity: TrackingProof.Granularity, disabled: true);
-            yield return TransactionAction.BitmapMerge(node, incrementBitmap, Decision.Bitmaps.Select(name => new BitmapRef(node, name)));
+            yield return TransactionAction.BitmapMerge(node, incrementBitmap, 
+                Decision.Changes!.Bitmaps.Select(name => new BitmapRef(node, name)).Concat(saved is { } written ? [written] : []));
         }
 
         yield return TransactionAction.BlockdevBackup(

@@ -103,4 +103,66 @@ public sealed class BackupTests
         Assert.Equal(VMBackupKind.Full, second.Kind);
         Assert.Contains("checkpoint", second.Disks[0].Reason, StringComparison.Ordinal);
     }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhereABitmapIsGoneItsSidecarIsEnoughForAnIncrement(bool running)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        await machine.WriteAsync("vda", 1, 0, 4 * Grain);
+        VMBackup first = await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.WriteAsync("vdb", 3, 9 * Grain, 100);
+        await machine.CheckpointAsync("between");
+        await machine.WriteAsync("vda", 4, 20 * Grain, 10);
+        // The closed segment's bitmap goes; the recording one stays.
+        Tool.Run("qemu-img", "bitmap", "--remove", machine.DiskPath("vda"), first.Checkpoint!);
+        if (running)
+            await machine.StartAsync();
+        VMBackup second = await machine.BackupAsync(VMBackupKind.Incremental);
+        byte[] content = machine.Content(machine.DiskPath("vda"));
+
+        Assert.Equal([2 * Grain, Grain], second.Disks.Select(disk => disk.CopiedBytes));
+        Assert.Empty(machine.Report.Warnings);
+        await AssertRestoresAsync(machine, second, content);
+        Assert.DoesNotContain("null-co", (await machine.NodesAsync()), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task WithoutSidecarAndBitmapTheDiskIsStoredInFull()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        VMBackup first = await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.CheckpointAsync("between");
+        Tool.Run("qemu-img", "bitmap", "--remove", machine.DiskPath("vda"), first.Checkpoint!);
+        foreach (string sidecar in Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")))
+            File.Delete(sidecar);
+        VMBackup second = await machine.BackupAsync();
+        Assert.Equal(VMBackupKind.Full, second.Disks[0].Kind);
+        Assert.Contains("Cannot read the saved segment", second.Disks[0].Reason, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task WhereTheNewestBackupsCheckpointIsGoneTheIncrementStandsOnTheOneBefore()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        VMBackup second = await machine.BackupAsync();
+        await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+        await machine.RemoveAsync(second.Checkpoint!);
+        VMBackup third = await machine.BackupAsync();
+        Assert.Equal((VMBackupKind.Incremental, 2 * Grain), (third.Disks[0].Kind, third.Disks[0].CopiedBytes));
+        await AssertRestoresAsync(machine, third, machine.Content(machine.DiskPath("vda")));
+    }
+
+    private static async Task AssertRestoresAsync(TestMachine machine, VMBackup backup, byte[] content)
+    {
+        IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Id = backup.Id, Destination = Path.Combine(machine.Scratch, "r" + backup.Id) }, machine.Report, CancellationToken.None);
+        Assert.Equal(content, machine.Content(restored[0].Path));
+    }
 }

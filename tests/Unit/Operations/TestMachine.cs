@@ -114,6 +114,11 @@ internal sealed class TestMachine : IAsyncDisposable
         Assert.Equal("", answer.GetString());
     }
 
+    /// <summary>The nodes that QEMU has, as it tells them; nothing where the machine is stopped.</summary>
+    public async Task<string> NodesAsync() =>
+        (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State == VMState.Stopped ? ""
+            : (await Engine.InvokeQmpAsync(Name, "query-named-block-nodes", "{\"flat\":true}", CancellationToken.None)).GetRawText();
+
     /// <summary>The whole content of a disk, read by qemu-img.</summary>
     public byte[] Content(string path)
     {
