@@ -101,30 +101,6 @@ public sealed partial class MomentEngine
     public Task<IReadOnlyList<VMBitmap>> GetBitmapsOfFileAsync(string path, CancellationToken cancellation) =>
         BitmapListing.OfFileAsync(path, cancellation);
 
-    /// <summary>What was written since a moment, disk by disk in order of offset. Throws ChangesUnknown where a link of the chain is not proven.</summary>
-    /// <param name="vm">The machine.</param>
-    /// <param name="since">The moment.</param>
-    /// <param name="disks">The disks; empty means all that the moment covers.</param>
-    /// <param name="report">Where warnings go.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
-    {
-        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: true, report, cancellation);
-        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
-    }
-
-    /// <summary>How much was written since a moment, one result a disk.</summary>
-    /// <param name="vm">The machine.</param>
-    /// <param name="since">The moment.</param>
-    /// <param name="disks">The disks; empty means all that the moment covers.</param>
-    /// <param name="report">Where warnings go.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    public async Task<IReadOnlyList<VMChangedBlockMeasure>> MeasureChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
-    {
-        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: false, report, cancellation);
-        return [.. changes.Select(disk => new VMChangedBlockMeasure { VM = vm, Disk = disk.Disk, Since = since, Bytes = disk.Blocks.TotalLength, Count = disk.Blocks.Count, DiskSize = disk.Size })];
-    }
-
     /// <summary>Backs a machine up into a repository and makes the checkpoint that the next increment starts from.</summary>
     public Task<VMBackup> BackupAsync(string vm, BackupRequest request, IOperationReport report, CancellationToken cancellation) =>
         new BackupCreation(_context).RunAsync(vm, request, report, cancellation);

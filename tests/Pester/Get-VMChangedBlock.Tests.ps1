@@ -38,6 +38,26 @@ Describe 'Get-VMChangedBlock' -Skip:(-not (Get-Command qemu-storage-daemon -Erro
         $measures[0].DiskSize | Should -Be 64MB
     }
 
+    It 'gives what was written between two moments, whichever is older' {
+        $blocks = Get-VMChangedBlock web1 -From monday -To tuesday
+        $blocks.Offset | Should -Be 1MB, 8MB
+        $blocks.Kind | Select-Object -Unique | Should -Be Written
+        (Get-VMChangedBlock web1 -From (Get-VMCheckpoint web1 tuesday) -To monday).Offset | Should -Be 1MB, 8MB
+        Get-VMChangedBlock web1 -From monday -To monday | Should -BeNullOrEmpty
+    }
+
+    It 'measures between two moments' {
+        $measure = Get-VMDomain web1 | Get-VMChangedBlock -From tuesday -To monday -Measure
+        $measure.Since, $measure.To | Should -Be tuesday, monday
+        $measure.Bytes, $measure.DiskSize | Should -Be 192KB, 64MB
+        (Get-VMChangedBlock web1 monday -Measure).To | Should -BeNullOrEmpty
+    }
+
+    It 'wants both ends of what lies between' {
+        { Get-VMChangedBlock web1 -Since monday -To tuesday } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Get-VMChangedBlock web1 -From monday -To nosuch -ErrorAction Stop } | Should -Throw -ErrorId 'MomentNotFound,*'
+    }
+
     It 'takes domains from the pipeline' { (Get-VMDomain | Get-VMChangedBlock -Since tuesday).Offset | Should -Be 32MB }
 
     It 'stops early where the pipeline has enough' {

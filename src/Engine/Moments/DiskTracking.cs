@@ -49,11 +49,12 @@ internal sealed record DiskTracking
     /// <param name="opened">The bitmap that records from now on.</param>
     /// <param name="newPoint">A new id for the moment's point where there was no tip.</param>
     /// <param name="newTip">A new id for the tip.</param>
+    /// <param name="floor">The smallest size in bytes that the disk is known to have had since the last moment.</param>
     public DiskTracking Checkpoint(
-        MomentKey moment, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string opened, string newPoint, string newTip)
+        MomentKey moment, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string opened, string newPoint, string newTip, long floor = long.MaxValue)
     {
         TrackingPoint point = ActiveTip is { } tip
-            ? Points[tip.PointId] with { Moment = moment, Size = size, Flushed = true, Sources = closed, Floor = Math.Min(Points[tip.PointId].Floor, size) }
+            ? Points[tip.PointId] with { Moment = moment, Size = size, Flushed = true, Sources = closed, Floor = Math.Min(Math.Min(Points[tip.PointId].Floor, floor), size) }
             : new TrackingPoint(newPoint, null, [], size, size, layer.Id, Flushed: true, moment);
         var next = new TrackingPoint(newTip, point.Id, [new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
         return this with

@@ -4,4 +4,5 @@ namespace MomentTools.Moments;
 /// <param name="Id">Unique in the domain.</param>
 /// <param name="Path">The file.</param>
 /// <param name="BackingId">The layer beneath that is known to the tracking, or null.</param>
-internal sealed record TrackingLayer(string Id, string Path, string? BackingId);
+/// <param name="FrozenTop">The point whose mark the image bore when a layer was put on top of it and it was written no more; null while it is written.</param>
+internal sealed record TrackingLayer(string Id, string Path, string? BackingId, string? FrozenTop = null);

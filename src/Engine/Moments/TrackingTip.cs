@@ -7,8 +7,9 @@ namespace MomentTools.Moments;
 internal sealed record TrackingTip(string PointId, string LayerId, string Recording)
 {
     /// <summary>
-    /// The name of an empty, closed bitmap on the active layer that says which tip the image holds. A copy of an older state
-    /// put in the image's place has another one, even where a checkpoint's name was used again: its bitmaps prove nothing here.
+    /// The name of a closed bitmap on the active layer that says which tip the image holds. A copy of an older state put in the
+    /// image's place has another one, even where a checkpoint's name was used again: its bitmaps prove nothing here. All its bits
+    /// are set: QEMU cuts bitmaps with their disk, so the bits that are missing later say how small the disk was meanwhile.
     /// </summary>
     public string Marker => MarkerPrefix + PointId;
 

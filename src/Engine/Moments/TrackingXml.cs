@@ -37,12 +37,13 @@ internal static class TrackingXml
     public static XElement Write(TrackingLayer layer) => new(Ns + "layer",
         new XAttribute("id", layer.Id),
         new XAttribute("path", layer.Path),
-        layer.BackingId is null ? null : new XAttribute("backing", layer.BackingId));
+        layer.BackingId is null ? null : new XAttribute("backing", layer.BackingId),
+        layer.FrozenTop is null ? null : new XAttribute("frozen-top", layer.FrozenTop));
 
     public static TrackingLayer ReadLayer(XElement element, XmlCheck check)
     {
-        check.Attributes(element, "id", "path", "backing");
-        return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value);
+        check.Attributes(element, "id", "path", "backing", "frozen-top");
+        return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value, element.Attribute("frozen-top")?.Value);
     }
 
     private static XElement Write(SegmentSource source) => source switch

@@ -58,7 +58,9 @@ internal sealed class AuthoredBitmaps : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (string node in _nodes)
+        string[] nodes = [.. _nodes];
+        _nodes.Clear();
+        foreach (string node in nodes)
         {
             if (_qmp.Closed.IsCompleted)
                 return;

@@ -116,6 +116,7 @@ internal sealed class BackupCreation(EngineContext context)
         IReadOnlyDictionary<string, Segment> segments = new Dictionary<string, Segment>(StringComparer.Ordinal);
         // What sidecars hold is no bitmap in QEMU: it is made one for the time of the transaction.
         BackupTarget[] saving = [.. targets.Where(target => target.Decision.Changes is { Saved.Count: > 0 })];
+        await using (FullMarks marks = await FullMarks.MakeAsync(session, plan.Steps, scope.Id, cancellation))
         await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(target => (target.Decision.Disk.Name, target.Decision.Changes!.Saved))], cancellation))
         await using (SessionExports exports = await session.OpenExportsAsync(cancellation))
         {
@@ -125,7 +126,7 @@ internal sealed class BackupCreation(EngineContext context)
                 journal.Pass("transaction");
                 TransactionAction[] actions =
                 [
-                    .. plan.Steps.SelectMany(step => step.Actions()),
+                    .. plan.Steps.SelectMany(marks.Actions),
                     .. targets.SelectMany(target => target.Actions(increment, Array.IndexOf(saving, target) is >= 0 and var at ? saved.Bitmaps[at] : null, request.SpeedLimit, request.Compress)),
                 ];
                 await GuestFreeze.HoldAsync([guest], () => session.Qmp.TransactionAsync(actions, token), report, token);

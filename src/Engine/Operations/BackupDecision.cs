@@ -54,7 +54,7 @@ internal sealed record BackupDecision(SessionDisk Disk, BackupManifest? Parent, 
         try
         {
             changes = ChangePath.SinceMoment(tracking, moment, seen, segments);
-            return changes.Doubt;
+            return changes.Doubt ?? (changes.Frozen.Count > 0 ? "a part of what changed lies on a layer beneath the active one" : null);
         }
         catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
         {

@@ -1,61 +1,150 @@
 using MomentTools.Blocks;
+using MomentTools.Errors;
 using MomentTools.Moments;
 
 namespace MomentTools.Operations;
 
 /// <summary>
-/// Which sources make up what changed on a disk from a moment to now, each proven at this moment: bitmaps on the active layer, sidecars
-/// in place of bitmaps that are gone, and the range that a change of size makes unknown. Pure, but for reading sidecars.
+/// Which sources make up what changed on a disk between two points of its tree, each proven at this moment: sidecars, bitmaps on the
+/// active layer and on frozen ones, and the range that a change of size makes unknown. Whatever differs between the ends differs along
+/// some edge of the way, in whichever direction it is gone. Pure, but for reading sidecars.
 /// </summary>
 /// <param name="Bitmaps">The proven bitmaps on the active layer, by name.</param>
+/// <param name="Frozen">Bitmaps on frozen layers, which are proven when they are read.</param>
 /// <param name="Saved">What the sidecars hold, and what a resize changed.</param>
+/// <param name="Size">Where the answer ends: the larger of the sizes at both ends in bytes, or the size now where the disk's present state is one of them.</param>
 /// <param name="Doubt">Why the answer is unknown, or null.</param>
-internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, ExtentMap Saved, string? Doubt)
+internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<FrozenBitmap> Frozen, ExtentMap Saved, long Size, string? Doubt)
 {
-    public static ChangePath SinceMoment(DiskTracking tracking, MomentKey moment, ObservedLayer seen, SegmentFile segments)
+    /// <summary>Whether the answer is only unknown because the active layer was not looked at.</summary>
+    public bool NeedsActiveLayer { get; private init; }
+
+    /// <summary>From a moment to now, out of bitmaps wherever they are proven: what a job of QEMU can use.</summary>
+    public static ChangePath SinceMoment(DiskTracking tracking, MomentKey moment, ObservedLayer seen, SegmentFile segments) =>
+        tracking.PointOf(moment) is { } point && tracking.ActiveTip is { } tip
+            ? Between(tracking, point.Id, tip.PointId, seen, segments, savedFirst: false)
+            : Unknown("the moment does not cover the disk");
+
+    /// <summary>From any point of the disk's tree to any other.</summary>
+    /// <param name="tracking">The tree.</param>
+    /// <param name="from">One end.</param>
+    /// <param name="to">The other.</param>
+    /// <param name="seen">What is really on the active layer; null where it was not looked at, which is enough as long as sidecars serve.</param>
+    /// <param name="segments">The sidecars.</param>
+    /// <param name="savedFirst">Whether a whole sidecar is taken where the bitmap is there as well: nothing that befalls an image changes it.</param>
+    public static ChangePath Between(DiskTracking tracking, string from, string to, ObservedLayer? seen, SegmentFile segments, bool savedFirst = true)
     {
-        if (tracking.PointOf(moment) is not { } point || tracking.ActiveTip is not { } tip)
-            return Unknown("the moment does not cover the disk");
-        if (tracking.Layers[tip.LayerId].Path != seen.Path)
-            return Unknown($"the active image is '{seen.Path}', but the recorded one is '{tracking.Layers[tip.LayerId].Path}'");
-        if (tracking.Path(point.Id, tip.PointId) is not { } edges)
+        if (tracking.Path(from, to) is not { } edges)
             return Unknown("a moment between is missing in the metadata");
-        var proof = new TrackingProof(tracking, seen);
-        List<string> bitmaps = [];
-        ExtentMap saved = Resized(edges, point.Size, seen.Size);
+        if (seen is not null && LayerDoubt(tracking, seen) is { } doubt)
+            return Unknown(doubt);
+        bool nowIsEnd = tracking.ActiveTip is { } tip && (from == tip.PointId || to == tip.PointId);
+        var path = new PathSources(tracking, seen, segments, savedFirst, nowIsEnd);
         foreach (TrackingPoint edge in edges)
+            if (path.Add(edge) is { } reason)
+                return Unknown(reason) with { NeedsActiveLayer = path.NeedsActiveLayer };
+
+        if (nowIsEnd && seen is null)
+            return Unknown("the disk was not looked at") with { NeedsActiveLayer = true };
+        long first = SizeOf(from), second = SizeOf(to), smaller = Math.Min(Math.Min(first, second), path.Floor), larger = Math.Max(first, second);
+        // Bitmaps say nothing of what lies beyond the smallest size that the disk had meanwhile.
+        ExtentMap resized = smaller < larger ? ExtentMap.Of(new Extent(smaller, larger - smaller)) : ExtentMap.Empty;
+        long size = nowIsEnd ? seen!.Size : larger;
+        return new ChangePath(path.Bitmaps, path.Frozen, path.Saved.Union(resized).Clip(size), size, null);
+
+        long SizeOf(string point) => tracking.ActiveTip?.PointId == point ? seen!.Size : tracking.Points[point].Size;
+    }
+
+    private static string? LayerDoubt(DiskTracking tracking, ObservedLayer seen) =>
+        tracking.ActiveTip is { } tip && tracking.Layers.GetValueOrDefault(tip.LayerId)?.Path is { } known && known != seen.Path
+            ? $"the active image is '{seen.Path}', but the recorded one is '{known}'" : null;
+
+    private static ChangePath Unknown(string why) => new([], [], ExtentMap.Empty, 0, why);
+
+    /// <summary>The sources of the edges that were gone so far.</summary>
+    private sealed class PathSources(DiskTracking tracking, ObservedLayer? seen, SegmentFile segments, bool savedFirst, bool nowIsEnd)
+    {
+        private readonly TrackingProof? _proof = seen is null ? null : new TrackingProof(tracking, seen);
+        private readonly List<string> _bitmaps = [];
+        private readonly List<FrozenBitmap> _frozen = [];
+
+        public IReadOnlyList<string> Bitmaps => _bitmaps;
+
+        public IReadOnlyList<FrozenBitmap> Frozen => _frozen;
+
+        public ExtentMap Saved { get; private set; } = ExtentMap.Empty;
+
+        public long Floor { get; private set; } = long.MaxValue;
+
+        public bool NeedsActiveLayer { get; private set; }
+
+        /// <summary>Adds what an edge says; the reason where it says nothing.</summary>
+        public string? Add(TrackingPoint edge)
         {
+            Floor = Math.Min(Floor, edge.Floor);
             if (edge.Sources.Count == 0)
-                return Unknown("the metadata of a moment between has no record of what changed");
+                return "the metadata of a moment between has no record of what changed";
             foreach (SegmentSource source in edge.Sources)
             {
-                if (source is SegmentSource.Bitmap bitmap && proof.WhyNot(bitmap) is null)
-                    bitmaps.Add(bitmap.Name);
-                else if (source is SegmentSource.Lost lost)
-                    return Unknown(lost.Reason);
-                else if (SidecarOf(source) is not { } sidecar)
-                    return Unknown(proof.WhyNot((SegmentSource.Bitmap)source)!);
-                else
-                    saved = saved.Union(segments.Read(sidecar, tracking.Disk).Blocks);
+                string? doubt = source switch
+                {
+                    SegmentSource.Lost lost => lost.Reason,
+                    SegmentSource.Sidecar sidecar => Read(sidecar.SidecarId),
+                    SegmentSource.Bitmap { SidecarId: { } id } bitmap when savedFirst => IsWhole(id) ? null : Take(bitmap),
+                    SegmentSource.Bitmap bitmap => Take(bitmap),
+                    _ => "the metadata of a moment between has a source of an unknown kind",
+                };
+                if (doubt is not null)
+                    return doubt;
+            }
+
+            return null;
+        }
+
+        private string? Take(SegmentSource.Bitmap bitmap)
+        {
+            if (bitmap.LayerId != tracking.ActiveTip?.LayerId && tracking.Layers.GetValueOrDefault(bitmap.LayerId) is { FrozenTop: not null } frozen)
+            {
+                _frozen.Add(new FrozenBitmap(frozen, bitmap.Name));
+                return null;
+            }
+
+            string? doubt = _proof is null ? $"its bitmap '{bitmap.Name}' was not looked at" : _proof.WhyNot(bitmap);
+            if (doubt is null)
+            {
+                _bitmaps.Add(bitmap.Name);
+                // It is cut with the disk, and grows with it again, without its bits. A way that leads to now passes all that befell it.
+                Floor = Math.Min(Math.Min(Floor, seen!.Size), Math.Min(_proof!.Floor, nowIsEnd ? long.MaxValue : LayerFloor(bitmap.LayerId)));
+                return null;
+            }
+
+            // A sidecar that turned out to be broken is read again for what is wrong with it, once the bitmap is known not to help.
+            if (bitmap.SidecarId is { } sidecar && (!savedFirst || _proof is not null))
+                return Read(sidecar);
+            NeedsActiveLayer |= _proof is null;
+            return doubt;
+        }
+
+        private long LayerFloor(string layer) =>
+            tracking.Points.Values.Where(point => point.LayerId == layer).Min(point => Math.Min(point.Floor, point.Size));
+
+        private bool IsWhole(string sidecar)
+        {
+            try
+            {
+                Read(sidecar);
+                return true;
+            }
+            catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
+            {
+                return false;
             }
         }
 
-        return new ChangePath(bitmaps, saved.Clip(seen.Size), null);
+        private string? Read(string sidecar)
+        {
+            Saved = Saved.Union(segments.Read(sidecar, tracking.Disk).Blocks);
+            return null;
+        }
     }
-
-    // Bitmaps say nothing of what lies beyond the smallest size that the disk had meanwhile.
-    private static ExtentMap Resized(IReadOnlyList<TrackingPoint> edges, long then, long now)
-    {
-        long floor = edges.Aggregate(Math.Min(then, now), (least, edge) => Math.Min(least, edge.Floor));
-        return floor < now ? ExtentMap.Of(new Extent(floor, now - floor)) : ExtentMap.Empty;
-    }
-
-    private static string? SidecarOf(SegmentSource source) => source switch
-    {
-        SegmentSource.Bitmap bitmap => bitmap.SidecarId,
-        SegmentSource.Sidecar sidecar => sidecar.SidecarId,
-        _ => null,
-    };
-
-    private static ChangePath Unknown(string why) => new([], ExtentMap.Empty, why);
 }

@@ -11,108 +11,142 @@ using MomentTools.Xml;
 namespace MomentTools.Operations;
 
 /// <summary>
-/// Get-VMChangedBlock -Since: from a running machine over a private merged copy of the bitmaps and a read-only export, from a stopped one
-/// out of the image files. Either every link is proven, or the answer is the error ChangesUnknown.
+/// Get-VMChangedBlock: from a running machine over a private merged copy of the bitmaps and a read-only export, from a stopped one out of
+/// the image files, between two moments of the past out of sidecars alone where those are whole. Either every link is proven, or the
+/// answer is the error ChangesUnknown.
 /// </summary>
 internal sealed class ChangedBlocks(EngineContext context)
 {
-    public async Task<IReadOnlyList<DiskChanges>> RunAsync(
-        string vm, string since, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation)
+    /// <summary>What changed from a moment to now.</summary>
+    public Task<IReadOnlyList<DiskChanges>> RunAsync(
+        string vm, string since, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation) =>
+        LookAsync(vm, since, null, disks, withKinds, report, cancellation);
+
+    /// <summary>What changed between two moments, whichever is the older one, or neither.</summary>
+    public async Task<IReadOnlyList<DiskChanges>> BetweenAsync(
+        string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
+        await SavedAsync(vm, from, to, disks, report, cancellation) ?? await LookAsync(vm, from, to, disks, withKinds: false, report, cancellation);
+
+    /// <summary>Out of sidecars and frozen images, which need neither QEMU nor the domain's lock; null where those are not enough.</summary>
+    private async Task<IReadOnlyList<DiskChanges>?> SavedAsync(
+        string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = context.Catalogue.Place(vm);
+        var store = new MomentStore(place.StateDirectory);
+        ChangeQuestion question = ChangeQuestion.Make(context.Catalogue.Load(place), store.Load(report.Failure), from, to, disks);
+        List<DiskChanges> changes = [];
+        foreach (string disk in question.Disks)
+        {
+            ChangePath path;
+            try
+            {
+                path = question.Path(disk, null, store.Segments);
+            }
+            catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
+            {
+                // Perhaps a removal merged it into another just now: under the lock it is asked again.
+                return null;
+            }
+
+            if (path.NeedsActiveLayer || path.Bitmaps.Count > 0)
+                return null;
+            changes.Add(new DiskChanges(disk, path.Size, await question.OfflineAsync(disk, question.Proven(disk, path), null, cancellation), null));
+        }
+
+        return changes;
+    }
+
+    private async Task<IReadOnlyList<DiskChanges>> LookAsync(
+        string vm, string from, string? to, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         // Temporary bitmaps and exports are made in QEMU: not while somebody else changes the same things.
         using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Get-VMChangedBlock", context.LockTimeout, cancellation);
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
-        DomainMoments state = store.Load(report.Failure);
-        MomentKey moment = state.Tree(out _).Require(since).Key;
-        string[] covered = Covered(state, domain, moment, disks);
+        ChangeQuestion question = ChangeQuestion.Make(domain, store.Load(report.Failure), from, to, disks);
         bool runs = (await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped;
         return runs
-            ? await LiveAsync(place, domain, store, state, moment, covered, withKinds, cancellation)
-            : await OfflineAsync(domain, store, state, moment, covered, withKinds, cancellation);
+            ? await LiveAsync(place, question, store, withKinds, cancellation)
+            : await OfflineAsync(question, store, withKinds, cancellation);
     }
 
-    private static string[] Covered(DomainMoments state, DomainDocument domain, MomentKey moment, IReadOnlyList<string> asked)
+    private static async Task<IReadOnlyList<DiskChanges>> LiveAsync(DomainPlace place, ChangeQuestion question, MomentStore store, bool withKinds, CancellationToken cancellation)
     {
-        foreach (string disk in asked)
-        {
-            if (domain.FindDisk(disk) is null)
-                throw CheckpointAlignment.UnknownDisk(disk, domain);
-            if (state.Disk(disk).PointOf(moment) is null)
-                throw new MomentException(OperationErrors.DiskNotCovered, $"'{moment.Name}' of '{domain.Name}' does not cover disk '{disk}'.", disk, "Get-VMMoment shows which disks a moment covers.");
-        }
-
-        string[] covered = [.. domain.Disks.Select(disk => disk.Target).Where(disk => (asked.Count == 0 || asked.Contains(disk, StringComparer.Ordinal)) && state.Disk(disk).PointOf(moment) is not null)];
-        return covered.Length > 0 ? covered : throw new MomentException(OperationErrors.DiskNotCovered, $"'{moment.Name}' of '{domain.Name}' covers none of the disks that the domain has now.", moment.Name, "Get-VMMoment shows which disks a moment covers.");
-    }
-
-    private static ChangePath Require(DiskTracking tracking, MomentKey moment, ObservedLayer seen, MomentStore store, string vm)
-    {
-        ChangePath path = ChangePath.SinceMoment(tracking, moment, seen, store.Segments);
-        return path.Doubt is null ? path : throw OperationErrors.Unknown(vm, tracking.Disk, moment.Name, path.Doubt);
-    }
-
-    private static async Task<IReadOnlyList<DiskChanges>> LiveAsync(
-        DomainPlace place, DomainDocument domain, MomentStore store, DomainMoments state, MomentKey moment, string[] disks, bool withKinds, CancellationToken cancellation)
-    {
-        await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
+        await using BlockSession session = await BlockSession.OpenAsync(place, question.Domain, question.Present, BlockAccess.Read, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
-        List<(SessionDisk Disk, ChangePath Path)> paths = [.. disks.Select(disk => (session.Disks[disk], Require(state.Disk(disk), moment, seen[disk], store, domain.Name)))];
+        List<(SessionDisk Disk, ChangePath Path)> paths = [.. question.Present.Select(disk => (session.Disks[disk], question.Proven(disk, question.Path(disk, seen[disk], store.Segments))))];
         string copy = $"mt-tmp-{MomentIds.New()}";
-        TransactionAction[] merges = [.. paths.SelectMany(path => new[]
+        (SessionDisk Disk, ChangePath Path)[] copied = [.. paths.Where(path => path.Path.Bitmaps.Count > 0)];
+        TransactionAction[] merges = [.. copied.SelectMany(path => new[]
         {
             TransactionAction.BitmapAdd(path.Disk.NodeName, copy, granularity: TrackingProof.Granularity, disabled: true),
             TransactionAction.BitmapMerge(path.Disk.NodeName, copy, path.Path.Bitmaps.Select(name => new BitmapRef(path.Disk.NodeName, name))),
         })];
-        List<DiskChanges> changes = [];
-        await session.Qmp.TransactionAsync(merges, CancellationToken.None);
+        List<DiskChanges> changes = await GoneAsync(question, store, cancellation);
+        if (merges.Length > 0)
+            await session.Qmp.TransactionAsync(merges, CancellationToken.None);
         try
         {
             await using SessionExports exports = await session.OpenExportsAsync(cancellation);
             foreach ((SessionDisk disk, ChangePath path) in paths)
             {
+                ExtentMap blocks = await question.FrozenAsync(disk.Name, path, cancellation);
+                bool hasCopy = path.Bitmaps.Count > 0;
                 string context = NbdContext.DirtyBitmapPrefix + copy;
-                string[] contexts = withKinds ? [context, NbdContext.BaseAllocation] : [context];
-                await using NbdClient client = await exports.ConnectAsync(disk.NodeName, [new BitmapRef(disk.NodeName, copy)], contexts, cancellation);
-                ExtentMap blocks = path.Saved.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(disk.VirtualSize));
-                changes.Add(new DiskChanges(disk.Name, disk.VirtualSize, blocks, withKinds ? await ZeroesAsync(client, blocks, cancellation) : ExtentMap.Empty));
+                string[] contexts = [.. hasCopy ? [context] : (string[])[], .. withKinds ? [NbdContext.BaseAllocation] : (string[])[]];
+                if (contexts.Length == 0)
+                {
+                    changes.Add(new DiskChanges(disk.Name, path.Size, blocks, null));
+                    continue;
+                }
+
+                await using NbdClient client = await exports.ConnectAsync(disk.NodeName, hasCopy ? [new BitmapRef(disk.NodeName, copy)] : [], contexts, cancellation);
+                if (hasCopy)
+                    blocks = blocks.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(path.Size));
+                changes.Add(new DiskChanges(disk.Name, path.Size, blocks, withKinds ? await ZeroesAsync(client, blocks, cancellation) : null));
             }
         }
         finally
         {
-            await session.Qmp.TransactionAsync(paths.Select(path => TransactionAction.BitmapRemove(path.Disk.NodeName, copy)), CancellationToken.None);
+            if (copied.Length > 0)
+                await session.Qmp.TransactionAsync(copied.Select(path => TransactionAction.BitmapRemove(path.Disk.NodeName, copy)), CancellationToken.None);
         }
 
         return changes;
     }
 
-    private static async Task<IReadOnlyList<DiskChanges>> OfflineAsync(
-        DomainDocument domain, MomentStore store, DomainMoments state, MomentKey moment, string[] disks, bool withKinds, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DiskChanges>> OfflineAsync(ChangeQuestion question, MomentStore store, bool withKinds, CancellationToken cancellation)
     {
-        List<DiskChanges> changes = [];
-        foreach (string disk in disks)
+        List<DiskChanges> changes = await GoneAsync(question, store, cancellation);
+        foreach (string disk in question.Present)
         {
-            DomainDisk definition = domain.FindDisk(disk)!;
+            DomainDisk definition = question.Domain.FindDisk(disk)!;
             ObservedLayer seen = await ObservedLayer.ReadAsync(definition.SourcePath!, cancellation);
-            ChangePath path = Require(state.Disk(disk), moment, seen, store, domain.Name);
-            ExtentMap blocks = path.Saved;
-            await using (Qcow2Image image = await Qcow2Image.OpenAsync(definition.SourcePath!, cancellation))
-            {
-                IReadOnlyList<Qcow2Bitmap> bitmaps = await image.BitmapsAsync(cancellation);
-                foreach (string name in path.Bitmaps)
-                    blocks = blocks.Union(await image.ReadBitmapAsync(bitmaps.First(bitmap => bitmap.Name == name), cancellation));
-            }
-
-            ExtentMap zero = ExtentMap.Empty;
+            ChangePath path = question.Proven(disk, question.Path(disk, seen, store.Segments));
+            ExtentMap blocks = await question.OfflineAsync(disk, path, definition.SourcePath, cancellation);
+            ExtentMap? zero = null;
             if (withKinds)
             {
-                IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(domain.Name, definition, readOnly: true, cancellation);
+                IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation);
                 await using Qcow2Chain content = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain.Select(layer => layer.Path)), cancellation);
                 zero = await ZeroesAsync(content, blocks, cancellation);
             }
 
-            changes.Add(new DiskChanges(disk, seen.Size, blocks, zero));
+            changes.Add(new DiskChanges(disk, path.Size, blocks, zero));
+        }
+
+        return changes;
+    }
+
+    // Of a disk that was taken out of the machine only what was saved can be told.
+    private static async Task<List<DiskChanges>> GoneAsync(ChangeQuestion question, MomentStore store, CancellationToken cancellation)
+    {
+        List<DiskChanges> changes = [];
+        foreach (string disk in question.Disks.Except(question.Present, StringComparer.Ordinal))
+        {
+            ChangePath path = question.Proven(disk, question.Path(disk, null, store.Segments));
+            changes.Add(new DiskChanges(disk, path.Size, await question.FrozenAsync(disk, path, cancellation), null));
         }
 
         return changes;

@@ -17,6 +17,7 @@ internal sealed class CheckpointCreation(EngineContext context)
         checkpoint.Begin(Operation, null);
         try
         {
+            await checkpoint.ReadyAsync(cancellation);
             await GuestFreeze.HoldAsync([checkpoint.Guest], () => checkpoint.TakeAsync(cancellation), report, cancellation);
             await checkpoint.KeepAsync(cancellation);
         }

@@ -74,6 +74,7 @@ internal sealed class CheckpointGroup(EngineContext context)
                 part.Begin(Operation, group);
                 return Task.CompletedTask;
             });
+        await EachAsync(part => part.ReadyAsync(cancellation));
         await GuestFreeze.HoldAsync([.. parts.Select(part => part.Guest)], () => EachAsync(part => part.TakeAsync(cancellation)), report, cancellation);
         await EachAsync(part => part.KeepAsync(cancellation));
     }

@@ -35,13 +35,14 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
             if (tip is not null && proof.Doubt is { } doubt)
                 doubts[disk.Name] = doubt;
             DiskTracking after = tracking.Checkpoint(
-                moment.Key, layer, observed.Size, proof.Settled(proven ? sidecarId : null), moment.Key.Name, MomentIds.New(), MomentIds.New());
+                moment.Key, layer, observed.Size, proof.Settled(proven ? sidecarId : null), moment.Key.Name, MomentIds.New(), MomentIds.New(), proof.Floor);
             steps.Add(new CheckpointStep(
                 disk.Name, disk.NodeName, moment.Key.Name,
                 proven ? tip!.Recording : null,
                 after.ActiveTip!.Marker,
                 tip is not null && observed.Bitmaps.ContainsKey(tip.Marker) ? tip.Marker : null,
-                proven ? $"mt-tmp-{operationId}" : null));
+                proven ? $"mt-tmp-{operationId}" : null,
+                NeedsFull: !proof.IsMarkFull));
             next = next.With(after);
         }
 

@@ -14,17 +14,23 @@ namespace MomentTools.Operations;
 /// <param name="Marker">The bitmap that marks the new tip.</param>
 /// <param name="OldMarker">The one that marked the last tip and is in the image, or null.</param>
 /// <param name="Copy">A temporary closed copy of what closed, to be read over NBD; null where nothing proven closes.</param>
-internal sealed record CheckpointStep(string Disk, string Node, string Opened, string? Closed, string Marker, string? OldMarker, string? Copy)
+/// <param name="NeedsFull">Whether the old mark has not a bit for each block of the disk, so that the new one's must come from elsewhere.</param>
+internal sealed record CheckpointStep(string Disk, string Node, string Opened, string? Closed, string Marker, string? OldMarker, string? Copy, bool NeedsFull = true)
 {
-    // The coarsest there is: a mark holds no bits and should take no memory.
-    private const long MarkerGranularity = 1L << 30;
+    /// <summary>Marks an image as the holder of a tip, without the bits that would tell how small the disk was meanwhile; then nothing is known of that.</summary>
+    public static TransactionAction Mark(string node, string marker) =>
+        TransactionAction.BitmapAdd(node, marker, persistent: true, TrackingProof.BareMarkGranularity, disabled: true);
 
     /// <summary>Marks an image as the holder of a tip.</summary>
-    public static TransactionAction Mark(string node, string marker) =>
-        TransactionAction.BitmapAdd(node, marker, persistent: true, MarkerGranularity, disabled: true);
+    /// <param name="node">The node of the layer.</param>
+    /// <param name="marker">The mark.</param>
+    /// <param name="full">A bitmap with a bit for each block that the disk had all the time: the mark before, or one made for this.</param>
+    public static IEnumerable<TransactionAction> Mark(string node, string marker, BitmapRef full) =>
+        [TransactionAction.BitmapAdd(node, marker, persistent: true, TrackingProof.Granularity, disabled: true), TransactionAction.BitmapMerge(node, marker, [full])];
 
     /// <summary>Opens first and closes last: a write between two actions is then seen by both, never by none.</summary>
-    public IEnumerable<TransactionAction> Actions()
+    /// <param name="full">A bitmap with all its bits set, for a mark that needs one.</param>
+    public IEnumerable<TransactionAction> Actions(BitmapRef? full = null)
     {
         yield return TransactionAction.BitmapAdd(Node, Opened, persistent: true, TrackingProof.Granularity);
         if (Closed is not null)
@@ -34,7 +40,10 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
             yield return TransactionAction.BitmapMerge(Node, Copy!, [new BitmapRef(Node, Closed)]);
         }
 
-        yield return Mark(Node, Marker);
+        if (!NeedsFull)
+            full = new BitmapRef(Node, OldMarker!);
+        foreach (TransactionAction action in full is { } bits ? Mark(Node, Marker, bits) : [Mark(Node, Marker)])
+            yield return action;
         if (OldMarker is not null)
             yield return TransactionAction.BitmapRemove(Node, OldMarker);
     }
@@ -45,7 +54,7 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
         var bitmaps = new Dictionary<string, ObservedBitmap>(seen.Bitmaps, StringComparer.Ordinal)
         {
             [Opened] = new(Opened, TrackingProof.Granularity, Recording: true, Inconsistent: false, Persistent: true, Busy: false, Count: 0),
-            [Marker] = new(Marker, MarkerGranularity, Recording: false, Inconsistent: false, Persistent: true, Busy: false, Count: 0),
+            [Marker] = new(Marker, TrackingProof.Granularity, Recording: false, Inconsistent: false, Persistent: true, Busy: false, Count: TrackingProof.InBlocks(seen.Size)),
         };
         if (Closed is not null)
             bitmaps[Closed] = bitmaps[Closed] with { Recording = false };
@@ -67,7 +76,8 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
                 yield return TransactionAction.BitmapEnable(node, Closed!);
                 yield return TransactionAction.BitmapMerge(node, Closed!, [new BitmapRef(node, Opened)]);
                 if (OldMarker is not null && !seen.Bitmaps.ContainsKey(OldMarker))
-                    yield return Mark(node, OldMarker);
+                    foreach (TransactionAction action in MarkAgain(node, seen.Bitmaps.GetValueOrDefault(Marker)))
+                        yield return action;
             }
 
             yield return TransactionAction.BitmapRemove(node, Opened);
@@ -78,6 +88,9 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
         if (Copy is not null && seen.Bitmaps.ContainsKey(Copy))
             yield return TransactionAction.BitmapRemove(node, Copy);
     }
+
+    private IEnumerable<TransactionAction> MarkAgain(string node, ObservedBitmap? marker) =>
+        marker is { Inconsistent: false, Granularity: TrackingProof.Granularity } ? Mark(node, OldMarker!, new BitmapRef(node, Marker)) : [Mark(node, OldMarker!)];
 
     public JsonObject ToJson() => new()
     {

@@ -4,15 +4,23 @@ namespace MomentTools.Operations;
 
 /// <summary>What one disk's answer is made of.</summary>
 /// <param name="Disk">The disk.</param>
-/// <param name="Size">Its virtual size in bytes, now.</param>
+/// <param name="Size">Its virtual size in bytes: now, or the larger one of two moments.</param>
 /// <param name="Blocks">What changed.</param>
-/// <param name="Zero">What reads as zeroes now and is stored nowhere; empty where it was not asked for.</param>
-internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap Zero)
+/// <param name="Zero">What of it reads as zeroes now and is stored nowhere; null where it was not asked for, or neither end is now.</param>
+internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap? Zero)
 {
-    /// <summary>The runs in order of offset, each all data or all zeroes.</summary>
-    public IEnumerable<VMChangedBlock> ToResults(string vm) =>
-        Blocks.Subtract(Zero).Select(run => (Run: run, Kind: "Data"))
-            .Concat(Zero.Select(run => (Run: run, Kind: "Zero")))
-            .OrderBy(one => one.Run.Offset)
-            .Select(one => new VMChangedBlock { VM = vm, Disk = Disk, Offset = one.Run.Offset, Length = one.Run.Length, Kind = one.Kind });
+    /// <summary>The runs in order of offset, each all data or all zeroes; between two moments of the past they are just written.</summary>
+    public IEnumerable<VMChangedBlock> ToResults(string vm)
+    {
+        IEnumerable<(Extent Run, string Kind)> runs = Zero is null
+            ? Blocks.Select(run => (run, "Written"))
+            : Blocks.Subtract(Zero).Select(run => (run, "Data")).Concat(Zero.Select(run => (run, "Zero"))).OrderBy(one => one.run.Offset);
+        return runs.Select(one => new VMChangedBlock { VM = vm, Disk = Disk, Offset = one.Run.Offset, Length = one.Run.Length, Kind = one.Kind });
+    }
+
+    /// <param name="vm">The machine.</param>
+    /// <param name="since">One end.</param>
+    /// <param name="to">The other, or null: now.</param>
+    public VMChangedBlockMeasure ToMeasure(string vm, string since, string? to) =>
+        new() { VM = vm, Disk = Disk, Since = since, To = to, Bytes = Blocks.TotalLength, Count = Blocks.Count, DiskSize = Size };
 }

@@ -1,3 +1,4 @@
+using MomentTools.Moments;
 using MomentTools.Qcow2;
 using MomentTools.Qmp;
 
@@ -17,6 +18,9 @@ internal sealed record ObservedLayer(string Path, long Size, IReadOnlyDictionary
     {
         await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
         IReadOnlyList<Qcow2Bitmap> bitmaps = await image.BitmapsAsync(cancellation);
-        return new ObservedLayer(path, image.Header.Size, bitmaps.Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal));
+        var found = bitmaps.Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal);
+        foreach (Qcow2Bitmap mark in bitmaps.Where(bitmap => bitmap.Name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal) && bitmap is { InUse: false, Granularity: TrackingProof.Granularity }))
+            found[mark.Name] = found[mark.Name] with { Count = TrackingProof.InBlocks((await image.ReadBitmapAsync(mark, cancellation)).TotalLength) };
+        return new ObservedLayer(path, image.Header.Size, found);
     }
 }

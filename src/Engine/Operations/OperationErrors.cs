@@ -53,9 +53,10 @@ internal static class OperationErrors
             job);
     }
 
-    public static MomentException Unknown(string vm, string disk, string since, string reason) => new(
+    /// <param name="until">The other moment, or null where it is now.</param>
+    public static MomentException Unknown(string vm, string disk, string since, string? until, string reason) => new(
         ChangesUnknown,
-        $"Cannot tell what changed on disk '{disk}' of '{vm}' since '{since}': {reason}.",
+        $"Cannot tell what changed on disk '{disk}' of '{vm}' {(until is null ? $"since '{since}'" : $"between '{since}' and '{until}'")}: {reason}.",
         disk,
         "Take a new checkpoint and compare from there, or make a full backup; other disks and younger checkpoints are not affected.");
 }

@@ -17,6 +17,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     private readonly IReadOnlyDictionary<string, ObservedLayer> _seen;
     private CheckpointPlan _plan;
     private Journal? _journal;
+    private FullMarks? _marks;
 
     private PreparedCheckpoint(
         ChangeScope scope, BlockSession session, StoredMoment moment, CheckpointPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen, GuestFreeze guest)
@@ -74,13 +75,17 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
         _journal = Scope.Begin(operation, intent, _plan.Next);
     }
 
+    /// <summary>Makes ready what the instant needs, while the guest still works.</summary>
+    public async Task ReadyAsync(CancellationToken cancellation) =>
+        _marks = await FullMarks.MakeAsync(_session, _plan.Steps, Scope.Id, cancellation);
+
     /// <summary>The instant itself.</summary>
     public async Task TakeAsync(CancellationToken cancellation)
     {
         _journal!.Pass("transaction");
         // To the tick as the store writes it, so that what was made and what is read later are equal.
         Instant = DateTimeOffset.UtcNow;
-        await _session.Qmp.TransactionAsync(_plan.Steps.SelectMany(step => step.Actions()), cancellation);
+        await _session.Qmp.TransactionAsync(_plan.Steps.SelectMany(_marks!.Actions), cancellation);
         _plan = _plan with { Next = _plan.Next.With(_moment with { Created = Instant, Document = _moment.Document with { CreationTime = Instant.ToUnixTimeSeconds() } }) };
     }
 
@@ -88,6 +93,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     public async Task KeepAsync(CancellationToken cancellation)
     {
         _journal!.Pass("capture");
+        await _marks!.DisposeAsync();
         IReadOnlyDictionary<string, Segment> segments;
         await using (SessionExports exports = await _session.OpenExportsAsync(cancellation))
             segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _seen, cancellation);
@@ -124,6 +130,8 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _journal?.Dispose();
+        if (_marks is not null)
+            await _marks.DisposeAsync();
         await Guest.DisposeAsync();
         await _session.DisposeAsync();
     }

@@ -143,7 +143,8 @@ internal sealed class RemovalStep
     private void Remark()
     {
         Next = Next.WithTipPoint(MomentIds.New());
-        _actions.Add(CheckpointStep.Mark(_node, Next.ActiveTip!.Marker));
+        _actions.AddRange(_seen.Bitmaps.GetValueOrDefault(_tip!.Marker) is { Inconsistent: false, Granularity: TrackingProof.Granularity }
+            ? CheckpointStep.Mark(_node, Next.ActiveTip!.Marker, new BitmapRef(_node, _tip.Marker)) : [CheckpointStep.Mark(_node, Next.ActiveTip!.Marker)]);
         RemoveBitmap(_tip!.Marker);
     }
 

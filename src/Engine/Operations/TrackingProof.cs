@@ -11,6 +11,9 @@ internal sealed class TrackingProof
     /// <summary>Every bitmap of ours has the same: merges need no conversion, and answers have one grain.</summary>
     public const long Granularity = 65536;
 
+    /// <summary>A mark of this granularity has no bits: it says nothing of the disk's sizes. The coarsest there is takes no memory.</summary>
+    public const long BareMarkGranularity = 1L << 30;
+
     private readonly DiskTracking _tracking;
     private readonly ObservedLayer _observed;
     private readonly string? _layerDoubt;
@@ -25,6 +28,21 @@ internal sealed class TrackingProof
 
     /// <summary>Why what was written since the last moment is not known, or null: the recording bitmap is proven.</summary>
     public string? Doubt { get; }
+
+    /// <summary>
+    /// Beyond this offset in bytes nothing is known by bitmaps, because the disk was smaller since the last moment, perhaps only for a
+    /// while: the mark's bits were cut with it. <see cref="long.MaxValue"/> where it never was, as far as the mark can tell.
+    /// </summary>
+    public long Floor => Mark is { Granularity: Granularity, Count: { } count } && count < InBlocks(_tracking.Points[_tracking.ActiveTip!.PointId].Size)
+        ? Math.Max(0, count - Granularity) : long.MaxValue;
+
+    /// <summary>Whether the mark has a bit for each block that the disk has now, so that the next one can take them over.</summary>
+    public bool IsMarkFull => Mark is { Granularity: Granularity, Count: { } count } && count >= InBlocks(_observed.Size);
+
+    private ObservedBitmap? Mark => _tracking.ActiveTip is { } tip && _layerDoubt is null ? _observed.Bitmaps.GetValueOrDefault(tip.Marker) : null;
+
+    /// <summary>A size in bytes, rounded up to whole blocks of the granularity.</summary>
+    public static long InBlocks(long size) => (size + Granularity - 1) & -Granularity;
 
     /// <summary>Whether a closed segment's bitmap is on the active layer and can be trusted.</summary>
     public bool IsProven(SegmentSource.Bitmap source) => WhyNot(source) is null;

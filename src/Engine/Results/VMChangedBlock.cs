@@ -15,7 +15,10 @@ public sealed record VMChangedBlock
     /// <summary>How long the run is, in bytes.</summary>
     public required long Length { get; init; }
 
-    /// <summary>"Data", or "Zero" where the disk now reads as zeroes there and stores nothing.</summary>
+    /// <summary>
+    /// "Data", or "Zero" where the disk now reads as zeroes there and stores nothing; "Written" between two moments of the past, whose
+    /// content nobody can look at any more.
+    /// </summary>
     public required string Kind { get; init; }
 
     /// <inheritdoc/>

@@ -1,0 +1,57 @@
+using MomentTools.Operations;
+
+namespace MomentTools;
+
+/// <summary>What changed between points in time.</summary>
+public sealed partial class MomentEngine
+{
+    /// <summary>What was written since a moment, disk by disk in order of offset. Throws ChangesUnknown where a link of the chain is not proven.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="since">The moment.</param>
+    /// <param name="disks">The disks; empty means all that the moment covers.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: true, report, cancellation);
+        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
+    }
+
+    /// <summary>How much was written since a moment, one result a disk.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="since">The moment.</param>
+    /// <param name="disks">The disks; empty means all that the moment covers.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlockMeasure>> MeasureChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: false, report, cancellation);
+        return [.. changes.Select(disk => disk.ToMeasure(vm, since, null))];
+    }
+
+    /// <summary>What was written between two moments, disk by disk in order of offset. Throws ChangesUnknown where a link of the chain is not proven.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="from">One moment.</param>
+    /// <param name="to">The other; the order does not matter.</param>
+    /// <param name="disks">The disks; empty means all that both moments cover.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).BetweenAsync(vm, from, to, disks, report, cancellation);
+        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
+    }
+
+    /// <summary>How much was written between two moments, one result a disk.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="from">One moment.</param>
+    /// <param name="to">The other; the order does not matter.</param>
+    /// <param name="disks">The disks; empty means all that both moments cover.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task<IReadOnlyList<VMChangedBlockMeasure>> MeasureChangedBlocksAsync(string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).BetweenAsync(vm, from, to, disks, report, cancellation);
+        return [.. changes.Select(disk => disk.ToMeasure(vm, from, to))];
+    }
+}
