@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Qmp;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 
@@ -98,27 +99,58 @@ internal sealed partial class RandomStory
         return Task.CompletedTask;
     }
 
+    // Larger, smaller, or smaller for a while only.
     private async Task ResizeAsync()
     {
-        if (!_running)
-            return;
         StoryDisk disk = Any(_disks);
-        long size = disk.Content.Length + (_random.Next(1, 2048) * (long)Sector);
+        long now = disk.Content.Length, size = _random.Next(LeastSectors, MostSectors) * (long)Sector;
+        if (Chance(2))
+            size &= -StoryDisk.Grain;
+        if (await ResizeAsync(disk, size) && size < now && Chance(2))
+            await ResizeAsync(disk, now);
+    }
+
+    private async Task<bool> ResizeAsync(StoryDisk disk, long size)
+    {
         Tell($"resize {disk.Name} to {size}");
-        JsonElement devices = await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None);
-        string node = devices.EnumerateArray().First(device => device.GetProperty("qdev").GetString()!.Contains("mt-" + disk.Name + "/", StringComparison.Ordinal))
-            .GetProperty("inserted").GetProperty("node-name").GetString()!;
-        try
+        string number = size.ToString(CultureInfo.InvariantCulture);
+        if (_running)
         {
-            await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", string.Create(CultureInfo.InvariantCulture, $$"""{"node-name":"{{node}}","size":{{size}}}"""), CancellationToken.None);
+            try
+            {
+                await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", $$"""{"node-name":"{{await NodeAsync(disk)}}","size":{{number}}}""", CancellationToken.None);
+            }
+            catch (MomentException refused) when (_killed && refused.ErrorId == QmpErrors.QmpCommandFailed)
+            {
+                Tell("  refused: " + refused.Message);
+                return false;
+            }
         }
-        catch (MomentException refused) when (_killed && refused.ErrorId == QmpErrors.QmpCommandFailed)
+        else
         {
-            Tell("  refused: " + refused.Message);
-            return;
+            (int exit, string output, string error) = Tool.TryRun("qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", _machine.DiskPath(disk.Name), number);
+            Assert.True(exit == 0 || _killed, $"qemu-img resize: {output}{error}");
+            if (exit != 0)
+            {
+                Tell("  refused: " + error);
+                return false;
+            }
         }
 
-        disk.Grow(size);
+        byte[] content = await _judge.ReadAsync(disk);
+        int same = Math.Min(content.Length, disk.Content.Length);
+        Assert.Equal(size, content.Length);
+        Assert.True(content.AsSpan(0, same).SequenceEqual(disk.Content.AsSpan(0, same)), "a resize changed what it kept");
+        disk.Resize(content);
+        _counts.Resizes++;
+        return true;
+    }
+
+    private async Task<string> NodeAsync(StoryDisk disk)
+    {
+        JsonElement devices = await _machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None);
+        return devices.EnumerateArray().First(device => device.GetProperty("qdev").GetString()!.Contains("mt-" + disk.Name + "/", StringComparison.Ordinal))
+            .GetProperty("inserted").GetProperty("node-name").GetString()!;
     }
 
     private (long Offset, long Length) AnyRange(StoryDisk disk)

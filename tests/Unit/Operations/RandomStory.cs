@@ -9,6 +9,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private const int Sector = 512;
     private const int LargestPower = 9;
     private const long Least = 16 << 20;
+    private const int LeastSectors = 24 << 10;
+    private const int MostSectors = 40 << 10;
 
     // Steps at which an operation can still be taken back.
     private static readonly string[] Revocable = ["targets", "transaction", "capture", "copying", "remove copies", "close targets", "sidecar", "close", "publish"];
@@ -24,6 +26,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private readonly bool _mayKill;
     private TestMachine _machine = null!;
     private StoryJudge _judge = null!;
+    private StoryModel _model = null!;
     private StoryDisk[] _disks = [];
     private bool _running;
     private bool _killed;
@@ -42,7 +45,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _operations =
         [
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
-            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 2 : 0, ResizeAsync),
+            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync),
         ];
     }
 
@@ -53,11 +56,12 @@ internal sealed partial class RandomStory : IAsyncDisposable
     {
         var story = new RandomStory(seed, counts);
         long size = Least + (story.Chance(2) ? story._random.Next(0, 256) * (long)Sector : 0);
-        string[] disks = story.Chance(2) ? ["vda", "vdb"] : ["vda"];
+        string[] disks = [.. ((string[])["vda", "vdb", "vdc"]).Take(story._random.Next(1, 4))];
         story.Tell($"{disks.Length} disks of {size} bytes");
         story._machine = await TestMachine.CreateAsync(size, discard: true, story.OnStep, disks);
         story._disks = [.. disks.Select(disk => new StoryDisk(disk, size))];
         story._judge = new StoryJudge(story._machine, story._disks, counts);
+        story._model = new StoryModel(story._machine, disks);
         return story;
     }
 
@@ -68,6 +72,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         await run();
         _counts.Operations++;
         await _judge.CheckMomentsAsync();
+        await _model.CheckAsync(bitmapsToo: !_killed && !_copiedBack && _stale.Count == 0);
         if (!_killed && !_copiedBack)
             await _judge.CheckLeftoversAsync(mayBeForeign: _stale.Count > 0);
         if (Chance(3))
@@ -92,7 +97,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
 
     private async Task CheckpointAsync()
     {
-        StoryDisk[] covered = Chance(2) ? _disks : [Any(_disks)];
+        StoryDisk[] covered = Chance(3) ? _disks : [.. _disks.Where(_ => Chance(2)).DefaultIfEmpty(Any(_disks)).Distinct()];
         string name = AnyName();
         Tell($"checkpoint {name} of {string.Join(' ', covered.Select(disk => disk.Name))}");
         bool made = await TakeAsync(async () =>
@@ -100,6 +105,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
             await _machine.CheckpointAsync(name, [.. covered.Select(disk => disk.Name)]);
             foreach (StoryDisk disk in covered)
                 disk.Keep(name);
+            _model.Take(name, [.. covered.Select(disk => disk.Name)]);
         }, refused => refused.ErrorId == OperationErrors.BitmapExists && (_copiedBack || _stale.Contains(name)));
         if (made)
             _removed.Remove(name);
@@ -117,6 +123,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
                 Assert.All(backup.Disks.Where(disk => increments.Contains(disk.Name)), disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
             Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
             _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => disk.Keep(backup.Checkpoint!), StringComparer.Ordinal)));
+            _model.Take(backup.Checkpoint!, [.. _disks.Select(disk => disk.Name)]);
             _counts.Backups++;
             _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
         }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);
@@ -124,7 +131,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
 
     // The name alone says nothing: another checkpoint may bear it by now.
     private bool IsProven(StoryDisk disk) =>
-        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { Exact: true } moment
+        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { } moment && disk.IsExact(moment, disk.Now)
         && ReferenceEquals(moment.Content, _backups[^1].Content[disk.Name]);
 
     private async Task RestoreAsync()
@@ -145,10 +152,14 @@ internal sealed partial class RandomStory : IAsyncDisposable
         string name = Any(moments);
         if (_backups.Count > 0 && name == _backups[^1].Backup.Checkpoint)
             name = Any(moments);
-        var request = new RemoveMomentRequest { Name = name, Descendants = Chance(6), MetadataOnly = Chance(8) };
-        Tell($"remove {request.Name}{(request.Descendants ? " with descendants" : "")}{(request.MetadataOnly ? ", metadata only" : "")}");
-        foreach (VMMoment removed in await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None))
+        int form = _random.Next(8);
+        var request = new RemoveMomentRequest { Name = name, Descendants = form == 0, DescendantsOnly = form == 1, MetadataOnly = Chance(8) };
+        Tell($"remove {request.Name}{(request.Descendants ? " with descendants" : request.DescendantsOnly ? "'s descendants" : "")}{(request.MetadataOnly ? ", metadata only" : "")}");
+        IReadOnlyList<VMMoment> gone = await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None);
+        Assert.Equal(_model.Remove(name, request.Descendants, request.DescendantsOnly).Order(StringComparer.Ordinal), gone.Select(moment => moment.Name).Order(StringComparer.Ordinal));
+        foreach (VMMoment removed in gone)
         {
+            _counts.Removals++;
             foreach (StoryDisk disk in _disks)
                 disk.Forget(removed.Name);
             _removed.Add(removed.Name);

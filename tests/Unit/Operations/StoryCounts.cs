@@ -7,8 +7,11 @@ internal sealed class StoryCounts
 
     public int Operations { get; set; }
 
-    /// <summary>Answers held against the oracle: one a moment and disk after each operation.</summary>
+    /// <summary>Answers held against the oracle: one a disk, for each moment and now, and for each two moments, after each operation.</summary>
     public int Pairs { get; set; }
+
+    /// <summary>Those of them between two moments.</summary>
+    public int MomentPairs { get; set; }
 
     /// <summary>Answers equal to what was written.</summary>
     public int Exact { get; set; }
@@ -33,7 +36,11 @@ internal sealed class StoryCounts
 
     public int Cancelled { get; set; }
 
+    public int Resizes { get; set; }
+
+    public int Removals { get; set; }
+
     public override string ToString() =>
-        $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked: {Exact} exact, {Superset} superset, {Unknown} unknown; "
-        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled";
+        $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
+        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed";
 }

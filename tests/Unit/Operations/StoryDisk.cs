@@ -1,13 +1,19 @@
 namespace MomentTools.Tests.Operations;
 
 /// <summary>
-/// The oracle of one disk: every byte it holds, every byte it held at each moment, and every block written since. Knows nothing of bitmaps.
+/// The oracle of one disk: every byte it holds, every byte it held at each moment, and a log of all that was ever written. Knows nothing
+/// of bitmaps.
 /// </summary>
 internal sealed class StoryDisk(string name, long size)
 {
     public const int Grain = 65536;
 
+    // Entries of the log that are no blocks.
+    private const long Resized = -1;
+    private const long Replaced = -2;
+
     private readonly Dictionary<string, StoryMoment> _moments = new(StringComparer.Ordinal);
+    private readonly List<long> _log = [];
     private StoryMoment? _instant;
 
     public string Name { get; } = name;
@@ -15,6 +21,9 @@ internal sealed class StoryDisk(string name, long size)
     public byte[] Content { get; private set; } = new byte[size];
 
     public IReadOnlyDictionary<string, StoryMoment> Moments => _moments;
+
+    /// <summary>The present state, as if it were a moment.</summary>
+    public StoryMoment Now => new(Content, _log.Count);
 
     public void Write(long offset, long length, byte pattern)
     {
@@ -25,13 +34,12 @@ internal sealed class StoryDisk(string name, long size)
     /// <summary>Blocks count as changed although their content may be the same.</summary>
     public void Touch(long offset, long length)
     {
-        foreach (StoryMoment moment in All())
-            for (long block = offset / Grain; block * Grain < offset + length; block++)
-                moment.Written.Add(block);
+        for (long block = offset / Grain; block * Grain < offset + length; block++)
+            _log.Add(block);
     }
 
     /// <summary>The instant that a moment under way stands for; it becomes one with <see cref="Keep"/>.</summary>
-    public void Freeze() => _instant = new StoryMoment((byte[])Content.Clone());
+    public void Freeze() => _instant = new StoryMoment((byte[])Content.Clone(), _log.Count);
 
     public byte[] Keep(string moment)
     {
@@ -49,32 +57,38 @@ internal sealed class StoryDisk(string name, long size)
     public void Replace(byte[] content)
     {
         Content = content;
-        foreach (StoryMoment moment in All())
-            moment.Exact = moment.Known = false;
+        _log.Add(Replaced);
     }
 
     /// <summary>Replaces the content where only the guest itself did something whose effect is read back.</summary>
     public void Refresh(byte[] content) => Content = content;
 
-    public void Grow(long to)
+    /// <summary>The disk has another size, and holds this.</summary>
+    public void Resize(byte[] content)
     {
-        byte[] content = Content;
-        Array.Resize(ref content, (int)to);
         Content = content;
-        foreach (StoryMoment moment in All())
-            moment.Exact = false;
+        _log.Add(Resized);
     }
 
-    /// <summary>The blocks in which the content now is not what it was; what a disk has grown by counts as different.</summary>
-    public IEnumerable<long> Differences(StoryMoment then)
+    /// <summary>Whether there must be an answer between two states: what closed before a crash is saved, what was open is lost with it.</summary>
+    public bool IsKnown(StoryMoment one, StoryMoment other) => !Between(one, other).Contains(Replaced);
+
+    /// <summary>Whether the answer must be what was written, no more.</summary>
+    public bool IsExact(StoryMoment one, StoryMoment other) => Between(one, other).All(entry => entry >= 0);
+
+    public HashSet<long> Written(StoryMoment one, StoryMoment other) => [.. Between(one, other)];
+
+    /// <summary>The blocks in which two states differ; what one of them has more counts as different.</summary>
+    public static IEnumerable<long> Differences(StoryMoment one, StoryMoment other, long end)
     {
-        for (int at = 0; at < Content.Length; at += Grain)
-        {
-            ReadOnlySpan<byte> now = Content.AsSpan(at, Math.Min(Grain, Content.Length - at));
-            if (at + now.Length > then.Content.Length || !now.SequenceEqual(then.Content.AsSpan(at, now.Length)))
+        for (int at = 0; at < end; at += Grain)
+            if (!Block(one, at).SequenceEqual(Block(other, at)))
                 yield return at / Grain;
-        }
     }
 
-    private IEnumerable<StoryMoment> All() => _instant is null ? _moments.Values : _moments.Values.Append(_instant);
+    private static ReadOnlySpan<byte> Block(StoryMoment moment, int at) =>
+        at >= moment.Content.Length ? [] : moment.Content.AsSpan(at, Math.Min(Grain, moment.Content.Length - at));
+
+    private List<long> Between(StoryMoment one, StoryMoment other) =>
+        _log.GetRange(Math.Min(one.At, other.At), Math.Abs(one.At - other.At));
 }

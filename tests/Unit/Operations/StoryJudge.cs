@@ -8,7 +8,7 @@ namespace MomentTools.Tests.Operations;
 /// <summary>Holds every answer of the engine against the oracle. Too small an answer is the one failure that must never be.</summary>
 internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> disks, StoryCounts counts)
 {
-    /// <summary>Every moment on every disk that it covers.</summary>
+    /// <summary>Every moment on every disk that it covers: to now, and to every other moment.</summary>
     public async Task CheckMomentsAsync()
     {
         IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
@@ -18,10 +18,29 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         {
             StoryDisk[] covered = [.. disks.Where(disk => disk.Moments.ContainsKey(moment.Name))];
             Assert.Equal(covered.Select(disk => disk.Name), moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name).Order(StringComparer.Ordinal));
-            bool known = covered.All(disk => disk.Moments[moment.Name].Known);
+            bool known = covered.All(disk => disk.IsKnown(disk.Moments[moment.Name], disk.Now));
             Assert.True(!known || moment.Health == "OK", $"'{moment.Name}' is said to be {moment.Health}");
             foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
-                await CheckAsync(moment.Name, asked);
+                await CheckAsync(moment.Name, null, asked);
+        }
+
+        for (int first = 0; first < moments.Count; first++)
+            for (int second = first + 1; second < moments.Count; second++)
+                await CheckPairAsync(moments[first].Name, moments[second].Name);
+    }
+
+    // Asked from the one to the other, then from the other to the one, in turns.
+    private async Task CheckPairAsync(string one, string other)
+    {
+        if (counts.MomentPairs % 2 == 1)
+            (one, other) = (other, one);
+        StoryDisk[] covered = [.. disks.Where(disk => disk.Moments.ContainsKey(one) && disk.Moments.ContainsKey(other))];
+        bool known = covered.All(disk => disk.IsKnown(disk.Moments[one], disk.Moments[other]));
+        foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
+        {
+            if (asked.Length > 0)
+                await CheckAsync(one, other, asked);
+            counts.MomentPairs += asked.Length;
         }
     }
 
@@ -68,7 +87,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         }
     }
 
-    private async Task CheckAsync(string moment, StoryDisk[] asked)
+    private async Task CheckAsync(string from, string? to, StoryDisk[] asked)
     {
         string[] names = [.. asked.Select(disk => disk.Name)];
         IReadOnlyList<VMChangedBlock> blocks;
@@ -76,11 +95,13 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         counts.Pairs += asked.Length;
         try
         {
-            blocks = await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, moment, names, machine.Report, CancellationToken.None);
-            if (counts.Pairs % 4 == 0)
-                measures = await machine.Engine.MeasureChangedBlocksAsync(TestMachine.Name, moment, names, machine.Report, CancellationToken.None);
+            blocks = to is null
+                ? await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, from, names, machine.Report, CancellationToken.None)
+                : await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, from, to, names, machine.Report, CancellationToken.None);
+            if (to is null && counts.Pairs % 4 == 0)
+                measures = await machine.Engine.MeasureChangedBlocksAsync(TestMachine.Name, from, names, machine.Report, CancellationToken.None);
         }
-        catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown && asked.Any(disk => !disk.Moments[moment].Known))
+        catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown && asked.Any(disk => !disk.IsKnown(disk.Moments[from], End(disk, to))))
         {
             counts.Unknown += asked.Length;
             return;
@@ -91,34 +112,39 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
             VMChangedBlock[] own = [.. blocks.Where(block => block.Disk == disk.Name)];
             if (measures is not null)
                 Assert.Equal(own.Sum(block => block.Length), measures.Single(measure => measure.Disk == disk.Name).Bytes);
-            Check(moment, disk, own);
+            Check(from, to, disk, own);
         }
     }
 
-    private void Check(string moment, StoryDisk disk, VMChangedBlock[] answer)
+    private static StoryMoment End(StoryDisk disk, string? moment) => moment is null ? disk.Now : disk.Moments[moment];
+
+    private void Check(string from, string? to, StoryDisk disk, VMChangedBlock[] answer)
     {
-        string where = $"since '{moment}' on '{disk.Name}'";
-        StoryMoment then = disk.Moments[moment];
+        string where = $"from '{from}' to {(to is null ? "now" : $"'{to}'")} on '{disk.Name}'";
+        StoryMoment then = disk.Moments[from], until = End(disk, to);
+        // What a disk had more than it has now is not told: there is nothing any more that could be read or copied.
+        long size = to is null ? disk.Content.Length : Math.Max(then.Content.Length, until.Content.Length), end = 0;
         HashSet<long> told = [];
-        long end = 0;
         foreach (VMChangedBlock block in answer)
         {
-            Assert.True(block.Offset >= end && block.Length > 0 && block.Offset + block.Length <= disk.Content.Length, $"{where}: the run {block.Offset}+{block.Length} is out of order or off the disk");
+            Assert.True(block.Offset >= end && block.Length > 0 && block.Offset + block.Length <= size, $"{where}: the run {block.Offset}+{block.Length} is out of order or off the disk");
             end = block.Offset + block.Length;
+            Assert.Equal(to is not null, block.Kind == "Written");
             Assert.True(block.Kind != "Zero" || !disk.Content.AsSpan((int)block.Offset, (int)block.Length).ContainsAnyExcept((byte)0), $"{where}: {block.Offset}+{block.Length} is said to be zeroes and is not");
             for (long grain = block.Offset / StoryDisk.Grain; grain * StoryDisk.Grain < end; grain++)
                 told.Add(grain);
         }
 
-        long[] missing = [.. disk.Differences(then).Where(grain => !told.Contains(grain))];
+        long[] missing = [.. StoryDisk.Differences(then, until, size).Where(grain => !told.Contains(grain))];
         Assert.True(missing.Length == 0, $"TOO SMALL {where}: blocks {string.Join(' ', missing)} differ and are not told");
-        if (!then.Exact)
+        if (!disk.IsExact(then, until))
         {
             counts.Superset++;
             return;
         }
 
-        Assert.True(told.SetEquals(then.Written), $"{where}: told {string.Join(' ', told.Order())}, written {string.Join(' ', then.Written.Order())}");
+        HashSet<long> written = disk.Written(then, until);
+        Assert.True(told.SetEquals(written), $"{where}: told {string.Join(' ', told.Order())}, written {string.Join(' ', written.Order())}");
         counts.Exact++;
     }
 
