@@ -1,3 +1,5 @@
+using MomentTools.Xml;
+
 namespace MomentTools.Moments;
 
 /// <summary>All that is known of a domain's moments: an immutable value that operations turn into the next one.</summary>
@@ -10,6 +12,16 @@ internal sealed record DomainMoments
     /// <summary>The tree of each disk that was ever tracked, by the disk's name.</summary>
     public IReadOnlyDictionary<string, DiskTracking> Disks { get; init; } = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// The moment that the user, or a document, declared to be the one that the present state descends from; null: each disk's tracking
+    /// says it. Lists show it, and the next moment gets it as its parent, which then has to clear it. It never touches the tracking:
+    /// edges record themselves from which point to which they run.
+    /// </summary>
+    public MomentKey? Current { get; init; }
+
+    /// <summary>The moments whose files are there, but could not be read: their names are not free.</summary>
+    public IReadOnlySet<MomentKey> Broken { get; init; } = new HashSet<MomentKey>();
+
     public DiskTracking Disk(string name) => Disks.GetValueOrDefault(name) ?? new DiskTracking { Disk = name };
 
     public DomainMoments With(StoredMoment moment) =>
@@ -18,12 +30,18 @@ internal sealed record DomainMoments
     public DomainMoments With(DiskTracking disk) =>
         this with { Disks = new Dictionary<string, DiskTracking>(Disks, StringComparer.Ordinal) { [disk.Disk] = disk } };
 
-    public DomainMoments Without(IEnumerable<MomentKey> keys)
+    /// <summary>The same without some moments; where one of them was declared current, its nearest parent that stays is.</summary>
+    public DomainMoments Without(IReadOnlyCollection<MomentKey> keys)
     {
         var moments = new Dictionary<MomentKey, StoredMoment>(Moments);
-        foreach (MomentKey key in keys)
+        HashSet<MomentKey> gone = [.. keys], passed = [];
+        foreach (MomentKey key in gone)
             moments.Remove(key);
-        return this with { Moments = moments };
+        MomentKey? current = Current;
+        // The parents come from files: changed by hand they may lead in a circle.
+        while (current is { } key && gone.Contains(key) && passed.Add(key))
+            current = Moments.GetValueOrDefault(key)?.Parent;
+        return this with { Moments = moments, Current = current is { } last && gone.Contains(last) ? null : current };
     }
 
     /// <summary>The domain-level tree.</summary>
@@ -42,10 +60,19 @@ internal sealed record DomainMoments
             Description = stored.Document.Description,
             Parent = stored.Parent,
             Created = stored.Created,
-            Disks = [.. stored.Document.DiskNames.Select(disk => points[stored.Key].Where(pair => pair.Disk == disk)
-                .Select(pair => new MomentDisk(disk, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
-                .FirstOrDefault(new MomentDisk(disk, false, null, null, 0)))],
+            State = (stored.Document as SnapshotDocument)?.MomentState(),
+            Location = (stored.Document as SnapshotDocument)?.MomentLocation(),
+            Disks = [.. DisksOf(stored.Document).Select(disk => points[stored.Key].Where(pair => pair.Disk == disk.Name)
+                .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
+                .FirstOrDefault(new MomentDisk(disk.Name, disk.Covered, null, null, 0)))],
         });
-        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key))), current, out faults);
+        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key))), current, out faults, Current);
     }
+
+    private static IEnumerable<(string Name, bool Covered)> DisksOf(MomentDocument document) => document switch
+    {
+        CheckpointDocument checkpoint => checkpoint.Disks.Select(disk => (disk.Name, disk.Mode == CheckpointMode.Bitmap)),
+        SnapshotDocument snapshot => snapshot.Disks.Select(disk => (disk.Name, disk.MeantMode is not SnapshotMode.No)),
+        _ => document.DiskNames.Select(name => (name, false)),
+    };
 }

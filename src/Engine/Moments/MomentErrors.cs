@@ -10,6 +10,10 @@ internal static class MomentErrors
     public static readonly ErrorId SegmentUnreadable = new("SegmentUnreadable", ErrorKind.CorruptData);
     public static readonly ErrorId JournalUnreadable = new("JournalUnreadable", ErrorKind.CorruptData);
     public static readonly ErrorId MomentFileInvalid = new("MomentFileInvalid", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentParentMissing = new("MomentParentMissing", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentParentCycle = new("MomentParentCycle", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentCurrentMissing = new("MomentCurrentMissing", ErrorKind.CorruptData);
+    public static readonly ErrorId MomentCurrentAmbiguous = new("MomentCurrentAmbiguous", ErrorKind.CorruptData);
     public static readonly ErrorId MomentExists = new("MomentExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId MomentFilterInvalid = new("MomentFilterInvalid", ErrorKind.InvalidArgument);
 
@@ -47,4 +51,12 @@ internal static class MomentErrors
             MomentFilterInvalid,
             "Moments cannot be listed with -Descendants alone: it says how far -From reaches.",
             advice: "Name the moment to start at with -From.");
+
+    /// <summary>Says that a second file claims to know which state is the present one.</summary>
+    public static MomentException SecondCurrent(string path, string used) =>
+        new(
+            MomentCurrentAmbiguous,
+            $"Two files say which moment the disks' present content descends from: '{used}', which is used, and '{path}', which is not.",
+            path,
+            "The second one is a copy or of a newer version of MomentTools. Remove it if it is a copy.");
 }

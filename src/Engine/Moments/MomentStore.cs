@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 using MomentTools.Errors;
 using MomentTools.Files;
@@ -7,51 +6,63 @@ using MomentTools.Xml;
 namespace MomentTools.Moments;
 
 /// <summary>
-/// Reads a domain's moments from its state directory and says which files must change for the next state. One file a moment
-/// (<c>checkpoints/NAME.xml</c>: libvirt's document and one element of ours with the moment's point on each disk), one a branch
-/// (<c>branches/NAME.xml</c>: the tips), and <c>disks.xml</c> (layers, ghosts).
+/// Reads a domain's moments from its state directory and says which files must change for the next state: one file a moment
+/// (<see cref="MomentFile"/>), one a branch (<c>branches/NAME.xml</c>: the tips, and which moment is current where it was set),
+/// and <c>disks.xml</c> (layers, ghosts).
 /// </summary>
 internal sealed class MomentStore(string directory)
 {
-    private const string BranchFile = "branches/" + DiskTracking.MainBranch + ".xml";
+    private const string BranchFolder = "branches";
+    private const string BranchFile = BranchFolder + "/" + DiskTracking.MainBranch + ".xml";
     private const string DisksFile = "disks.xml";
-    private const string CheckpointFolder = "checkpoints";
+
+    // Fewer files are read before a second thread has begun.
+    private const int FewFiles = 32;
+
+    private const int MostReaders = 8;
 
     public SegmentFile Segments { get; } = new(Path.Combine(directory, "segments"));
 
     /// <summary>
-    /// Reads everything. A file that is broken costs its moment only: it is told once and the rest loads. A point whose parent is missing
+    /// Reads all moments. A file that is broken costs its moment only: it is told once and the rest loads. A point whose parent is missing
     /// then has no path to the others, and answers across it are unknown.
     /// </summary>
-    public DomainMoments Load(Action<MomentException> fault)
+    /// <param name="fault">Told each broken file.</param>
+    /// <param name="whole">With the domain of each moment, which a list does not need and which is most of the file.</param>
+    public DomainMoments Load(Action<MomentException> fault, bool whole = false)
     {
         (DomainMoments state, List<MomentException> faults) = DomainGeneration.Steady(directory, () =>
         {
             // Collected first: what is read twice is told once.
             List<MomentException> found = [];
-            return (Read(found.Add), found);
+            return (Read(found.Add, whole), found);
         });
         faults.ForEach(fault);
         return state;
     }
 
-    /// <summary>The names of the checkpoint files, without reading them: for completion and for free names.</summary>
-    public IReadOnlyList<string> CheckpointNames()
-    {
-        string folder = Path.Combine(directory, CheckpointFolder);
-        return Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.xml").Where(path => !DurableFile.IsTemporary(path)).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal)!] : [];
-    }
+    /// <summary>The moment with its domain and all else that its file has.</summary>
+    public StoredMoment LoadWhole(StoredMoment moment) => moment.Whole ? moment : MomentFile.Complete(moment, PathOf(moment.Key));
 
-    /// <summary>The files that differ between two states, to be written as one.</summary>
-    public static FileChanges Difference(DomainMoments from, DomainMoments to)
+    /// <summary>The file of a moment.</summary>
+    public string PathOf(MomentKey key) => Path.Combine(directory, MomentFile.PathOf(key));
+
+    /// <summary>The moments that have a file, without reading it: for completion and for free names.</summary>
+    public IReadOnlyList<MomentKey> Keys() => [.. Keys(MomentKind.Checkpoint), .. Keys(MomentKind.Snapshot)];
+
+    /// <summary>
+    /// The files that differ between two states, to be written as one. Of a moment whose head alone is known the rest is read from its
+    /// file first: nothing is lost by writing it anew.
+    /// </summary>
+    public FileChanges Difference(DomainMoments from, DomainMoments to)
     {
         var files = new Dictionary<string, string?>(StringComparer.Ordinal);
         ILookup<MomentKey, (string Disk, TrackingPoint Point)> before = PointsByMoment(from), after = PointsByMoment(to);
         foreach ((MomentKey key, StoredMoment moment) in to.Moments)
             if (!from.Moments.TryGetValue(key, out StoredMoment? old) || !ReferenceEquals(old, moment) || !before[key].SequenceEqual(after[key]))
-                files[FileOf(key)] = WriteMoment(moment, after[key]);
+                files[MomentFile.PathOf(key)] = MomentFile.Write(LoadWhole(moment), after[key]);
         foreach (MomentKey key in from.Moments.Keys.Where(key => !to.Moments.ContainsKey(key)))
-            files[FileOf(key)] = null;
+            files[MomentFile.PathOf(key)] = null;
         AddIfChanged(files, BranchFile, WriteBranch(from), WriteBranch(to));
         AddIfChanged(files, DisksFile, WriteDisks(from), WriteDisks(to));
         return new FileChanges(files);
@@ -62,7 +73,7 @@ internal sealed class MomentStore(string directory)
     {
         string folder = Path.Combine(directory, "segments");
         // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here.
-        if (!Directory.Exists(folder) || CheckpointNames().Any(name => !state.Moments.ContainsKey(new MomentKey(MomentKind.Checkpoint, name))))
+        if (!Directory.Exists(folder) || Keys().Any(key => !state.Moments.ContainsKey(key)))
             return;
         HashSet<string> used = [.. state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
         {
@@ -72,8 +83,6 @@ internal sealed class MomentStore(string directory)
         }).OfType<string>()];
         Segments.Delete(Directory.EnumerateFiles(folder).Select(Path.GetFileName).OfType<string>().Where(id => !used.Contains(id)));
     }
-
-    private static string FileOf(MomentKey key) => $"{CheckpointFolder}/{key.Name}.xml";
 
     private static ILookup<MomentKey, (string Disk, TrackingPoint Point)> PointsByMoment(DomainMoments state) =>
         state.Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
@@ -85,23 +94,13 @@ internal sealed class MomentStore(string directory)
             files[path] = after;
     }
 
-    private static string WriteMoment(StoredMoment moment, IEnumerable<(string Disk, TrackingPoint Point)> points)
-    {
-        var extension = new XElement(TrackingXml.Name("moment"),
-            new XAttribute("id", moment.Id),
-            new XAttribute("created", moment.Created.ToString("O", CultureInfo.InvariantCulture)),
-            moment.Repository is null ? null : new XAttribute("repository", moment.Repository),
-            moment.Group is null ? null : new XAttribute("group", moment.Group),
-            points.Select(pair => new XElement(TrackingXml.Name("disk"), new XAttribute("name", pair.Disk), TrackingXml.Write(pair.Point))));
-        return (moment.Document with { Extension = extension }).ToXml(secure: true, includeExtension: true);
-    }
-
     private static string? WriteBranch(DomainMoments state)
     {
         var tips = state.Disks.Values.Where(disk => disk.Tips.ContainsKey(DiskTracking.MainBranch))
             .Select(disk => (disk.Disk, Tip: disk.Tips[DiskTracking.MainBranch], Point: disk.Points[disk.Tips[DiskTracking.MainBranch].PointId])).ToList();
-        return tips.Count == 0 ? null : XmlOutput.Write(new XElement(TrackingXml.Name("branch"),
+        return tips.Count == 0 && state.Current is null ? null : XmlOutput.Write(new XElement(TrackingXml.Name("branch"),
             new XAttribute("name", DiskTracking.MainBranch),
+            state.Current is { } current ? new XAttribute("current", current) : null,
             tips.Select(tip => new XElement(TrackingXml.Name("disk"),
                 new XAttribute("name", tip.Disk),
                 new XAttribute("layer", tip.Tip.LayerId),
@@ -116,54 +115,108 @@ internal sealed class MomentStore(string directory)
             disk.Points.Values.Where(point => point.Moment is null && disk.Tips.Values.All(tip => tip.PointId != point.Id))
                 .Select(ghost => new XElement(TrackingXml.Name("ghost"), TrackingXml.Write(ghost)))))), "disks");
 
-    private DomainMoments Read(Action<MomentException> fault)
+    private IEnumerable<MomentKey> Keys(MomentKind kind)
+    {
+        string folder = Path.Combine(directory, MomentFile.FolderOf(kind));
+        return !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.xml").Where(path => !DurableFile.IsTemporary(path))
+            .Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal).Select(name => new MomentKey(kind, name));
+    }
+
+    private DomainMoments Read(Action<MomentException> fault, bool whole)
     {
         var disks = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
         var moments = new Dictionary<MomentKey, StoredMoment>();
-        ReadOwn(DisksFile, "disks", ReadDisk, disks);
-        ReadOwn(BranchFile, "branch", ReadTip, disks);
+        HashSet<MomentKey> broken = [];
+        ReadOwn(DisksFile, "disks", (disk, check) => ReadDisk(disk, disks, check));
+        MomentKey? current = ReadCurrent(ReadOwn(BranchFile, "branch", (disk, check) => ReadTip(disk, disks, check)));
+        foreach (MomentException second in SecondBranches())
+            fault(second);
         // Collected first and put in once: a copy of the tree for each of thousands of moments would be quadratic.
         var points = disks.Keys.ToDictionary(name => name, name => new Dictionary<string, TrackingPoint>(disks[name].Points, StringComparer.Ordinal), StringComparer.Ordinal);
-        foreach (string name in CheckpointNames())
+        foreach ((MomentKey key, StoredMoment? moment, List<(string Disk, TrackingPoint Point)> own, MomentException? failure) in ReadMoments(whole))
         {
-            try
+            MomentException? problem = failure;
+            foreach ((string disk, TrackingPoint point) in own)
+                if (points.TryGetValue(disk, out Dictionary<string, TrackingPoint>? known) && known.ContainsKey(point.Id))
+                    problem = new MomentException(MomentErrors.MomentFileInvalid, $"The file '{PathOf(key)}' names the point '{point.Id}' of disk '{disk}', which another file has already.", PathOf(key), "One of the two is a copy; remove it.");
+            if (problem is not null)
             {
-                string path = Path.Combine(directory, CheckpointFolder, name + ".xml");
-                (StoredMoment moment, List<(string Disk, TrackingPoint Point)> own) = ReadMoment(path, name);
-                foreach ((string disk, TrackingPoint point) in own)
-                    if (own.Count(one => one.Disk == disk) > 1)
-                        throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names disk '{disk}' more than once.", path, "The file was changed by hand; put it back, or remove it.");
-                    else if (points.TryGetValue(disk, out Dictionary<string, TrackingPoint>? known) && known.ContainsKey(point.Id))
-                        throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names the point '{point.Id}' of disk '{disk}', which another file has already.", path, "One of the two is a copy; remove it.");
-                moments[moment.Key] = moment;
-                foreach ((string disk, TrackingPoint point) in own)
-                    points.GetValueOrDefault(disk)?.Add(point.Id, point);
+                broken.Add(key);
+                fault(problem);
+                continue;
             }
-            catch (MomentException failure)
-            {
-                fault(failure);
-            }
+
+            moments[key] = moment!;
+            foreach ((string disk, TrackingPoint point) in own)
+                points.GetValueOrDefault(disk)?.Add(point.Id, point);
         }
 
         return new DomainMoments
         {
             Moments = moments,
+            Broken = broken,
+            Current = current,
             Disks = disks.Values.ToDictionary(disk => disk.Disk, disk => disk with { Points = points[disk.Disk] }, StringComparer.Ordinal),
         };
     }
 
+    private (MomentKey Key, StoredMoment? Moment, List<(string Disk, TrackingPoint Point)> Points, MomentException? Failure)[] ReadMoments(bool whole)
+    {
+        IReadOnlyList<MomentKey> keys = Keys();
+        var read = new (MomentKey Key, StoredMoment? Moment, List<(string Disk, TrackingPoint Point)> Points, MomentException? Failure)[keys.Count];
+        if (keys.Count < FewFiles)
+        {
+            for (int index = 0; index < keys.Count; index++)
+                ReadOne(index);
+        }
+        else
+        {
+            Parallel.For(0, keys.Count, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, MostReaders) }, ReadOne);
+        }
+
+        return read;
+
+        void ReadOne(int index)
+        {
+            MomentKey key = keys[index];
+            try
+            {
+                (StoredMoment moment, List<(string Disk, TrackingPoint Point)> points) = MomentFile.Read(PathOf(key), key, whole);
+                read[index] = (key, moment, points, null);
+            }
+            catch (MomentException failure)
+            {
+                read[index] = (key, null, [], failure);
+            }
+        }
+    }
+
+    // Two files that say where a disk's writes are recorded: the one that every version writes is right, the other one is told.
+    private IEnumerable<MomentException> SecondBranches()
+    {
+        string folder = Path.Combine(directory, BranchFolder);
+        return !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.xml")
+            .Where(path => !DurableFile.IsTemporary(path) && Path.GetFileName(path) != Path.GetFileName(BranchFile)).Order(StringComparer.Ordinal)
+            .Select(path => MomentErrors.SecondCurrent(path, Path.Combine(directory, BranchFile)));
+    }
+
+    private static MomentKey? ReadCurrent((XElement Root, XmlCheck Check)? branch) => branch?.Root.Attribute("current") is not { } given ? null
+        : MomentKey.TryParse(given.Value, out MomentKey key) ? key
+        : throw branch.Value.Check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not a moment's name with its kind in front");
+
     // These two say what is recorded where: without them nothing may be changed, so a broken one is an error, not a loss.
-    private void ReadOwn(string relative, string root, Action<XElement, Dictionary<string, DiskTracking>, XmlCheck> readDisk, Dictionary<string, DiskTracking> disks)
+    private (XElement Root, XmlCheck Check)? ReadOwn(string relative, string root, Action<XElement, XmlCheck> readDisk)
     {
         string path = Path.Combine(directory, relative);
         if (!File.Exists(path))
-            return;
+            return null;
         var check = new XmlCheck(path);
         XElement element = XmlSource.ReadFile(path).Root!;
         if (element.Name != TrackingXml.Name(root))
             throw check.Broken(element, $"the root element must be <{root}> of {XmlNames.Moments}");
         foreach (XElement disk in element.Elements(TrackingXml.Name("disk")))
-            readDisk(disk, disks, check);
+            readDisk(disk, check);
+        return (element, check);
     }
 
     private static void ReadDisk(XElement element, Dictionary<string, DiskTracking> disks, XmlCheck check)
@@ -194,25 +247,5 @@ internal sealed class MomentStore(string directory)
                 [DiskTracking.MainBranch] = new(point.Id, layer, check.Required(element, "recording")),
             },
         };
-    }
-
-    private static (StoredMoment Moment, List<(string Disk, TrackingPoint Point)> Points) ReadMoment(string path, string name)
-    {
-        CheckpointDocument document = CheckpointDocument.Load(path, XmlOrigin.Store);
-        if (document.Name != name)
-            throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' holds the moment '{document.Name}', not '{name}'.", path, "Rename the file after the moment it holds, or remove it.");
-        var key = new MomentKey(MomentKind.Checkpoint, name);
-        var check = new XmlCheck(path);
-        XElement? extension = document.Extension;
-        DateTimeOffset created = DateTimeOffset.TryParse(extension?.Attribute("created")?.Value, CultureInfo.InvariantCulture, out DateTimeOffset exact)
-            ? exact : DateTimeOffset.FromUnixTimeSeconds(document.CreationTime ?? 0);
-        var moment = new StoredMoment(
-            key,
-            extension?.Attribute("id")?.Value ?? name,
-            document with { Extension = null },
-            document.ParentName is { } parent ? new MomentKey(MomentKind.Checkpoint, parent) : null,
-            created,
-            extension?.Attribute("repository")?.Value) { Group = extension?.Attribute("group")?.Value };
-        return (moment, [.. (extension?.Elements(TrackingXml.Name("disk")) ?? []).Select(disk => (check.Required(disk, "name"), TrackingXml.ReadPoint(disk, key, check)))]);
     }
 }

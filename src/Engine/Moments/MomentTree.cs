@@ -11,14 +11,16 @@ internal sealed class MomentTree
     private readonly Dictionary<string, MomentKey> _currentByDisk;
     private readonly HashSet<MomentKey> _currentKeys;
 
-    internal MomentTree(MomentForest forest, Dictionary<string, MomentKey> currentByDisk)
+    /// <param name="declared">The current moment that was declared, whatever the disks say.</param>
+    internal MomentTree(MomentForest forest, Dictionary<string, MomentKey> currentByDisk, MomentKey? declared = null)
     {
         _forest = forest;
         _positions = new Dictionary<MomentKey, int>(forest.Moments.Length);
         for (int position = 0; position < forest.Moments.Length; position++)
             _positions.Add(forest.Moments[position].Key, position);
-        _currentByDisk = currentByDisk;
-        _currentKeys = [.. currentByDisk.Values];
+        Declared = declared;
+        _currentByDisk = declared is { } current ? currentByDisk.Keys.ToDictionary(disk => disk, _ => current, StringComparer.Ordinal) : currentByDisk;
+        _currentKeys = declared is { } only ? [only] : [.. currentByDisk.Values];
     }
 
     public static MomentTree Empty { get; } = new(MomentForest.Arrange([], []), new(StringComparer.Ordinal));
@@ -33,6 +35,9 @@ internal sealed class MomentTree
     /// <summary>The current moment of each disk that has one.</summary>
     public IReadOnlyDictionary<string, MomentKey> CurrentByDisk => _currentByDisk;
 
+    /// <summary>The moment that was declared current for all disks, also for those that nothing is known of; null: each disk has its own.</summary>
+    public MomentKey? Declared { get; }
+
     /// <summary>The domain's current moment: the one that all disks with a current moment agree on, or null.</summary>
     public Moment? Current => _currentKeys.Count == 1 ? Find(_currentKeys.First()) : null;
 
@@ -40,9 +45,10 @@ internal sealed class MomentTree
     /// Builds the tree. Whatever the metadata gets wrong becomes a fault; no moment is left out but a second of the same key.
     /// </summary>
     public static MomentTree Build(
-        IEnumerable<Moment> moments, IReadOnlyDictionary<string, MomentKey> currentByDisk, out IReadOnlyList<MomentTreeFault> faults)
+        IEnumerable<Moment> moments, IReadOnlyDictionary<string, MomentKey> currentByDisk, out IReadOnlyList<MomentTreeFault> faults,
+        MomentKey? declared = null)
     {
-        var builder = new MomentTreeBuilder(moments, currentByDisk);
+        var builder = new MomentTreeBuilder(moments, currentByDisk, declared);
         faults = builder.Faults;
         return builder.Tree;
     }
@@ -119,6 +125,8 @@ internal sealed class MomentTree
     /// </summary>
     public Moment? NewestCurrent(IEnumerable<string> disks)
     {
+        if (Declared is { } declared)
+            return Find(declared);
         IEnumerable<MomentKey> current = disks.Where(_currentByDisk.ContainsKey).Select(disk => _currentByDisk[disk]);
         int[] positions = [.. current.Select(key => _positions[key]).Distinct().Order()];
         // In tree order whoever is above any of the others is above its neighbour.

@@ -7,7 +7,7 @@ internal sealed class MomentTreeBuilder
     private readonly List<Moment> _moments = [];
     private readonly Dictionary<MomentKey, int> _indexes = [];
 
-    public MomentTreeBuilder(IEnumerable<Moment> moments, IReadOnlyDictionary<string, MomentKey> currentByDisk)
+    public MomentTreeBuilder(IEnumerable<Moment> moments, IReadOnlyDictionary<string, MomentKey> currentByDisk, MomentKey? declared)
     {
         foreach (Moment moment in moments)
         {
@@ -19,7 +19,13 @@ internal sealed class MomentTreeBuilder
 
         int[] parents = Link();
         CutCircles(parents);
-        Tree = new MomentTree(MomentForest.Arrange([.. _moments], parents), CurrentThatExist(currentByDisk));
+        if (declared is { } missing && !_indexes.ContainsKey(missing))
+        {
+            _faults.Add(MomentTreeFault.CurrentMissing(missing));
+            declared = null;
+        }
+
+        Tree = new MomentTree(MomentForest.Arrange([.. _moments], parents), CurrentThatExist(currentByDisk), declared);
     }
 
     public MomentTree Tree { get; }

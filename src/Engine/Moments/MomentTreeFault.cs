@@ -1,3 +1,5 @@
+using MomentTools.Errors;
+
 namespace MomentTools.Moments;
 
 /// <summary>One thing that the metadata of a domain's moments gets wrong. It costs a link, never a moment's neighbours.</summary>
@@ -25,4 +27,23 @@ internal sealed record MomentTreeFault(MomentTreeFaultKind Kind, MomentKey Momen
             MomentTreeFaultKind.CurrentMissing,
             key,
             $"The current moment of disk {disk}, {key}, does not exist or cannot be read. The disk is shown without one.");
+
+    public static MomentTreeFault CurrentMissing(MomentKey key) =>
+        new(
+            MomentTreeFaultKind.CurrentMissing,
+            key,
+            $"The moment that was set as the current one, {key}, does not exist or cannot be read. What the disks were taken at last is shown as current.");
+
+    /// <summary>The fault as an error of its own id.</summary>
+    public MomentException ToException() => new(
+        Kind switch
+        {
+            MomentTreeFaultKind.ParentMissing => MomentErrors.MomentParentMissing,
+            MomentTreeFaultKind.Cycle => MomentErrors.MomentParentCycle,
+            MomentTreeFaultKind.CurrentMissing => MomentErrors.MomentCurrentMissing,
+            _ => MomentErrors.MomentFileInvalid,
+        },
+        Message,
+        Moment.Name,
+        "Test-VMMoment -Detailed says what can be done; Repair-VMMoment does it.");
 }

@@ -36,6 +36,7 @@ internal static class MomentTreeSplice
                 current.Add(disk, kept[place].Key);
         }
 
-        return new MomentTree(MomentForest.Arrange([.. kept], [.. parents]), current);
+        MomentKey? declared = tree.Declared is { } chosen && nearest[tree.PositionOf(tree.Find(chosen)!)] is >= 0 and var at ? kept[at].Key : null;
+        return new MomentTree(MomentForest.Arrange([.. kept], [.. parents]), current, declared);
     }
 }

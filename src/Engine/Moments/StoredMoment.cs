@@ -13,4 +13,10 @@ internal sealed record StoredMoment(MomentKey Key, string Id, MomentDocument Doc
 {
     /// <summary>The id of the group that it was made with, on several machines at once, or null.</summary>
     public string? Group { get; init; }
+
+    /// <summary>
+    /// False where only the head of the file was read: the document then lacks its domain and all that stands behind it, which
+    /// <see cref="MomentStore.LoadWhole"/> fetches, and <see cref="MomentStore.Difference"/> before the file is written anew.
+    /// </summary>
+    public bool Whole { get; init; } = true;
 }

@@ -54,7 +54,7 @@ internal sealed class BackupCreation(EngineContext context)
             ["name"] = moment.Key.Name,
             ["steps"] = CheckpointCreation.Json(plan.Steps),
             ["published"] = Path.Combine(directory, id),
-            ["commit"] = MomentStore.Difference(scope.State, plan.Next).ToJson(),
+            ["commit"] = scope.Store.Difference(scope.State, plan.Next).ToJson(),
         }, plan.Next);
         BackupManifest manifest;
         try

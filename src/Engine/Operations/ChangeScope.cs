@@ -75,7 +75,7 @@ internal sealed class ChangeScope : IDisposable
         var journal = Journal.Begin(Place.StateDirectory, Id, operation, intent, _probe);
         try
         {
-            journal.Reserve(MomentStore.Difference(State, next));
+            journal.Reserve(Store.Difference(State, next));
             return journal;
         }
         catch
@@ -91,14 +91,14 @@ internal sealed class ChangeScope : IDisposable
     /// <summary>Decides the operation: its metadata is written as one.</summary>
     public void Commit(Journal journal, DomainMoments next)
     {
-        journal.Commit(MomentStore.Difference(State, next));
+        journal.Commit(Store.Difference(State, next));
         State = next;
     }
 
     /// <summary>A name that no moment has yet; in an empty or exhausted case the rule that was broken is told.</summary>
     public void RequireFree(string name)
     {
-        if (State.Moments.Keys.Any(key => key.Name == name) || Store.CheckpointNames().Contains(name, StringComparer.Ordinal))
+        if (State.Moments.Keys.Any(key => key.Name == name) || Store.Keys().Any(key => key.Name == name))
             throw new MomentException(MomentErrors.MomentExists, $"Cannot make moment '{name}': '{Place.Name}' already has a moment of that name.", name, "Choose another name, or remove the old one first.");
     }
 

@@ -22,7 +22,8 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
     {
         List<CheckpointStep> steps = [];
         Dictionary<string, string> doubts = new(StringComparer.Ordinal);
-        DomainMoments next = state.With(moment);
+        // What was declared current is now the parent; from here on the tracking says it again.
+        DomainMoments next = state.With(moment) with { Current = null };
         foreach (SessionDisk disk in disks)
         {
             DiskTracking tracking = state.Disk(disk.Name);

@@ -69,7 +69,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
             foreach ((string merged, IReadOnlyList<string> sources) in step.Sidecars)
                 WriteMerged(scope.Store.Segments, disk, merged, sources);
 
-        using Journal journal = scope.Begin(Operation, Intent(steps, MomentStore.Difference(scope.State, next)), next);
+        using Journal journal = scope.Begin(Operation, Intent(steps, scope.Store.Difference(scope.State, next)), next);
         TransactionAction[] actions = [.. steps.SelectMany(step => step.Step.Actions)];
         if (actions.Length > 0)
         {

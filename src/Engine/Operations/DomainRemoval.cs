@@ -20,7 +20,7 @@ internal sealed class DomainRemoval(EngineContext context)
         if (MachineProbe.ProcessOf(scope.Place) is { } process)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{vm}': it runs, as process {process.Id}.", vm, "Stop it first.");
         // A moment whose file is broken is one all the same: it may be repaired by hand.
-        int unread = scope.Store.CheckpointNames().Count(name => !scope.State.Moments.ContainsKey(new MomentKey(MomentKind.Checkpoint, name)));
+        int unread = scope.Store.Keys().Count(key => !scope.State.Moments.ContainsKey(key));
         if (!request.RemoveMetadata && scope.State.Moments.Count + unread > 0)
             throw HasMoments(vm, scope.State, unread);
         if (scope.State.Disks.Count > 0 && !request.KeepBitmaps)

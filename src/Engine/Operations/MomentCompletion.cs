@@ -15,8 +15,12 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     {
         string directory = catalogue.Place(name).StateDirectory;
         // The file's time stands for the moment's: reading thousands of files would take longer than a key press may.
-        return new MomentStore(directory).CheckpointNames().Select(moment => new CompletionItem(
-            moment, string.Create(CultureInfo.CurrentCulture, $"checkpoint of {name}, {File.GetLastWriteTime(Path.Combine(directory, "checkpoints", moment + ".xml")):g}")));
+        var store = new MomentStore(directory);
+        IReadOnlyList<MomentKey> keys = store.Keys();
+        HashSet<string> twins = [.. keys.CountBy(key => key.Name, StringComparer.Ordinal).Where(pair => pair.Value > 1).Select(pair => pair.Key)];
+        return keys.Select(key => new CompletionItem(
+            twins.Contains(key.Name) ? key.ToString() : key.Name,
+            string.Create(CultureInfo.CurrentCulture, $"{(key.Kind == MomentKind.Checkpoint ? "checkpoint" : "snapshot")} of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
     }));
 
     public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)

@@ -47,7 +47,7 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
                 { Recording: true } => VMBitmapState.Recording,
                 _ => VMBitmapState.Closed,
             },
-            Problem = Problem(_children[disk.Name][disk.PointId!], proof),
+            Problem = Problem(_children[disk.Name][disk.PointId ?? ""], proof),
         };
     }
 

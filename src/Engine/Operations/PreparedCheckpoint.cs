@@ -38,7 +38,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     public DateTimeOffset Instant { get; private set; }
 
     /// <summary>What the metadata will be.</summary>
-    public FileChanges Changes => MomentStore.Difference(Scope.State, _plan.Next);
+    public FileChanges Changes => Scope.Store.Difference(Scope.State, _plan.Next);
 
     /// <summary>Checks and plans everything; what is impossible is refused here.</summary>
     public static async Task<PreparedCheckpoint> PrepareAsync(

@@ -13,6 +13,8 @@ public sealed class MomentStoreTests : IDisposable
 {
     private readonly ScratchDirectory _scratch = new();
 
+    private MomentStore Store => new(_scratch.Path);
+
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
@@ -20,11 +22,11 @@ public sealed class MomentStoreTests : IDisposable
     {
         using var scratch = new ScratchDirectory();
         DomainMoments before = SampleDomain.Random(first), after = SampleDomain.Random(second);
-        Write(scratch.Path, MomentStore.Difference(DomainMoments.Empty, before));
+        Write(scratch.Path, new MomentStore(scratch.Path).Difference(DomainMoments.Empty, before));
         AssertSame(before, Load(scratch.Path));
-        Write(scratch.Path, MomentStore.Difference(Load(scratch.Path), after));
+        Write(scratch.Path, new MomentStore(scratch.Path).Difference(Load(scratch.Path), after));
         AssertSame(after, Load(scratch.Path));
-        Write(scratch.Path, MomentStore.Difference(Load(scratch.Path), DomainMoments.Empty));
+        Write(scratch.Path, new MomentStore(scratch.Path).Difference(Load(scratch.Path), DomainMoments.Empty));
         Assert.Empty(Directory.EnumerateFiles(scratch.Path, "*.xml", SearchOption.AllDirectories));
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
 
@@ -32,11 +34,11 @@ public sealed class MomentStoreTests : IDisposable
     public void OnlyWhatChangedIsWritten()
     {
         DomainMoments state = Saved("a", "b", "c");
-        Assert.Empty(MomentStore.Difference(state, state).Files);
+        Assert.Empty(Store.Difference(state, state).Files);
         DomainMoments next = SampleDomain.Checkpoint(state, "d", ["vda"], lost: false);
-        Assert.Equal(["branches/main.xml", "checkpoints/d.xml"], MomentStore.Difference(state, next).Files.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["branches/main.xml", "checkpoints/d.xml"], Store.Difference(state, next).Files.Keys.Order(StringComparer.Ordinal));
         DomainMoments without = SampleDomain.Remove(state, Sample.Checkpoint("b"));
-        FileChanges removal = MomentStore.Difference(state, without);
+        FileChanges removal = Store.Difference(state, without);
         Assert.Equal(["checkpoints/b.xml", "checkpoints/c.xml"], removal.Files.Keys.Order(StringComparer.Ordinal));
         Assert.Null(removal.Files["checkpoints/b.xml"]);
     }
@@ -181,7 +183,7 @@ public sealed class MomentStoreTests : IDisposable
 
     private DomainMoments Saved(params string[] names)
     {
-        Write(_scratch.Path, MomentStore.Difference(DomainMoments.Empty, SampleDomain.Line(names)));
+        Write(_scratch.Path, Store.Difference(DomainMoments.Empty, SampleDomain.Line(names)));
         return Load(_scratch.Path);
     }
 

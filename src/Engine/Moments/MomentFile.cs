@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MomentTools.Errors;
+using MomentTools.Xml;
+
+namespace MomentTools.Moments;
+
+/// <summary>
+/// The file of one moment: libvirt's document with one element of ours, which stands in front of the domain so that a list need not
+/// read further. It has the moment's point on each disk.
+/// </summary>
+internal static class MomentFile
+{
+    private const string CheckpointFolder = "checkpoints";
+    private const string SnapshotFolder = "snapshots";
+
+    private static readonly XName[] Tail = ["domain", "inactiveDomain", "cookie"];
+
+    /// <summary>The folder of a kind below the domain's state directory.</summary>
+    public static string FolderOf(MomentKind kind) => kind == MomentKind.Checkpoint ? CheckpointFolder : SnapshotFolder;
+
+    /// <summary>The file of a moment, relative to the domain's state directory.</summary>
+    public static string PathOf(MomentKey key) => $"{FolderOf(key.Kind)}/{key.Name}.xml";
+
+    public static string Write(StoredMoment moment, IEnumerable<(string Disk, TrackingPoint Point)> points)
+    {
+        if (!moment.Whole)
+            throw new InvalidOperationException($"Only the head of {moment.Key} is known: written like this its domain would be lost.");
+        var extension = new XElement(TrackingXml.Name("moment"),
+            new XAttribute("id", moment.Id),
+            new XAttribute("created", moment.Created.ToString("O", CultureInfo.InvariantCulture)),
+            moment.Repository is null ? null : new XAttribute("repository", moment.Repository),
+            moment.Group is null ? null : new XAttribute("group", moment.Group),
+            moment.Parent is { } parent && parent.Kind != moment.Key.Kind ? new XAttribute("parent", parent) : null,
+            points.Select(pair => new XElement(TrackingXml.Name("disk"), new XAttribute("name", pair.Disk), TrackingXml.Write(pair.Point))));
+        return (moment.Document with { Extension = extension }).ToXml(secure: true, includeExtension: true);
+    }
+
+    /// <summary>Reads a file, or only its head.</summary>
+    /// <exception cref="MomentException">The file cannot be read, breaks a rule, or holds another moment than its name says.</exception>
+    public static (StoredMoment Moment, List<(string Disk, TrackingPoint Point)> Points) Read(string path, MomentKey key, bool whole)
+    {
+        XElement root = (whole ? XmlSource.ReadFile(path) : XmlSource.ReadHead(path, Tail, TrackingXml.Name("moment"))).Root!;
+        MomentDocument document = MomentDocuments.FromElement(root, path, XmlOrigin.Store);
+        MomentKind kind = document is CheckpointDocument ? MomentKind.Checkpoint : MomentKind.Snapshot;
+        if (document.Name != key.Name || kind != key.Kind)
+            throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' holds {(document.Name is null ? "a moment without a name" : $"the moment '{new MomentKey(kind, document.Name)}'")}, not '{key}'.", path, "Rename the file after the moment it holds, or remove it.");
+        var check = new XmlCheck(path);
+        XElement? extension = document.Extension;
+        DateTimeOffset created = DateTimeOffset.TryParse(extension?.Attribute("created")?.Value, CultureInfo.InvariantCulture, out DateTimeOffset exact)
+            ? exact : DateTimeOffset.FromUnixTimeSeconds(document.CreationTime ?? 0);
+        var moment = new StoredMoment(
+            key, extension?.Attribute("id")?.Value ?? key.ToString(), document with { Extension = null }, Parent(document, key, check), created, extension?.Attribute("repository")?.Value)
+        {
+            Whole = whole,
+            Group = extension?.Attribute("group")?.Value,
+        };
+        List<(string Disk, TrackingPoint Point)> points =
+            [.. (extension?.Elements(TrackingXml.Name("disk")) ?? []).Select(disk => (check.Required(disk, "name"), TrackingXml.ReadPoint(disk, key, check)))];
+        return points.Select(pair => pair.Disk).Distinct(StringComparer.Ordinal).Count() == points.Count
+            ? (moment, points)
+            : throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names one disk more than once.", path, "The file was changed by hand; put it back, or remove it.");
+    }
+
+    /// <summary>The moment with what its head lacks, taken from its file; what was changed in the head stays changed.</summary>
+    public static StoredMoment Complete(StoredMoment head, string path)
+    {
+        (StoredMoment whole, _) = Read(path, head.Key, whole: true);
+        if (whole.Id != head.Id)
+            throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' holds another moment than a moment ago: it was replaced meanwhile.", path, "Run the command again.");
+        return head with
+        {
+            Whole = true,
+            Document = (head.Document, whole.Document) switch
+            {
+                (SnapshotDocument changed, SnapshotDocument read) => changed with
+                {
+                    Domain = read.Domain,
+                    DomainUuid = read.DomainUuid,
+                    InactiveDomain = read.InactiveDomain,
+                    Cookie = read.Cookie,
+                    Active = read.Active,
+                    Unknown = read.Unknown,
+                },
+                var (changed, read) => changed with { Domain = read.Domain, Unknown = read.Unknown },
+            },
+        };
+    }
+
+    // libvirt's <parent> has no kind: where it is not the moment's own, our element says so.
+    private static MomentKey? Parent(MomentDocument document, MomentKey key, XmlCheck check)
+    {
+        if (document.ParentName is not { } name)
+            return null;
+        if (document.Extension?.Attribute("parent") is not { } given)
+            return new MomentKey(key.Kind, name);
+        return MomentKey.TryParse(given.Value, out MomentKey parent) && parent.Name == name
+            ? parent
+            : throw check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not the parent '{name}' with its kind in front");
+    }
+}
