@@ -1,0 +1,14 @@
+namespace MomentTools;
+
+/// <summary>What Repair-VMMoment does, or would do, about one finding.</summary>
+public sealed record VMMomentRepair
+{
+    /// <summary>The finding.</summary>
+    public required VMMomentFinding Finding { get; init; }
+
+    /// <summary>What is done about it: whole sentences.</summary>
+    public required string Action { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Action;
+}
