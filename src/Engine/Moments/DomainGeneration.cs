@@ -36,7 +36,8 @@ internal static class DomainGeneration
 
     private static string PathOf(string domainDirectory) => Path.Combine(domainDirectory, "generation");
 
-    private static long Read(string domainDirectory)
+    /// <summary>The number now; odd while files are being changed.</summary>
+    public static long Read(string domainDirectory)
     {
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 using MomentTools.Xml;
 
@@ -38,12 +39,36 @@ internal static class TrackingXml
         new XAttribute("id", layer.Id),
         new XAttribute("path", layer.Path),
         layer.BackingId is null ? null : new XAttribute("backing", layer.BackingId),
-        layer.FrozenTop is null ? null : new XAttribute("frozen-top", layer.FrozenTop));
+        layer.FrozenTop is null ? null : new XAttribute("frozen-top", layer.FrozenTop),
+        layer.Facts is { } facts ? Write(facts) : null);
 
     public static TrackingLayer ReadLayer(XElement element, XmlCheck check)
     {
         check.Attributes(element, "id", "path", "backing", "frozen-top");
-        return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value, element.Attribute("frozen-top")?.Value);
+        return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value, element.Attribute("frozen-top")?.Value,
+            check.Single(element, Ns + "facts") is { } facts ? ReadFacts(facts, check) : null);
+    }
+
+    private static XElement Write(LayerFacts facts) => new(Ns + "facts",
+        new XAttribute("format", facts.Format),
+        new XAttribute("device", facts.Device),
+        new XAttribute("inode", facts.Inode),
+        facts.BackingFile is null ? null : new XAttribute("backing-file", facts.BackingFile),
+        facts.BackingFormat is null ? null : new XAttribute("backing-format", facts.BackingFormat),
+        facts.Length is null ? null : new XAttribute("length", facts.Length),
+        facts.Modified is null ? null : new XAttribute("modified", facts.Modified));
+
+    private static LayerFacts ReadFacts(XElement element, XmlCheck check)
+    {
+        check.Attributes(element, "format", "device", "inode", "backing-file", "backing-format", "length", "modified");
+        return new LayerFacts(
+            check.Required(element, "format"),
+            Identity(element, "device", check),
+            Identity(element, "inode", check),
+            element.Attribute("backing-file")?.Value,
+            element.Attribute("backing-format")?.Value,
+            element.Attribute("length") is null ? null : Number(element, "length", check),
+            element.Attribute("modified") is null ? null : Number(element, "modified", check));
     }
 
     private static XElement Write(SegmentSource source) => source switch
@@ -82,6 +107,10 @@ internal static class TrackingXml
         element.Attribute(attribute) is not { } given ? null
         : given.Value.Length is > 0 and <= 64 && given.Value.All(char.IsAsciiLetterOrDigit) ? given.Value
         : throw check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not an id of a sidecar");
+
+    private static ulong Identity(XElement element, string attribute, XmlCheck check) =>
+        ulong.TryParse(check.Required(element, attribute), NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+            ? number : throw check.Broken(element.Attribute(attribute)!, $"'{attribute}' must be a number");
 
     private static long Number(XElement element, string attribute, XmlCheck check) =>
         check.Number(element.Attribute(attribute) ?? (XObject)element, check.Required(element, attribute), 0, long.MaxValue);

@@ -16,9 +16,10 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
     /// <param name="sidecarId">The file that the closed segments are saved in.</param>
     /// <param name="disks">The covered disks in the session.</param>
     /// <param name="seen">What is really on them.</param>
+    /// <param name="chains">By disk: the image files of those that are not described yet.</param>
     public static CheckpointPlan Make(
         DomainMoments state, StoredMoment moment, string operationId, string sidecarId,
-        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen)
+        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen, IReadOnlyDictionary<string, IReadOnlyList<SeenLayer>>? chains = null)
     {
         List<CheckpointStep> steps = [];
         Dictionary<string, string> doubts = new(StringComparer.Ordinal);
@@ -30,6 +31,12 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
             ObservedLayer observed = seen[disk.Name];
             RefuseForeign(moment, disk, observed);
             TrackingLayer layer = Layer(tracking, disk);
+            if (chains?.GetValueOrDefault(disk.Name) is { } chain)
+            {
+                tracking = LayerReading.Record(tracking, layer, chain);
+                layer = tracking.Layers[layer.Id];
+            }
+
             var proof = new TrackingProof(tracking, observed);
             TrackingTip? tip = tracking.ActiveTip;
             bool proven = tip is not null && proof.Doubt is null;

@@ -45,6 +45,9 @@ internal static class FindingIds
     /// <summary>The image is there and cannot be read.</summary>
     public const string ImageUnreadable = nameof(ImageUnreadable);
 
+    /// <summary>A process that is not known as the machine has the image open.</summary>
+    public const string ImageInUse = nameof(ImageInUse);
+
     /// <summary>The image says of itself that it is corrupt.</summary>
     public const string ImageCorrupt = nameof(ImageCorrupt);
 

@@ -9,6 +9,9 @@ internal sealed class FindingList(string vm)
 
     private readonly List<VMMomentFinding> _findings = [];
 
+    /// <summary>Whether somebody holds the domain's lock, so that what is temporary belongs to him.</summary>
+    public bool Busy { get; init; }
+
     public IReadOnlyList<VMMomentFinding> All => _findings;
 
     /// <summary>The command that repairs, as it is typed for this domain.</summary>

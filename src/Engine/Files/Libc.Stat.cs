@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+
+namespace MomentTools.Files;
+
+/// <summary>What the system knows of a file beyond its name (<c>statx</c>, whose layout is the same on every architecture).</summary>
+internal static partial class Libc
+{
+    private const int CurrentDirectory = -100;
+    private const uint BasicStats = 0x7ff;
+    private const int StatSize = 256;
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static unsafe partial int Stat(int directory, string path, int flags, uint mask, byte* result);
+
+    /// <summary>The file at the end of all links; null, with errno set, where there is none or it may not be looked at.</summary>
+    public static unsafe FileStamp? Stat(string path)
+    {
+        const int inode = 32, length = 40, modified = 112, major = 136, minor = 140, billion = 1_000_000_000;
+        byte* result = stackalloc byte[StatSize];
+        if (Stat(CurrentDirectory, path, 0, BasicStats, result) != 0)
+            return null;
+        ulong device = ((ulong)*(uint*)(result + major) << 32) | *(uint*)(result + minor);
+        long nanoseconds = Math.Max(0, unchecked(*(long*)(result + modified) * billion + *(uint*)(result + modified + 8)));
+        return new FileStamp(device, *(ulong*)(result + inode), *(long*)(result + length), nanoseconds);
+    }
+}
