@@ -1,0 +1,56 @@
+namespace MomentTools.Tests.Operations.Health;
+
+/// <summary>Test-VMMoment on real drift: each kind is one finding under its own id, and nothing is changed by looking.</summary>
+public sealed class HealthTests
+{
+    public static TheoryData<string> Names => [.. Drifts.All.Select(drift => drift.Name)];
+
+    [SkippableTheory]
+    [MemberData(nameof(Names))]
+    public async Task EachDriftIsOneFindingUnderItsOwnId(string name)
+    {
+        Drift drift = Drifts.Find(name);
+        await using TestMachine machine = await drift.MachineAsync();
+        Assert.Empty(await TestAsync(machine));
+        await drift.MakeAsync(machine);
+        string before = State(machine);
+        IReadOnlyList<VMMomentFinding> findings = await TestAsync(machine);
+
+        Assert.True(findings.Count == 1, $"{findings.Count} findings:\n" + string.Join('\n', findings.Select(one => $"{one.Id}: {one.Text}")));
+        VMMomentFinding finding = findings[0];
+        Assert.True(drift.ExpectedId == finding.Id, $"{finding.Id}: {finding.Text}");
+        Assert.Equal((drift.Moment, drift.Disk, drift.Severity), (finding.Moment, finding.Disk, finding.Severity));
+        Assert.Equal(TestMachine.Name, finding.VM);
+        Assert.EndsWith(".", finding.Text, StringComparison.Ordinal);
+        Assert.EndsWith(".", finding.Remedy, StringComparison.Ordinal);
+        Assert.Equal(before, State(machine));
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AMachineWithoutDamageIsSilent(bool running)
+    {
+        await using TestMachine machine = await DriftMachine.OnBaseAsync();
+        if (running)
+        {
+            await machine.StartAsync();
+            await machine.CheckpointAsync("d");
+            await machine.WriteAsync("vda", 7, 0, DriftMachine.Grain);
+        }
+
+        Assert.Empty(await TestAsync(machine));
+        await machine.RemoveAsync("b");
+        Assert.Empty(await TestAsync(machine));
+        await machine.RemoveAsync("a", descendants: true);
+        Assert.Empty(await TestAsync(machine));
+    }
+
+    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
+        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+
+    private static string State(TestMachine machine) => string.Join('\n',
+        new DirectoryInfo(Path.Combine(machine.Scratch, "state")).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+            .Concat(new DirectoryInfo(machine.Scratch).EnumerateFiles())
+            .Select(file => $"{file.FullName} {(file as FileInfo is { Exists: true, LinkTarget: null } whole ? whole.Length : 0)} {file.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal));
+}
