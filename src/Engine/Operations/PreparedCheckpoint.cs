@@ -94,16 +94,29 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     {
         _journal!.Pass("capture");
         await _marks!.DisposeAsync();
-        IReadOnlyDictionary<string, Segment> segments;
-        await using (SessionExports exports = await _session.OpenExportsAsync(cancellation))
-            segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _seen, cancellation);
-        _journal.Pass("remove copies");
-        TransactionAction[] copies = [.. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
-        if (copies.Length > 0)
-            await _session.Qmp.TransactionAsync(copies, cancellation);
-        _journal.Pass("sidecar");
-        if (segments.Count > 0)
-            Scope.Store.Segments.Write(Scope.Id, segments);
+        Task sidecar = Task.CompletedTask;
+        try
+        {
+            await using (SessionExports exports = await _session.OpenExportsAsync(cancellation))
+            {
+                IReadOnlyDictionary<string, Segment> segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _seen, cancellation);
+                _journal.Pass("sidecar");
+                // The disk writes while QEMU tidies up.
+                if (segments.Count > 0)
+                    sidecar = Task.Run(() => Scope.Store.Segments.Write(Scope.Id, segments), CancellationToken.None);
+            }
+
+            _journal.Pass("remove copies");
+            TransactionAction[] copies = [.. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
+            if (copies.Length > 0)
+                await _session.Qmp.TransactionAsync(copies, cancellation);
+        }
+        finally
+        {
+            // Never left behind: what comes next may be the undoing.
+            await sidecar;
+        }
+
         _journal.Pass("close");
         await _session.CloseAsync(cancellation);
     }

@@ -99,6 +99,17 @@ internal sealed partial class RandomStory
         return Task.CompletedTask;
     }
 
+    // There and back: all that is known of the machine must go along twice.
+    private async Task RenameAsync()
+    {
+        Tell("rename, and rename back");
+        IReadOnlyList<VMMoment> before = await _machine.MomentsAsync();
+        await _machine.Engine.RenameDomainAsync(TestMachine.Name, "web2", _machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMoment> renamed = await _machine.Engine.GetMomentsAsync("web2", new MomentQuery(), _machine.Report, CancellationToken.None);
+        Assert.Equal(before.Select(moment => (moment.Name, moment.Parent, moment.Health)), renamed.Select(moment => (moment.Name, moment.Parent, moment.Health)));
+        await _machine.Engine.RenameDomainAsync("web2", TestMachine.Name, _machine.Report, CancellationToken.None);
+    }
+
     // Larger, smaller, or smaller for a while only.
     private async Task ResizeAsync()
     {

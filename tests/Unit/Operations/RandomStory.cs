@@ -45,7 +45,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _operations =
         [
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
-            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync),
+            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync), (1, RenameAsync),
         ];
     }
 
