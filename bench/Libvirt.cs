@@ -51,6 +51,8 @@ internal sealed class Libvirt : IDisposable
     public Task<string> VirshAsync(IEnumerable<string> arguments, CancellationToken cancellation) =>
         Tool.RunAsync("virsh", ["-q", "-c", _uri, .. arguments], cancellation);
 
+    public LibvirtShell Shell() => new(_uri);
+
     public void Dispose()
     {
         if (!_daemon.HasExited)

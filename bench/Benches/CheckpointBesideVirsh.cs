@@ -1,17 +1,22 @@
 namespace MomentTools.Bench.Benches;
 
 /// <summary>A checkpoint of a running machine beside virsh, each on a machine of its own with the same disks.</summary>
-internal sealed class CheckpointBesideVirsh(int disks) : IBench
+/// <param name="disks">How many disks.</param>
+/// <param name="keptOpen">Whether one virsh is kept open, so that libvirt's call alone is measured, and not the start of a process.</param>
+internal sealed class CheckpointBesideVirsh(int disks, bool keptOpen) : IBench
 {
     private Machine? _machine;
     private Libvirt? _libvirt;
+    private LibvirtShell? _shell;
     private int _last;
 
     public string Subject => $"checkpoint of {disks} disk{(disks == 1 ? "" : "s")}, beside libvirt";
 
     public string OurWay => "MomentEngine.CreateCheckpointAsync in a session";
 
-    public string TheirWay => "virsh checkpoint-create-as: nothing flushed, no sidecar, no journal";
+    public string TheirWay => keptOpen
+        ? "libvirt's call alone, from a virsh that is kept open: nothing flushed, no sidecar, no journal"
+        : "virsh checkpoint-create-as in a process of its own: nothing flushed, no sidecar, no journal";
 
     public int WarmUps => 12;
 
@@ -32,19 +37,25 @@ internal sealed class CheckpointBesideVirsh(int disks) : IBench
         await File.WriteAllTextAsync(document, Machine.Document(own, disks), cancellation);
         await _libvirt.VirshAsync(["define", document], cancellation);
         await _libvirt.VirshAsync(["start", Machine.Name, "--paused"], cancellation);
+        if (keptOpen)
+            _shell = _libvirt.Shell();
         return null;
     }
 
     public Task OursAsync(CancellationToken cancellation) =>
         _machine!.Engine.CreateCheckpointAsync(Machine.Name, new CreateCheckpointRequest(), _machine, cancellation);
 
-    public Task TheirsAsync(CancellationToken cancellation) => _libvirt!.VirshAsync(["checkpoint-create-as", Machine.Name, $"c{++_last}"], cancellation);
+    public Task TheirsAsync(CancellationToken cancellation) => _shell is { } shell
+        ? shell.RunAsync($"checkpoint-create-as {Machine.Name} c{++_last}", cancellation)
+        : _libvirt!.VirshAsync(["checkpoint-create-as", Machine.Name, $"c{++_last}"], cancellation);
 
     public async ValueTask DisposeAsync()
     {
         if (_machine is not null)
             await _machine.DisposeAsync();
         _machine = null;
+        _shell?.Dispose();
+        _shell = null;
         if (_libvirt is null)
             return;
         try
