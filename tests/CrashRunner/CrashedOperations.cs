@@ -11,6 +11,10 @@ internal static class CrashedOperations
         return operation switch
         {
             "checkpoint" => engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = argument }, report, CancellationToken.None),
+            "quiesce" => engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = argument, Quiesce = true }, report, CancellationToken.None),
+            "group" => engine.CreateCheckpointGroupAsync(vm.Split(','), new CreateCheckpointRequest { Name = argument }, report, CancellationToken.None),
+            "group-quiesce" => engine.CreateCheckpointGroupAsync(vm.Split(','), new CreateCheckpointRequest { Name = argument, Quiesce = true }, report, CancellationToken.None),
+            "mixed" => MixedAsync(engine, vm, argument, report),
             "remove" => engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = argument }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
             "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
@@ -19,6 +23,21 @@ internal static class CrashedOperations
             "unregister" => engine.UnregisterDomainAsync(vm, new UnregisterDomainRequest { RemoveMetadata = true }, report, CancellationToken.None),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
+    }
+
+    // Makes three checkpoints, removes the middle one, and lists all the time.
+    private static async Task MixedAsync(MomentEngine engine, string vm, string name, IOperationReport report)
+    {
+        for (int number = 1; number <= 3; number++)
+        {
+            await engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = $"{name}-{number}" }, report, CancellationToken.None);
+            IReadOnlyList<VMMoment> seen = await engine.GetMomentsAsync(vm, new MomentQuery(), report, CancellationToken.None);
+            if (!seen.Any(moment => moment.Name == $"{name}-{number}"))
+                throw new InvalidOperationException($"The checkpoint {name}-{number} was made and is not listed.");
+        }
+
+        await engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = $"{name}-2" }, report, CancellationToken.None);
+        await engine.GetMomentsAsync(vm, new MomentQuery(), report, CancellationToken.None);
     }
 
     private sealed class SilentReport : IOperationReport
@@ -35,6 +54,6 @@ internal static class CrashedOperations
         {
         }
 
-        public void Failure(MomentException failure) => Console.Error.WriteLine(failure.Message);
+        public void Failure(MomentException failure) => Console.Error.WriteLine($"{failure.ErrorId.Name}: {failure.Message}");
     }
 }

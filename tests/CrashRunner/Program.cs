@@ -12,7 +12,7 @@ var engine = new MomentEngine(new MomentEngineOptions
     RuntimeRoot = args[1],
     Probe = _ =>
     {
-        if (++step != last)
+        if (Interlocked.Increment(ref step) != last)
             return;
         using Process self = Process.GetCurrentProcess();
         self.Kill();

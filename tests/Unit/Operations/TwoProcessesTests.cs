@@ -1,9 +1,11 @@
 using System.Globalization;
+using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 
-/// <summary>Two processes change one machine at the same time: row B7.</summary>
+/// <summary>Two processes, and eight, change one machine at the same time: row B7.</summary>
 public sealed class TwoProcessesTests
 {
     [SkippableTheory]
@@ -29,5 +31,66 @@ public sealed class TwoProcessesTests
         Assert.Equal([(0, grain)], await machine.ChangesAsync("first"));
         Assert.Empty(await machine.ChangesAsync("left"));
         Assert.Empty(await machine.ChangesAsync("right"));
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task EightThatMakeRemoveAndListLoseNothingAndDoubleNothing(bool running)
+    {
+        const long grain = TestFleet.Grain;
+        await using TestFleet fleet = await TestFleet.CreateAsync(null, channel: false, "a");
+        if (running)
+            await fleet.StartAsync("a");
+        await fleet.CheckpointAsync("a", "first");
+        await fleet.WriteAsync("a", 1, 0);
+        string[] writers = [.. Enumerable.Range(1, 8).Select(number => $"w{number}")];
+        (int Exit, string Output, string Error)[] ended = await Task.WhenAll(writers.Select(writer => Task.Run(() => fleet.RunApart(0, "a", "mixed", writer))));
+
+        Assert.All(ended, one => Assert.True(one.Exit == 0, one.Error));
+        Assert.All(ended, one => Assert.Equal("", one.Error));
+        IReadOnlyList<VMMoment> moments = await fleet.MomentsAsync("a");
+        Assert.Equal(
+            writers.SelectMany(writer => (string[])[$"{writer}-1", $"{writer}-3"]).Append("first").Order(StringComparer.Ordinal),
+            moments.Select(moment => moment.Name).Order(StringComparer.Ordinal));
+        // One line: each has its own parent.
+        Assert.Equal(moments.Count, moments.Select(moment => moment.Parent).Distinct().Count());
+        Assert.Single(moments, moment => moment.Current);
+        Assert.All(moments, moment => Assert.Equal("OK", moment.Health));
+        Assert.Equal([(0, grain)], await fleet.ChangesAsync("a", "first"));
+        foreach (VMMoment moment in moments.Where(moment => moment.Name != "first"))
+            Assert.Empty(await fleet.ChangesAsync("a", moment.Name));
+        await fleet.WriteAsync("a", 2, 4 * grain);
+        Assert.Equal([(0, grain), (4 * grain, grain)], await fleet.ChangesAsync("a", "first"));
+        await fleet.AssertNothingLeftAsync("after");
+        IReadOnlyList<VMBitmap> bitmaps = await fleet.Engine.GetBitmapsAsync("a", [], fleet.Report, CancellationToken.None);
+        Assert.Single(bitmaps, bitmap => bitmap.State == VMBitmapState.Recording);
+    }
+
+    [SkippableFact]
+    public async Task WhoWaitsInVainIsToldByWhom()
+    {
+        using var inside = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        await using TestFleet fleet = await TestFleet.CreateAsync(
+            step =>
+            {
+                if (step != "checkpoint-create:transaction")
+                    return;
+                inside.Set();
+                go.Wait(TimeSpan.FromSeconds(30));
+            }, channel: false, "a");
+        var hasty = new MomentEngine(new MomentEngineOptions { StateRoot = fleet.StateRoot, RuntimeRoot = fleet.RuntimeRoot, LockTimeout = TimeSpan.FromSeconds(1.2) });
+        Task<VMCheckpoint> slow = Task.Run(() => fleet.CheckpointAsync("a", "slow"));
+        Assert.True(inside.Wait(TimeSpan.FromSeconds(30)));
+        long start = Environment.TickCount64;
+        MomentException busy = await Assert.ThrowsAsync<MomentException>(() => hasty.RemoveMomentsAsync("a", new RemoveMomentRequest { Name = "slow" }, fleet.Report, CancellationToken.None));
+        Assert.InRange(Environment.TickCount64 - start, 1150, 10_000);
+        go.Set();
+        await slow;
+
+        Assert.Equal(FileErrors.LockBusy, busy.ErrorId);
+        Assert.Matches($"^Cannot begin 'Remove-VMCheckpoint': .* process {Environment.ProcessId} holds it for 'New-VMCheckpoint' since [1-9][0-9]* seconds\\.$", busy.Message);
+        Assert.Equal("slow", (await fleet.MomentsAsync("a")).Single().Name);
     }
 }

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using MomentTools.Errors;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations;
+
+/// <summary>
+/// The crash harness over a group: killed at each of its steps, by SIGKILL of its process and of one QEMU. Whatever the order in which the
+/// machines are then worked on, all have the checkpoint or none has, and nothing that was tracked is lost.
+/// </summary>
+public sealed class GroupCrashTests(ITestOutputHelper output)
+{
+    private const long Grain = TestFleet.Grain;
+    private const int MostSteps = 150;
+
+    [SkippableTheory]
+    [InlineData("a,b", "a,b")]
+    [InlineData("a,b,c", "b")]
+    public async Task AProcessKilledAtAnyStepMakesAllOrNone(string vms, string running)
+    {
+        int none = 0, all = 0;
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestFleet fleet = await PrepareAsync(vms, running, null);
+            (int exit, string printed, string error) = fleet.RunApart(step, vms, "group", "new");
+            if (exit == 0)
+            {
+                output.WriteLine($"group of {vms}: {step - 1} points of death tried; {none} times none was made, {all} times all");
+                Assert.Equal((step - 1).ToString(System.Globalization.CultureInfo.InvariantCulture), printed.Trim());
+                Assert.True(none > 0 && all > 0);
+                return;
+            }
+
+            Assert.True(exit == 137, $"step {step}: ended with {exit}: {error}");
+            if (await AssertSoundAsync(fleet, step, $"step {step}", unknown: null))
+                all++;
+            else
+                none++;
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableFact]
+    public async Task AQemuKilledAtAnyStepMakesAllOrNone()
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            int at = 0, qemu = 0;
+            bool killed = false;
+            await using TestFleet fleet = await PrepareAsync("a,b", "a,b", _ =>
+            {
+                if (qemu == 0 || Interlocked.Increment(ref at) != step)
+                    return;
+                using var process = Process.GetProcessById(qemu);
+                process.Kill();
+                process.WaitForExit(5000);
+                killed = true;
+            });
+            qemu = (await fleet.Engine.GetDomainAsync("b", fleet.Report, CancellationToken.None)).ProcessId!.Value;
+            try
+            {
+                await fleet.GroupAsync("new", "a", "b");
+            }
+            catch (MomentException failure)
+            {
+                Assert.True(killed, $"step {step}: {failure}");
+                Assert.Contains("'b'", failure.Message, StringComparison.Ordinal);
+            }
+
+            if (!killed)
+            {
+                output.WriteLine($"group: QEMU killed at {step - 1} points");
+                return;
+            }
+
+            qemu = 0;
+            await fleet.StartAsync("b");
+            await AssertSoundAsync(fleet, step, $"QEMU killed at step {step}", unknown: "b");
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private static async Task<TestFleet> PrepareAsync(string vms, string running, Action<string>? probe)
+    {
+        TestFleet fleet = await TestFleet.CreateAsync(probe, channel: false, vms.Split(','));
+        foreach (string name in fleet.Names)
+        {
+            if (running.Contains(name, StringComparison.Ordinal))
+                await fleet.StartAsync(name);
+            await fleet.CheckpointAsync(name, "base");
+            await fleet.WriteAsync(name, 1, 2 * Grain);
+        }
+
+        return fleet;
+    }
+
+    // True where all have the checkpoint.
+    private static async Task<bool> AssertSoundAsync(TestFleet fleet, int step, string where, string? unknown)
+    {
+        // Each recovers for itself, in an order that differs from death to death.
+        foreach (string name in step % 2 == 0 ? fleet.Names : fleet.Names.Reverse())
+            await fleet.CheckpointAsync(name, "after");
+        bool[] have = await Task.WhenAll(fleet.Names.Select(async name => (await fleet.MomentsAsync(name)).Any(moment => moment.Name == "new")));
+        Assert.True(have.Distinct().Count() == 1, $"{where}: {string.Join(", ", fleet.Names.Zip(have))}");
+        foreach (string name in fleet.Names)
+        {
+            await fleet.WriteAsync(name, 2, 4 * Grain);
+            IReadOnlyList<VMMoment> moments = await fleet.MomentsAsync(name);
+            Assert.Equal(have[0] ? ["base", "new", "after"] : ["base", "after"], moments.Select(moment => moment.Name));
+            Assert.Equal([(4 * Grain, Grain)], await fleet.ChangesAsync(name, "after"));
+            if (name == unknown)
+                continue;
+            Assert.All(moments, moment => Assert.Equal("OK", moment.Health));
+            (long, long)[] expected = [(2 * Grain, Grain), (4 * Grain, Grain)];
+            Assert.True(expected.SequenceEqual(await fleet.ChangesAsync(name, "base")), where);
+        }
+
+        await fleet.AssertNothingLeftAsync(where);
+        return have[0];
+    }
+}
