@@ -117,6 +117,21 @@ internal sealed class BlockSession : IAsyncDisposable
 
     private static async Task<BlockSession> OverDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
     {
+        try
+        {
+            return await OverNewDaemonAsync(place, domain, wanted, access, cancellation);
+        }
+        catch (MomentException locked) when (locked.ErrorId == DiskErrors.DiskLocked && access == BlockAccess.Change)
+        {
+            // A command that died before it had begun anything left no journal to tell of it; but its daemon holds the images.
+            if (await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation) == 0)
+                throw;
+            return await OverNewDaemonAsync(place, domain, wanted, access, cancellation);
+        }
+    }
+
+    private static async Task<BlockSession> OverNewDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
+    {
         List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = [];
         foreach (DomainDisk disk in wanted)
             chains.Add((disk, await DiskChain.ResolveAsync(domain.Name, disk, readOnly: access == BlockAccess.Read, cancellation)));

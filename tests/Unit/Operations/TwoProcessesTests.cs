@@ -90,7 +90,7 @@ public sealed class TwoProcessesTests
         await slow;
 
         Assert.Equal(FileErrors.LockBusy, busy.ErrorId);
-        Assert.Matches($"^Cannot begin 'Remove-VMCheckpoint': .* process {Environment.ProcessId} holds it for 'New-VMCheckpoint' since [1-9][0-9]* seconds\\.$", busy.Message);
+        Assert.Matches($"^Cannot begin 'Remove-VMMoment': .* process {Environment.ProcessId} holds it for 'New-VMCheckpoint' since [1-9][0-9]* seconds\\.$", busy.Message);
         Assert.Equal("slow", (await fleet.MomentsAsync("a")).Single().Name);
     }
 }
