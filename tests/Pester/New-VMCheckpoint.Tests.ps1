@@ -75,3 +75,67 @@ Describe 'New-VMCheckpoint of a machine with a raw disk' -Skip:(-not (Get-Comman
         ($checkpoint.Disks | Where-Object State -ne NotCovered).Name | Should -Be vda
     }
 }
+
+Describe 'New-VMCheckpoint -Group' -Skip:(-not (Get-Command qemu-system-x86_64 -ErrorAction Ignore)) {
+    BeforeAll {
+        New-Machine $place g1 | Out-Null
+        New-Machine $place g2 -Started | Out-Null
+        New-Machine $place g3 | Out-Null
+    }
+
+    It 'takes one on each machine of the pipeline, and says how far apart they lie' {
+        $said = $made = $null
+        $made = 'g3', 'g1' | New-VMCheckpoint -Name x -Group -Verbose 4>&1 | Tee-Object -Variable said | Where-Object { $_ -is [MomentTools.VMCheckpoint] }
+        $made.VM | Should -Be g3, g1
+        $made.Name | Should -Be x, x
+        $made[0].Group | Should -Not -BeNullOrEmpty
+        $made[1].Group | Should -BeExactly $made[0].Group
+        (Get-VMCheckpoint g1 x).Group | Should -BeExactly $made[0].Group
+        (($said | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }).Message -join ' ') | Should -Match '2 checkpoints of group .* within .* ms'
+    }
+
+    It 'takes none where one fails' {
+        $failure = { 'g2', 'g1' | New-VMCheckpoint -Name x -Group -ErrorAction Stop } | Should -Throw -PassThru
+        $failure.FullyQualifiedErrorId | Should -BeLike 'MomentExists,*'
+        $failure.Exception.Message | Should -Match 'g1'
+        Get-VMCheckpoint g2 | Should -BeNullOrEmpty
+    }
+
+    It 'takes none where one does not exist' {
+        { 'g2', 'nobody' | New-VMCheckpoint -Name y -Group -ErrorAction Stop } | Should -Throw -ErrorId 'VMNotFound,*'
+        Get-VMCheckpoint g2 | Should -BeNullOrEmpty
+    }
+
+    It 'refuses a machine that is named twice' {
+        { New-VMCheckpoint g2, g? -Name y -Group -ErrorAction Stop } | Should -Throw -ErrorId 'GroupInvalid,*'
+        Get-VMCheckpoint g2 | Should -BeNullOrEmpty
+    }
+
+    It 'asks once for all, and touches nothing with -WhatIf' {
+        'g1', 'g2' | New-VMCheckpoint -Name y -Group -WhatIf | Should -BeNullOrEmpty
+        Get-VMCheckpoint g2 | Should -BeNullOrEmpty
+    }
+
+    It 'takes machines by pattern' {
+        (New-VMCheckpoint g? -Name z -Group).VM | Should -Be g1, g2, g3
+    }
+}
+
+Describe 'New-VMCheckpoint -Quiesce' -Skip:(-not (Get-Command qemu-system-x86_64 -ErrorAction Ignore)) {
+    It 'counts a machine that stands still as quiet, and says so' {
+        New-Machine $place q1 | Out-Null
+        (New-VMCheckpoint q1 x -Quiesce -Verbose 4>&1 | Out-String) | Should -Match 'is stopped: its disks are quiet'
+        Start-VMDomain q1 -Paused | Out-Null
+        (New-VMCheckpoint q1 y -Quiesce -Verbose 4>&1 | Out-String) | Should -Match 'is paused'
+    }
+
+    It 'refuses a machine that runs and has no agent' {
+        New-Machine $place q2 | Out-Null
+        Start-VMDomain q2 | Out-Null
+        $failure = { New-VMCheckpoint q2 x -Quiesce -ErrorAction Stop } | Should -Throw -PassThru
+        $failure.FullyQualifiedErrorId | Should -BeLike 'GuestAgentMissing,*'
+        $failure.ErrorDetails.RecommendedAction | Should -Match 'org.qemu.guest_agent.0'
+        { Backup-VMDomain q2 "$place/repository" -Quiesce -ErrorAction Stop } | Should -Throw -ErrorId 'GuestAgentMissing,*'
+        Get-VMCheckpoint q2 | Should -BeNullOrEmpty
+    }
+}
