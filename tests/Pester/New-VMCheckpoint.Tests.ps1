@@ -91,7 +91,7 @@ Describe 'New-VMCheckpoint -Group' -Skip:(-not (Get-Command qemu-system-x86_64 -
         $made[0].Group | Should -Not -BeNullOrEmpty
         $made[1].Group | Should -BeExactly $made[0].Group
         (Get-VMCheckpoint g1 x).Group | Should -BeExactly $made[0].Group
-        (($said | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }).Message -join ' ') | Should -Match '2 checkpoints of group .* within .* ms'
+        (($said | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }).Message -join ' ') | Should -Match 'Group .*: 2 checkpoints, taken within .* ms'
     }
 
     It 'takes none where one fails' {

@@ -112,7 +112,7 @@ internal sealed class CheckpointGroup(EngineContext context)
     private static void Tell(string group, List<PreparedCheckpoint> parts, IOperationReport report)
     {
         TimeSpan spread = parts.Max(part => part.Instant) - parts.Min(part => part.Instant);
-        report.Verbose($"The {parts.Count} checkpoints of group {group} were taken within {spread.TotalMilliseconds:0.#} ms.");
+        report.Verbose($"Group {group}: {parts.Count} checkpoint{(parts.Count == 1 ? "" : "s")}, taken within {spread.TotalMilliseconds:0.#} ms.");
     }
 
     // Many errors of one machine's checkpoint need not name it; among several it must be known which.

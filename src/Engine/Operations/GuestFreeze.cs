@@ -115,7 +115,7 @@ internal sealed class GuestFreeze : IAsyncDisposable
             {
                 await using GuestAgent agent = await GuestAgent.ConnectAsync(place.Name, path, GuestAgentOptions.Default, cancellation);
                 if (await agent.ThawAsync(cancellation) is > 0 and long count)
-                    report.Warning($"Thawed {count} file systems of '{place.Name}': an operation that was interrupted {entry.Started.ToLocalTime():g} had left them frozen.");
+                    report.Warning($"Thawed the file systems of '{place.Name}' ({count}): an operation that was interrupted {entry.Started.ToLocalTime():g} had left them frozen.");
             }
 
             Journal.Remove(entry.Path);
@@ -174,7 +174,7 @@ internal sealed class GuestFreeze : IAsyncDisposable
                 null => default,
                 0 => (null, null, $"The guest of '{vm}' has no file system that can be frozen."),
                 > 0 when thawed == 0 => (OperationErrors.NotQuiet(vm, "its file systems had been thawed already"), null, null),
-                _ => (null, $"{_frozen} file systems of '{vm}' were frozen for {time.TotalMilliseconds:0} ms.", null),
+                _ => (null, $"{(_frozen == 1 ? "1 file system" : $"{_frozen} file systems")} of '{vm}' stood still for {time.TotalMilliseconds:0} ms.", null),
             };
         }
         catch (MomentException failure)

@@ -86,7 +86,7 @@ public sealed class CheckpointGroupTests
         await fleet.GroupAsync(new CreateCheckpointRequest { Name = "x", Quiesce = true }, "a", "b");
         Assert.All(steps.Where(step => step.Step == "checkpoint-group:transaction"), step => Assert.Equal(2, step.Frozen));
         Assert.All(steps.Where(step => step.Step == "checkpoint-group:capture"), step => Assert.Equal(0, step.Frozen));
-        Assert.Equal(2, fleet.Report.Notes.Count(note => note.Contains("were frozen for", StringComparison.Ordinal)));
+        Assert.Equal(2, fleet.Report.Notes.Count(note => note.Contains("stood still for", StringComparison.Ordinal)));
         await fleet.AssertNothingLeftAsync("after");
 
         // The second refuses: the first is thawed, and nobody keeps a checkpoint.

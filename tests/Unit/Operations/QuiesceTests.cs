@@ -26,7 +26,7 @@ public sealed class QuiesceTests
         Assert.True(frozen["checkpoint-create:transaction"]);
         Assert.False(frozen["checkpoint-create:intent"]);
         Assert.False(frozen["checkpoint-create:capture"]);
-        Assert.Contains(fleet.Report.Notes, note => note.StartsWith("2 file systems of 'a' were frozen for ", StringComparison.Ordinal));
+        Assert.Contains(fleet.Report.Notes, note => note.StartsWith("2 file systems of 'a' stood still for ", StringComparison.Ordinal));
         Assert.Equal("OK", (await fleet.MomentsAsync("a")).Single().Health);
         await fleet.AssertNothingLeftAsync("after");
     }
