@@ -35,6 +35,10 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
     [ValidateNotNullOrEmpty]
     public string Monitor { get; set; } = "";
 
+    /// <summary>Replace the definition of the domain that has this name and UUID already; its moments stay.</summary>
+    [Parameter]
+    public SwitchParameter Update { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -55,8 +59,8 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
 
     private void Register(string what, Func<RegisterDomainRequest> request) => Attempt(what, () =>
     {
-        RegisterDomainRequest checkedRequest = request();
-        if (ShouldProcess(what, "Register as a domain"))
+        RegisterDomainRequest checkedRequest = request() with { Update = Update };
+        if (ShouldProcess(what, Update ? "Make the definition of the domain" : "Register as a domain"))
             WriteObject(Run((report, cancellation) => Engine.RegisterDomainAsync(checkedRequest, report, cancellation)));
     });
 

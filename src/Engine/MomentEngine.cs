@@ -40,8 +40,13 @@ public sealed partial class MomentEngine
         _context.Catalogue.Find(nameOrPattern);
 
     /// <summary>Makes a machine known, from its definition or from the monitor of one that somebody else started.</summary>
-    public Task<VMDomain> RegisterDomainAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation) =>
-        _life.RegisterAsync(request, report, cancellation);
+    public async Task<VMDomain> RegisterDomainAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        if (!request.Update)
+            return await _life.RegisterAsync(request, report, cancellation);
+        DomainPlace place = await new DomainUpdate(_context).RunAsync(request, report, cancellation);
+        return await GetDomainAsync(place.Name, report, cancellation);
+    }
 
     /// <summary>What is known of a machine, and what it is doing now.</summary>
     public async Task<VMDomain> GetDomainAsync(string vm, IOperationReport report, CancellationToken cancellation)

@@ -98,6 +98,12 @@ internal sealed class AttachedMachine(QmpClient qmp)
     {
         int index = _targets.GetValueOrDefault(prefix);
         _targets[prefix] = index + 1;
+        return TargetName(prefix, index);
+    }
+
+    /// <summary>The name of a bus's disk by its number: "vda", "nvme0n1".</summary>
+    public static string TargetName(string prefix, int index)
+    {
         if (prefix == "nvme")
             return string.Create(CultureInfo.InvariantCulture, $"nvme{index}n1");
         // a to z, then aa, ab, …, as the kernel counts.

@@ -33,6 +33,9 @@ internal sealed class BlockSession : IAsyncDisposable
 
     public string RuntimeDirectory { get; }
 
+    /// <summary>What an attached machine has otherwise than its definition says, a sentence each.</summary>
+    public IReadOnlyList<string> Differences { get; private init; } = [];
+
     /// <summary>Opens the line and finds these disks, no others.</summary>
     /// <exception cref="MomentException">
     /// <c>DiskChanged</c>: the machine works on another file than recorded. <c>DiskLocked</c>: the machine is stopped as far as
@@ -106,7 +109,8 @@ internal sealed class BlockSession : IAsyncDisposable
     {
         try
         {
-            return new BlockSession(place, qmp, null, await new MachineDisks(qmp, domain).ResolveAsync(wanted, cancellation), []);
+            var machine = new MachineDisks(qmp, domain);
+            return new BlockSession(place, qmp, null, await machine.ResolveAsync(wanted, cancellation), []) { Differences = machine.Differences };
         }
         catch
         {

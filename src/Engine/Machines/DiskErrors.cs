@@ -78,7 +78,7 @@ internal static class DiskErrors
             DiskNotInMachine,
             $"The running QEMU of domain '{vm}' has no disk '{disk.Target}'.",
             disk.Target,
-            "It may have been unplugged, or the machine was started with other disks than those registered. Register it again if that is what you want.");
+            "It may have been unplugged, or the machine was started with other disks than those registered. Register-VMDomain -Update takes over what it has now; the disk's moments stay.");
 
     /// <summary>QEMU works on another file than the one recorded (a new layer made by somebody else, or another machine).</summary>
     public static MomentException Changed(string vm, DomainDisk disk, string file, string driver) =>
@@ -86,5 +86,5 @@ internal static class DiskErrors
             DiskChanged,
             $"Disk '{disk.Target}' of domain '{vm}' is not what is recorded: recorded is '{disk.SourcePath}' ({disk.Format ?? "no format"}), QEMU works on '{file}' ({driver}).",
             disk.Target,
-            "Nothing is changed on a disk that somebody else switched. Put the recorded file back, or register the domain anew.");
+            "Nothing is changed on a disk that somebody else switched. Put the recorded file back, or update the definition with Register-VMDomain -Update.");
 }

@@ -15,6 +15,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
     {
         IReadOnlyList<QmpBlockDevice> devices = await qmp.QueryBlockAsync(cancellation);
         Dictionary<string, SessionDisk> found = new(StringComparer.Ordinal);
+        Differences = domain.Monitor is null ? [] : [.. Unknown(devices)];
         foreach (DomainDisk disk in disks)
         {
             QmpBlockDevice device = Match(disk, devices);
@@ -26,6 +27,12 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
 
         return found;
     }
+
+    /// <summary>
+    /// What an attached machine has that its definition does not know, a sentence each; who owns the machine may plug disks in and out. A
+    /// disk that is gone, or on another file, is an error where it is wanted.
+    /// </summary>
+    public IReadOnlyList<string> Differences { get; private set; } = [];
 
     /// <summary>The id of a device as <c>-device id=</c> gave it, or null: "/machine/peripheral/vd0/virtio-backend" is vd0.</summary>
     public static string? IdOf(QmpBlockDevice device) => device.Qdev switch
@@ -57,6 +64,13 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
             : [];
         return match ?? (byFile is [var only] ? only : throw DiskErrors.NotInMachine(domain.Name, disk));
     }
+
+    private IEnumerable<string> Unknown(IReadOnlyList<QmpBlockDevice> devices) =>
+        from device in devices
+        where device is { QomPath: not null, Inserted: not null }
+        let file = NodeFile.Of(device.Inserted!.File)
+        where file.StartsWith('/') && !domain.Disks.Any(disk => IsSame(disk.SourcePath, file) || disk.Alias is { } alias && (IdOf(device) == alias || device.Device == alias || device.Qdev == alias))
+        select $"The running machine '{domain.Name}' has a disk that is not registered: '{file}' ({IdOf(device) ?? device.Device}). It is not covered; Register-VMDomain -Name '{domain.Name}' -Monitor ... -Update makes it known.";
 
     private static bool IsSame(string? recorded, string file) =>
         recorded is not null && (recorded == file || Libc.RealPath(recorded) is { } real && real == Libc.RealPath(file));

@@ -82,6 +82,9 @@ internal sealed record DiskTracking
     public DiskTracking WithSources(string pointId, IReadOnlyList<SegmentSource> sources) =>
         this with { Points = With(Points, pointId, Points[pointId] with { Sources = sources }) };
 
+    /// <summary>The same tree with a layer known under another path.</summary>
+    public DiskTracking WithLayer(TrackingLayer layer) => this with { Layers = With(Layers, layer.Id, layer) };
+
     /// <summary>The same tree with another bitmap recording at the active tip.</summary>
     public DiskTracking WithRecording(string bitmap) => this with { Tips = With(Tips, ActiveBranch, ActiveTip! with { Recording = bitmap }) };
 

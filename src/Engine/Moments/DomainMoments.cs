@@ -22,7 +22,13 @@ internal sealed record DomainMoments
     /// <summary>The moments whose files are there, but could not be read: their names are not free.</summary>
     public IReadOnlySet<MomentKey> Broken { get; init; } = new HashSet<MomentKey>();
 
+    /// <summary>The disks that the domain has now, or null for all: one that it no longer has keeps its history, but is current nowhere.</summary>
+    public IReadOnlySet<string>? Present { get; init; }
+
     public DiskTracking Disk(string name) => Disks.GetValueOrDefault(name) ?? new DiskTracking { Disk = name };
+
+    /// <summary>The same for a domain with these disks.</summary>
+    public DomainMoments Of(IEnumerable<string> disks) => this with { Present = disks.ToHashSet(StringComparer.Ordinal) };
 
     public DomainMoments With(StoredMoment moment) =>
         this with { Moments = new Dictionary<MomentKey, StoredMoment>(Moments) { [moment.Key] = moment } };
@@ -51,7 +57,7 @@ internal sealed record DomainMoments
     {
         var points = Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
             .ToLookup(pair => pair.Point.Moment!.Value);
-        var current = Disks.Values.Where(disk => disk.Current is not null).ToDictionary(disk => disk.Disk, disk => disk.Current!.Value, StringComparer.Ordinal);
+        var current = Disks.Values.Where(disk => disk.Current is not null && Present?.Contains(disk.Disk) != false).ToDictionary(disk => disk.Disk, disk => disk.Current!.Value, StringComparer.Ordinal);
         IEnumerable<Moment> known = Moments.Values.Select(stored => new Moment
         {
             Kind = stored.Key.Kind,

@@ -32,6 +32,8 @@ internal sealed class BackupCreation(EngineContext context)
         await BitmapCapability.RequireAsync(scope.Domain, tracked, cancellation);
         // The disks first: where they cannot be had, no repository is begun.
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        foreach (string difference in session.Differences)
+            report.Warning(difference);
         await using GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
         Guid uuid = scope.Domain.Uuid!.Value;
         BackupRepository repository = BackupRepository.Open(request.Repository, create: true);

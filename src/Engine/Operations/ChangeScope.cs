@@ -45,7 +45,7 @@ internal sealed class ChangeScope : IDisposable
             await Recovery.RunAsync(place, domain, report, cancellation);
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
-            DomainMoments state = store.Load(report.Failure);
+            DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
             return new ChangeScope(held, place, domain, store, state, context.Probe);
         }
         catch
@@ -89,9 +89,15 @@ internal sealed class ChangeScope : IDisposable
     public Journal BeginBeside(string operation, JsonObject intent) => Journal.Begin(Place.StateDirectory, MomentIds.New(), operation, intent, _probe);
 
     /// <summary>Decides the operation: its metadata is written as one.</summary>
-    public void Commit(Journal journal, DomainMoments next)
+    /// <param name="journal">The operation.</param>
+    /// <param name="next">The moments after it.</param>
+    /// <param name="others">Further files of the domain that change with them: relative path and content.</param>
+    public void Commit(Journal journal, DomainMoments next, params ReadOnlySpan<(string Path, string Content)> others)
     {
-        journal.Commit(Store.Difference(State, next));
+        var files = new Dictionary<string, string?>(Store.Difference(State, next).Files, StringComparer.Ordinal);
+        foreach ((string path, string content) in others)
+            files[path] = content;
+        journal.Commit(new FileChanges(files));
         State = next;
     }
 

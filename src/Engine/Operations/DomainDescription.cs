@@ -8,7 +8,7 @@ internal static class DomainDescription
 {
     public static VMDomain Complete(VMDomain domain, DomainPlace place, IOperationReport report)
     {
-        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure);
+        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Name));
         MomentTree tree = state.Tree(out _);
         ILookup<string, Moment> byDisk = tree.All.OrderBy(moment => moment.Created)
             .SelectMany(moment => moment.Disks.Where(disk => disk.Covered).Select(disk => (disk.Name, Moment: moment))).ToLookup(pair => pair.Name, pair => pair.Moment, StringComparer.Ordinal);

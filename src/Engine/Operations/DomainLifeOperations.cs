@@ -11,15 +11,19 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
     /// <summary>Makes a machine known, by its document or by the monitor of one that somebody else started.</summary>
     public async Task<VMDomain> RegisterAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        DomainDocument domain = request switch
-        {
-            { Xml: { } xml } => FromDocument(xml, request),
-            { Monitor: { } monitor } => await FromMonitorAsync(QmpAddress.Parse(monitor), request.Name, report, cancellation),
-            _ => throw new MomentException(MachineErrors.VMDefinitionMissing, "Cannot register a domain: neither its XML nor its monitor is given.", request.Name, "Give one of the two: -Path, or -Name and -Monitor."),
-        };
+        DomainDocument domain = await DefinitionAsync(request, report, cancellation);
+        domain = domain.Uuid is null ? domain.WithUuid(Guid.NewGuid()) : domain;
         DomainPlace place = catalogue.Add(domain);
         return await DescribeAsync(place, report, cancellation);
     }
+
+    /// <summary>The definition that a request gives or points to; one without a UUID is left without.</summary>
+    public static async Task<DomainDocument> DefinitionAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation) => request switch
+    {
+        { Xml: { } xml } => FromDocument(xml, request),
+        { Monitor: { } monitor } => await FromMonitorAsync(QmpAddress.Parse(monitor), request.Name, report, cancellation),
+        _ => throw new MomentException(MachineErrors.VMDefinitionMissing, "Cannot register a domain: neither its XML nor its monitor is given.", request.Name, "Give one of the two: -Path, or -Name and -Monitor."),
+    };
 
     /// <summary>Starts QEMU for a machine.</summary>
     /// <param name="check">Looks at the machine before its guest has done anything; what it throws ends the machine again.</param>
@@ -72,7 +76,7 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
         // What a relative path was relative to is forgotten by tomorrow; the files themselves may come later.
         if (domain.Disks.FirstOrDefault(disk => disk.SourcePath is { } path && !path.StartsWith('/')) is { } relative)
             throw DiskErrors.PathRelative(domain.Name, relative.Target, relative.SourcePath!);
-        return domain.Uuid is null ? domain.WithUuid(Guid.NewGuid()) : domain;
+        return domain;
     }
 
     private static async Task<DomainDocument> FromMonitorAsync(QmpAddress address, string? name, IOperationReport report, CancellationToken cancellation)

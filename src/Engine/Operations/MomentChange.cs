@@ -22,11 +22,13 @@ internal sealed class MomentChange(EngineContext context)
         return new MomentResults(vm, scope.State, tree, seen).Of(tree.Find(key)!);
     }
 
+    // What is declared current is no more than that: edges record themselves from which point to which they run.
     private static DomainMoments Next(DomainMoments state, MomentKey key, SetMomentRequest request)
     {
+        DomainMoments next = request.Current ? state with { Current = key } : state;
         StoredMoment moment = state.Moments[key];
         return request.Description is { } words
-            ? state.With(moment with { Document = moment.Document with { Description = words.Length == 0 ? null : words } })
-            : state;
+            ? next.With(moment with { Document = moment.Document with { Description = words.Length == 0 ? null : words } })
+            : next;
     }
 }

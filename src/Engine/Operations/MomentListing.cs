@@ -13,7 +13,7 @@ internal sealed class MomentListing(EngineContext context)
         DomainPlace place = context.Catalogue.Place(vm);
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
-        DomainMoments state = store.Load(report.Failure);
+        DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
         IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, report, cancellation) : [];
         MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults, nameless);
         foreach (MomentTreeFault fault in faults)

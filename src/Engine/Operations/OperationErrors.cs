@@ -19,6 +19,7 @@ internal static class OperationErrors
     public static readonly ErrorId BitmapFrozen = new("BitmapFrozen", ErrorKind.InvalidState);
     public static readonly ErrorId BitmapBusy = new("BitmapBusy", ErrorKind.Busy);
     public static readonly ErrorId KeepBitmapsAlone = new("KeepBitmapsAlone", ErrorKind.InvalidArgument);
+    public static readonly ErrorId VMUpdateMismatch = new("VMUpdateMismatch", ErrorKind.InvalidArgument);
     public static readonly ErrorId OperationUnknown = new("OperationUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId BackupFailed = new("BackupFailed", ErrorKind.Refused);
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);

@@ -48,6 +48,8 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
         string[] disks = [.. CheckpointCreation.Tracked(moment)];
         await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
         BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
+        foreach (string difference in session.Differences)
+            report.Warning(difference);
         try
         {
             IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);

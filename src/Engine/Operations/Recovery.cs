@@ -71,7 +71,7 @@ internal static class Recovery
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
-            case MomentChange.Operation or BitmapRemoval.Operation:
+            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation:
                 break;
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);

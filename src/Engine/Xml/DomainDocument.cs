@@ -131,6 +131,17 @@ internal sealed class DomainDocument
             root.Element("name")!.AddAfterSelf(new XElement("uuid", uuid.ToString("D")));
     });
 
+    /// <summary>The same machine with these disks; one that is the same as before keeps its element, with all that it says.</summary>
+    public DomainDocument WithDisks(IReadOnlyList<DomainDisk> disks) => Changed(root =>
+    {
+        XElement devices = root.Element("devices") ?? throw new InvalidOperationException("The document has no <devices>.");
+        var known = Disks.Zip(devices.Elements("disk"), (disk, element) => (disk, element)).ToDictionary(pair => pair.disk.Target, StringComparer.Ordinal);
+        devices.Elements("disk").Remove();
+        devices.AddFirst(disks.Select(disk =>
+            known.TryGetValue(disk.Target, out (DomainDisk Disk, XElement Element) old) && (old.Disk.SourcePath, old.Disk.Format, old.Disk.Alias) == (disk.SourcePath, disk.Format, disk.Alias)
+                ? old.Element : disk.ToElement()));
+    });
+
     /// <summary>Gives a disk another top layer; what the document said of the layers below is no longer true and goes.</summary>
     /// <param name="sourceType"><c>file</c> or <c>block</c>.</param>
     public DomainDocument WithDiskSource(string target, string path, string format, string sourceType = "file")

@@ -29,6 +29,28 @@ public sealed class MomentChangeTests
         Assert.Contains("<domain ", await File.ReadAllTextAsync(Path.Combine(machine.StateDirectory, "checkpoints", "a.xml")), StringComparison.Ordinal);
     }
 
+    // Lists show it, the next moment descends from it, and no answer becomes smaller by it.
+    [SkippableFact]
+    public async Task AMomentIsMadeCurrentAndTheAnswersStay()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, 65536);
+        await machine.CheckpointAsync("b");
+        await machine.WriteAsync("vda", 2, 2 * 65536, 65536);
+        Assert.True((await SetAsync(machine, new SetMomentRequest { Name = "a", Current = true, Description = "here" })).Current);
+        Assert.Equal([("a", true), ("b", false)], (await machine.MomentsAsync()).Select(moment => (moment.Name, moment.Current)));
+        Assert.Equal("a", (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).Current);
+        Assert.Equal([(0, 65536), (2 * 65536, 65536)], await machine.ChangesAsync("a"));
+        Assert.Equal([(2 * 65536, 65536)], await machine.ChangesAsync("b"));
+        VMCheckpoint next = await machine.CheckpointAsync("c");
+        Assert.Equal(("a", true), (next.Parent, next.Current));
+        Assert.Equal(["a", "b", "c"], (await machine.MomentsAsync()).Select(moment => moment.Name));
+        Assert.Equal([(0, 65536), (2 * 65536, 65536)], await machine.ChangesAsync("a"));
+        Assert.Equal([(2 * 65536, 65536)], await machine.ChangesAsync("b"));
+        Assert.Empty(await machine.ChangesAsync("c"));
+    }
+
     [SkippableFact]
     public async Task WhatMakesNoSenseIsRefused()
     {
