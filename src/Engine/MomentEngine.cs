@@ -43,7 +43,11 @@ public sealed partial class MomentEngine
     public async Task<VMDomain> RegisterDomainAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation)
     {
         if (!request.Update)
-            return await _life.RegisterAsync(request, report, cancellation);
+        {
+            VMDomain made = await _life.RegisterAsync(request, report, cancellation);
+            return await CompleteAsync(made, _context.Catalogue.Place(made.Name), report, cancellation);
+        }
+
         DomainPlace place = await new DomainUpdate(_context).RunAsync(request, report, cancellation);
         return await GetDomainAsync(place.Name, report, cancellation);
     }
@@ -52,7 +56,7 @@ public sealed partial class MomentEngine
     public async Task<VMDomain> GetDomainAsync(string vm, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = _context.Catalogue.Place(vm);
-        return DomainDescription.Complete(await _life.DescribeAsync(place, report, cancellation), place, report);
+        return await CompleteAsync(await _life.DescribeAsync(place, report, cancellation), place, report, cancellation);
     }
 
     /// <summary>Starts QEMU for a machine; with <paramref name="paused"/> the guest waits.</summary>
@@ -61,7 +65,7 @@ public sealed partial class MomentEngine
         using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Start-VMDomain", report, cancellation);
         VMDomain started = await _life.StartAsync(scope.Place, paused, null, report, cancellation);
         await StartCheck.RunAsync(scope, report, cancellation);
-        return DomainDescription.Complete(started, scope.Place, report);
+        return await CompleteAsync(started, scope.Place, report, cancellation);
     }
 
     /// <summary>Stops a machine: asks the guest to shut down and waits; with <paramref name="force"/> ends QEMU at once, closing the images cleanly.</summary>
@@ -71,7 +75,7 @@ public sealed partial class MomentEngine
         // Nothing pending is recovered here: a machine that is to be stopped is stopped, and what is pending can be undone on its files.
         using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Stop-VMDomain", _context.LockTimeout, cancellation);
         place = _context.Catalogue.Place(vm);
-        return DomainDescription.Complete(await _life.StopAsync(place, force, timeout, report, cancellation), place, report);
+        return await CompleteAsync(await _life.StopAsync(place, force, timeout, report, cancellation), place, report, cancellation);
     }
 
     /// <summary>The moments of a machine that a query asks for.</summary>
@@ -154,6 +158,9 @@ public sealed partial class MomentEngine
     /// <param name="vm">The machine, or null for the disks of all.</param>
     public IReadOnlyList<CompletionItem> CompleteDisks(string? vm) =>
         _completion.Disks(vm);
+
+    private Task<VMDomain> CompleteAsync(VMDomain domain, DomainPlace place, IOperationReport report, CancellationToken cancellation) =>
+        DomainDescription.CompleteAsync(domain, place, _context.Catalogue.Load(place), report, cancellation);
 
     private static IReadOnlyList<VMMoment> Results(string vm, DomainMoments state, MomentTree tree, IEnumerable<Moment> moments)
     {

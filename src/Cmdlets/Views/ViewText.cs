@@ -67,8 +67,7 @@ public static class ViewText
     {
         VMDomain { Pending: { } pending } => "pending: " + pending,
         VMDomain { Attached: true } => "attached",
-        VMDisk { Trackable: false, Reason: { } reason } => reason,
-        VMDisk disk => disk.Path ?? "",
+        VMDisk disk => disk.Tracking is VMDiskTracking.Impossible or VMDiskTracking.Lost or VMDiskTracking.Unknown ? disk.TrackingText ?? disk.Reason ?? "" : disk.Path ?? "",
         _ => "",
     };
 

@@ -1,26 +1,37 @@
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Xml;
 
 namespace MomentTools.Operations;
 
 /// <summary>Adds to what a machine is what is known of its moments.</summary>
 internal static class DomainDescription
 {
-    public static VMDomain Complete(VMDomain domain, DomainPlace place, IOperationReport report)
+    /// <param name="domain">What is known of the machine itself.</param>
+    /// <param name="place">Where its files are.</param>
+    /// <param name="document">Its definition.</param>
+    /// <param name="report">Where is told what cannot be read.</param>
+    /// <param name="cancellation">Stops the look at the disks.</param>
+    public static async Task<VMDomain> CompleteAsync(VMDomain domain, DomainPlace place, DomainDocument document, IOperationReport report, CancellationToken cancellation)
     {
         DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Name));
         MomentTree tree = state.Tree(out _);
         ILookup<string, Moment> byDisk = tree.All.OrderBy(moment => moment.Created)
             .SelectMany(moment => moment.Disks.Where(disk => disk.Covered).Select(disk => (disk.Name, Moment: moment))).ToLookup(pair => pair.Name, pair => pair.Moment, StringComparer.Ordinal);
+        // A machine that does not answer was told already.
+        IReadOnlyDictionary<string, ObservedLayer> seen = domain.State == VMState.Unknown
+            ? new Dictionary<string, ObservedLayer>(StringComparer.Ordinal) : await MomentListing.LookAsync(place, document, state, report, cancellation);
         return domain with
         {
             Current = tree.Current?.Name,
             Moments = tree.Count,
             Pending = Pending(place),
-            Disks = [.. domain.Disks.Select(disk => disk with
+            Disks = [.. domain.Disks.Select(disk => (Disk: disk, State: DiskTrackingWords.Of(disk, state.Disk(disk.Name), seen.GetValueOrDefault(disk.Name)))).Select(pair => pair.Disk with
             {
-                Checkpoints = [.. byDisk[disk.Name].Where(moment => moment.Kind == MomentKind.Checkpoint).Select(moment => moment.Name)],
-                Current = state.Disk(disk.Name).Current?.Name,
+                Tracking = pair.State.Tracking,
+                TrackingText = pair.State.Text,
+                Checkpoints = [.. byDisk[pair.Disk.Name].Where(moment => moment.Kind == MomentKind.Checkpoint).Select(moment => moment.Name)],
+                Current = state.Disk(pair.Disk.Name).Current?.Name,
             })],
         };
     }

@@ -21,6 +21,12 @@ public sealed record VMDisk
     /// <summary>Why changed blocks cannot be tracked, or null.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Whether what changes on it is known now: what the next backup can be.</summary>
+    public VMDiskTracking Tracking { get; init; }
+
+    /// <summary>The same in plain words, with the reason and since when.</summary>
+    public string? TrackingText { get; init; }
+
     /// <summary>The checkpoints that cover the disk, oldest first.</summary>
     public IReadOnlyList<string> Checkpoints { get; init; } = [];
 
