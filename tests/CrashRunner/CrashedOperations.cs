@@ -19,6 +19,7 @@ internal static class CrashedOperations
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
             "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
             "describe" => engine.SetMomentAsync(vm, new SetMomentRequest { Name = argument, Description = "said" }, report, CancellationToken.None),
+            "update" => engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = File.ReadAllText(argument), Update = true }, report, CancellationToken.None),
             "remove-bitmap" => engine.RemoveBitmapAsync(vm, "vda", argument, report, CancellationToken.None),
             "unregister" => engine.UnregisterDomainAsync(vm, new UnregisterDomainRequest { RemoveMetadata = true }, report, CancellationToken.None),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),

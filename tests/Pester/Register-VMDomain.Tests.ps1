@@ -45,6 +45,22 @@ Describe 'Register-VMDomain' -Skip:(-not (Get-Command qemu-img -ErrorAction Igno
         $failure.CategoryInfo.Category | Should -Be ResourceExists
     }
 
+    It 'replaces the definition of a domain with -Update, and keeps its moments' {
+        New-Disk "$place/u.qcow2"
+        New-Disk "$place/u2.qcow2"
+        $uuid = [guid]::NewGuid()
+        Register-VMDomain -Xml (Get-DomainXml updated "$place/u.qcow2" $uuid) | Out-Null
+        New-VMCheckpoint updated monday | Out-Null
+        Get-DomainXml updated "$place/u.qcow2", "$place/u2.qcow2" $uuid | Set-Content $place/updated.xml
+        { Register-VMDomain ./updated.xml -ErrorAction Stop } | Should -Throw -ErrorId 'VMExists,*'
+        $machine = Register-VMDomain ./updated.xml -Update
+        $machine.Disks.Name | Should -Be vda, vdb
+        $machine.Disks.Tracking | Should -Be Recorded, Ready
+        (Get-VMCheckpoint updated).Name | Should -Be monday
+        { Register-VMDomain -Xml (Get-DomainXml updated "$place/u.qcow2") -Update -ErrorAction Stop } | Should -Throw -ErrorId 'VMUpdateMismatch,*'
+        Unregister-VMDomain updated -RemoveMetadata -Confirm:$false
+    }
+
     It 'says which file is missing, and registers the others' {
         Register-VMDomain ./nosuch.xml, ./web1.xml -ErrorVariable failures -ErrorAction SilentlyContinue | Should -HaveCount 1
         $failures | Should -HaveCount 1

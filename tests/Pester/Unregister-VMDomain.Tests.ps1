@@ -36,4 +36,12 @@ Describe 'Unregister-VMDomain' -Skip:(-not (Get-Command qemu-storage-daemon -Err
         Get-VMDomain | Should -BeNullOrEmpty
         Get-VMBitmap -Path "$place/web1.qcow2" | Should -BeNullOrEmpty
     }
+
+    It 'leaves the images as they are with -KeepBitmaps' {
+        New-VMCheckpoint web1 monday | Out-Null
+        { Unregister-VMDomain web1 -KeepBitmaps -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'KeepBitmapsAlone,*'
+        Unregister-VMDomain web1 -RemoveMetadata -KeepBitmaps -Confirm:$false
+        Get-VMDomain | Should -BeNullOrEmpty
+        (Get-VMBitmap -Path "$place/web1.qcow2").Name | Should -Contain monday
+    }
 }

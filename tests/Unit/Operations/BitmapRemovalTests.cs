@@ -1,3 +1,4 @@
+using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;
@@ -83,6 +84,37 @@ public sealed class BitmapRemovalTests
         Assert.Contains(below, (await FailsAsync(OperationErrors.BitmapFrozen, () => RemoveAsync(machine, "old"))).Message, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllBytesAsync(below));
         Assert.Empty(machine.Report.Warnings);
+    }
+
+    [SkippableFact]
+    public async Task AProcessKilledAtAnyStepLeavesItThereOrNot()
+    {
+        HashSet<bool> seen = [];
+        for (int step = 1; step <= 20; step++)
+        {
+            await using TestMachine machine = await TestMachine.CreateAsync();
+            Tool.Run("qemu-img", "bitmap", "--add", machine.DiskPath("vda"), "stray");
+            await machine.CheckpointAsync("a");
+            await machine.WriteAsync("vda", 1, 0, Grain);
+            (int exit, _, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "remove-bitmap", "stray");
+            Assert.True(exit is 0 or 137, error);
+            await machine.CheckpointAsync("b");
+            bool there = (await BitmapsAsync(machine)).Any(bitmap => bitmap.Name == "stray");
+            seen.Add(there);
+            Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
+            Assert.Equal([(0, Grain)], await machine.ChangesAsync("a"));
+            if (there)
+                await RemoveAsync(machine, "stray");
+            if (exit == 0)
+            {
+                Assert.Equal(2, seen.Count);
+                return;
+            }
+        }
+
+        Assert.Fail("The operation has no end.");
     }
 
     private static Task RemoveAsync(TestMachine machine, string name) =>

@@ -23,6 +23,9 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("checkpoint", false)]
     [InlineData("remove", true)]
     [InlineData("remove", false)]
+    [InlineData("describe", true)]
+    [InlineData("describe", false)]
+    [InlineData("update", false)]
     [InlineData("backup", true)]
     [InlineData("backup", false)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
@@ -97,8 +100,17 @@ public sealed class CrashTests(ITestOutputHelper output)
     {
         "checkpoint" => "new",
         "remove" => "middle",
+        "describe" => "base",
+        "update" => Definition(machine),
         _ => machine.Repository,
     };
+
+    private static string Definition(TestMachine machine)
+    {
+        string path = Path.Combine(machine.Scratch, "definition.xml");
+        File.WriteAllText(path, machine.Xml().Replace("<memory unit='MiB'>64</memory>", "<memory unit='MiB'>80</memory>", StringComparison.Ordinal));
+        return path;
+    }
 
     // A past with a backup, three checkpoints, and writes between: enough that every kind of link is there.
     private static async Task<TestMachine> PrepareAsync(bool running, Action<string>? probe = null)
