@@ -4,7 +4,7 @@ namespace MomentTools.Cmdlets;
 
 /// <summary>Gets the moments of machines: checkpoints and snapshots.</summary>
 [Cmdlet(VerbsCommon.Get, "VMMoment")]
-[OutputType(typeof(VMCheckpoint))]
+[OutputType(typeof(VMCheckpoint), typeof(VMSnapshot))]
 public sealed class GetVMMomentCommand : MomentListCmdlet
 {
     /// <summary>Only this kind; the tree is then the one of this kind.</summary>

@@ -50,6 +50,22 @@ public static class ViewText
     /// <summary>A star where the moment is current.</summary>
     public static string CurrentMark(PSObject value) => Object(value) is VMMoment { Current: true } ? "*" : "";
 
+    /// <summary>In one word whether a moment is fine, in the session's colour of errors where not; the property Health has the reason.</summary>
+    public static string MomentHealth(PSObject value)
+    {
+        if (Object(value) is not VMMoment moment)
+            return "";
+        if (moment.Disks.FirstOrDefault(disk => disk.Problem is not null) is not { } broken)
+            return "OK";
+        return SessionStyle.Error(broken.State switch
+        {
+            VMBitmapState.Missing => "! no bitmap",
+            VMBitmapState.Inconsistent => "! damaged",
+            VMBitmapState.Foreign => "! foreign",
+            _ => "! unknown",
+        });
+    }
+
     /// <summary>Bytes written since a moment on all its disks, where that was asked for and is known of each.</summary>
     public static string MomentSize(PSObject value)
     {

@@ -72,7 +72,7 @@ internal sealed record DomainMoments
                 .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
                 .FirstOrDefault(new MomentDisk(disk.Name, disk.Covered, null, null, 0)))],
         });
-        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key))), current, out faults, Current);
+        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current);
     }
 
     private static IEnumerable<(string Name, bool Covered)> DisksOf(MomentDocument document) => document switch

@@ -14,6 +14,15 @@ internal static class SnapshotReading
         _ => SnapshotState.Running,
     };
 
+    /// <summary>libvirt's word for a state.</summary>
+    public static string Word(SnapshotState state) => state switch
+    {
+        SnapshotState.Running => "running",
+        SnapshotState.Paused => "paused",
+        SnapshotState.Shutoff => "shutoff",
+        _ => "disk-snapshot",
+    };
+
     /// <summary>One external part makes the whole external: it cannot be gone back to with the image alone.</summary>
     public static SnapshotLocation MomentLocation(this SnapshotDocument document) => IsExternal(document) ? SnapshotLocation.External : SnapshotLocation.Internal;
 

@@ -14,27 +14,28 @@ internal sealed class MomentListing(EngineContext context)
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
         DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
-        IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, report, cancellation) : [];
+        IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, domain, report, cancellation) : [];
         MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults, nameless);
         foreach (MomentTreeFault fault in faults)
-            report.Warning(fault.Message);
+            Report(fault, state, report);
         MomentFilter filter = Filter(query, tree);
         IReadOnlyList<Moment> moments = filter.Apply(tree);
         ReportMissing(filter, tree, report);
         IReadOnlyDictionary<string, ObservedLayer> seen = moments.Count == 0 || query.NoMetadata
             ? new Dictionary<string, ObservedLayer>(StringComparer.Ordinal) : await LookAsync(place, domain, state, report, cancellation);
-        var results = new MomentResults(vm, state, tree, seen);
+        var results = new MomentResults(vm, state, tree, seen, store.Segments);
         List<VMMoment> found = [.. moments.Select(moment => results.Of(moment))];
         if (query.Size)
             found = await WithSizesAsync(vm, found, report, cancellation);
         return query.Tree ? Drawn(tree, query, found) : found;
     }
 
-    /// <summary>Bitmaps in the images that no moment names, each as a moment of which nothing is known but its name and disks.</summary>
-    private async Task<IReadOnlyList<Moment>> WithoutMetadataAsync(string vm, IOperationReport report, CancellationToken cancellation)
+    /// <summary>Bitmaps and internal snapshots in the images, each as a moment of which little more is known than its name and disks; those that have metadata are left out later.</summary>
+    private async Task<IReadOnlyList<Moment>> WithoutMetadataAsync(string vm, DomainDocument domain, IOperationReport report, CancellationToken cancellation)
     {
         IReadOnlyList<VMBitmap> bitmaps = await new BitmapListing(context).RunAsync(vm, [], report, cancellation);
-        return [.. bitmaps.Where(bitmap => bitmap.Owner is null).GroupBy(bitmap => bitmap.Name, StringComparer.Ordinal).Select(group => new Moment
+        IReadOnlyList<Moment> snapshots = await ImageSnapshots.ReadAsync(domain, failure => report.Warning(failure.Message), cancellation);
+        return [.. snapshots, .. bitmaps.Where(bitmap => bitmap.Owner is null).GroupBy(bitmap => bitmap.Name, StringComparer.Ordinal).Select(group => new Moment
         {
             Kind = MomentKind.Checkpoint,
             Name = group.Key,
@@ -70,6 +71,21 @@ internal sealed class MomentListing(EngineContext context)
         }
 
         return seen;
+    }
+
+    // What follows from a file that was told already is no error of its own.
+    private static void Report(MomentTreeFault fault, DomainMoments state, IOperationReport report)
+    {
+        bool isKnown = fault.Kind switch
+        {
+            MomentTreeFaultKind.ParentMissing => state.Moments.GetValueOrDefault(fault.Moment)?.Parent is { } parent && state.Broken.Contains(parent),
+            MomentTreeFaultKind.CurrentMissing => state.Broken.Contains(fault.Moment),
+            _ => false,
+        };
+        if (isKnown)
+            report.Warning(fault.Message);
+        else
+            report.Failure(fault.ToException());
     }
 
     // A plain name that means nothing is told; one that another filter hides is not. The other names are listed all the same.
@@ -115,15 +131,15 @@ internal sealed class MomentListing(EngineContext context)
             foreach (VMMomentDisk disk in moment.Disks)
             {
                 long? size = null;
-                if (disk.State != VMBitmapState.NotCovered)
+                if (disk.State is not (VMBitmapState.NotCovered or VMBitmapState.Foreign))
                 {
                     try
                     {
                         size = (await changes.RunAsync(vm, $"{moment.Kind}:{moment.Name}", [disk.Name], withKinds: false, report, cancellation))[0].Blocks.TotalLength;
                     }
-                    catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown)
+                    catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown || failure.ErrorId == OperationErrors.DiskNotCovered)
                     {
-                        // The disk's state and problem already say that it is broken; the size is then not known.
+                        // The disk's state and problem already say that it is broken or never was tracked; the size is then not known.
                     }
                 }
 

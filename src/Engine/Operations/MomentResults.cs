@@ -4,7 +4,13 @@ using MomentTools.Xml;
 namespace MomentTools.Operations;
 
 /// <summary>Turns moments into what a user holds, with the state of each disk's bitmap as it was seen.</summary>
-internal sealed class MomentResults(string vm, DomainMoments state, MomentTree tree, IReadOnlyDictionary<string, ObservedLayer> seen)
+/// <param name="vm">The machine's name.</param>
+/// <param name="state">All that is known of its moments.</param>
+/// <param name="tree">The tree that the moments are of.</param>
+/// <param name="seen">What is really on the disks; of those that are not in it nothing is said.</param>
+/// <param name="segments">Where saved copies of closed bitmaps lie; null: they are taken to be there.</param>
+internal sealed class MomentResults(
+    string vm, DomainMoments state, MomentTree tree, IReadOnlyDictionary<string, ObservedLayer> seen, SegmentFile? segments = null)
 {
     private readonly Dictionary<string, ILookup<string, TrackingPoint>> _children = state.Disks.Values.ToDictionary(
         disk => disk.Disk, disk => disk.Points.Values.Where(point => point.ParentId is not null).ToLookup(point => point.ParentId!, StringComparer.Ordinal), StringComparer.Ordinal);
@@ -12,7 +18,11 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
     private readonly Dictionary<string, TrackingProof> _proofs = state.Disks.Values.Where(disk => seen.ContainsKey(disk.Disk))
         .ToDictionary(disk => disk.Disk, disk => new TrackingProof(disk, seen[disk.Disk]), StringComparer.Ordinal);
 
-    public VMCheckpoint Of(Moment moment) => new()
+    private readonly Dictionary<string, bool> _saved = new(StringComparer.Ordinal);
+
+    public VMMoment Of(Moment moment) => moment.Kind == MomentKind.Checkpoint ? Checkpoint(moment) : Snapshot(moment);
+
+    public VMCheckpoint Checkpoint(Moment moment) => new()
     {
         VM = vm,
         Name = moment.Name,
@@ -25,46 +35,92 @@ internal sealed class MomentResults(string vm, DomainMoments state, MomentTree t
         Disks = [.. moment.Disks.Select(disk => Of(moment, disk))],
     };
 
+    public VMSnapshot Snapshot(Moment moment)
+    {
+        var document = state.Moments.GetValueOrDefault(moment.Key)?.Document as SnapshotDocument;
+        return new VMSnapshot
+        {
+            VM = vm,
+            Name = moment.Name,
+            Parent = moment.ParentName,
+            Created = moment.Created,
+            Current = tree.IsCurrent(moment),
+            Description = moment.Description,
+            Repository = state.Moments.GetValueOrDefault(moment.Key)?.Repository,
+            State = document is not null ? document.State : moment.State is { } known ? SnapshotReading.Word(known) : null,
+            Location = document is not null ? document.LocationText() : moment.Location?.ToString(),
+            Memory = document?.Memory?.File,
+            Disks = [.. moment.Disks.Select(disk => Of(moment, disk))],
+        };
+    }
+
     private VMMomentDisk Of(Moment moment, MomentDisk disk)
     {
         if (!disk.Covered)
             return new VMMomentDisk { Name = disk.Name, State = VMBitmapState.NotCovered };
         if (!moment.HasMetadata)
-            return new VMMomentDisk { Name = disk.Name, Bitmap = moment.Name, State = VMBitmapState.Foreign, Problem = "a bitmap in the image that no moment names" };
+            return Foreign(moment, disk);
         DiskTracking tracking = state.Disk(disk.Name);
-        string bitmap = (state.Moments[moment.Key].Document as CheckpointDocument)?.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name;
+        TrackingPoint[] children = disk.PointId is { } id && _children.TryGetValue(disk.Name, out ILookup<string, TrackingPoint>? below) ? [.. below[id]] : [];
+        string? bitmap = state.Moments[moment.Key].Document is CheckpointDocument document
+            ? document.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name
+            : children.SelectMany(child => child.Sources).OfType<SegmentSource.Bitmap>().FirstOrDefault()?.Name;
         var result = new VMMomentDisk { Name = disk.Name, Bitmap = bitmap, Parent = tracking.NearestMoment(disk.ParentPointId)?.Name, State = VMBitmapState.Unknown };
+        if (disk.PointId is null)
+            return moment.Kind == MomentKind.Snapshot ? result : result with { State = VMBitmapState.Missing, Problem = "nothing was recorded since: only the description of this checkpoint is known" };
         if (!_proofs.TryGetValue(disk.Name, out TrackingProof? proof))
             return result;
-        ObservedBitmap? observed = seen[disk.Name].Bitmaps.GetValueOrDefault(bitmap);
+        ObservedBitmap? observed = bitmap is null ? null : seen[disk.Name].Bitmaps.GetValueOrDefault(bitmap);
+        string? problem = Problem(children, proof);
         return result with
         {
             Granularity = observed?.Granularity,
             State = observed switch
             {
-                null => VMBitmapState.Missing,
+                null => problem is null && children.Length > 0 ? VMBitmapState.Saved : VMBitmapState.Missing,
                 { Inconsistent: true } => VMBitmapState.Inconsistent,
                 { Recording: true } => VMBitmapState.Recording,
                 _ => VMBitmapState.Closed,
             },
-            Problem = Problem(_children[disk.Name][disk.PointId ?? ""], proof),
+            Problem = problem,
         };
     }
 
-    // What begins at the moment is trouble only if nothing can stand in for it.
-    private static string? Problem(IEnumerable<TrackingPoint> children, TrackingProof proof)
+    private static VMMomentDisk Foreign(Moment moment, MomentDisk disk) => new()
     {
+        Name = disk.Name,
+        Bitmap = moment.Kind == MomentKind.Checkpoint ? moment.Name : null,
+        State = VMBitmapState.Foreign,
+        Problem = $"{(moment.Kind == MomentKind.Checkpoint ? "a bitmap" : "a snapshot")} in the image that no moment names",
+    };
+
+    // What begins at the moment is trouble only if nothing can stand in for it.
+    private string? Problem(TrackingPoint[] children, TrackingProof proof)
+    {
+        if (children.Length == 0)
+            return "nothing records any more what was written since";
         foreach (SegmentSource source in children.SelectMany(child => child.Sources))
         {
-            switch (source)
+            string? problem = source switch
             {
-                case SegmentSource.Lost lost:
-                    return lost.Reason;
-                case SegmentSource.Bitmap { SidecarId: null } bitmap when proof.WhyNot(bitmap) is { } doubt:
-                    return doubt;
-            }
+                SegmentSource.Lost lost => lost.Reason,
+                SegmentSource.Bitmap bitmap => proof.WhyNot(bitmap) is { } doubt && !IsSaved(bitmap.SidecarId) ? doubt : null,
+                SegmentSource.Sidecar { SidecarId: var id } => IsSaved(id) ? null : $"the saved copy '{id}' of its bitmap is gone",
+                _ => null,
+            };
+            if (problem is not null)
+                return problem;
         }
 
         return null;
+    }
+
+    private bool IsSaved(string? id)
+    {
+        if (id is null)
+            return false;
+        if (!_saved.TryGetValue(id, out bool saved))
+            _saved[id] = saved = segments is null || File.Exists(segments.PathOf(id));
+        return saved;
     }
 }

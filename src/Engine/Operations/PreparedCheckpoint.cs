@@ -139,7 +139,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
         // What the machine has now follows from what it had and what was done: it is not asked again.
         MomentTree tree = Scope.State.Tree(out _);
         var after = _plan.Steps.ToDictionary(step => step.Disk, step => step.After(_seen[step.Disk]), StringComparer.Ordinal);
-        return new MomentResults(Scope.Place.Name, Scope.State, tree, after).Of(tree.Find(_moment.Key)!);
+        return new MomentResults(Scope.Place.Name, Scope.State, tree, after).Checkpoint(tree.Find(_moment.Key)!);
     }
 
     public async ValueTask DisposeAsync()

@@ -18,8 +18,11 @@ public enum VMBitmapState
     /// <summary>It was in use when QEMU died and cannot be trusted; a saved copy of a closed one serves in its place.</summary>
     Inconsistent,
 
-    /// <summary>It is not in the image; a saved copy of a closed one serves in its place.</summary>
+    /// <summary>It is not in the image, and nothing can serve in its place.</summary>
     Missing,
+
+    /// <summary>It is not in the image any more, but what it had recorded was saved when it was closed: nothing is lost.</summary>
+    Saved,
 
     /// <summary>It is in the image, but no moment names it.</summary>
     Foreign,

@@ -1,0 +1,17 @@
+namespace MomentTools;
+
+/// <summary>A moment to go back to: inside the images, or as layers beneath new ones.</summary>
+public sealed record VMSnapshot : VMMoment
+{
+    /// <inheritdoc/>
+    public override string Kind => "Snapshot";
+
+    /// <summary>What the machine did, in libvirt's words: "running", "paused", "shutoff", "disk-snapshot", …</summary>
+    public string? State { get; init; }
+
+    /// <summary>"Internal": inside the images; "External": in files of their own; "Mixed": some parts here, some there.</summary>
+    public string? Location { get; init; }
+
+    /// <summary>The file with the machine's memory, or null: there is none, or it is inside an image.</summary>
+    public string? Memory { get; init; }
+}
