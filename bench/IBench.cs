@@ -28,4 +28,10 @@ internal interface IBench : IAsyncDisposable
     Task OursAsync(CancellationToken cancellation);
 
     Task TheirsAsync(CancellationToken cancellation);
+
+    /// <summary>Whether there is a part of ours that everything started from PowerShell has, and that is told apart in a line of its own.</summary>
+    bool HasBare => false;
+
+    /// <summary>That part alone.</summary>
+    Task BareAsync(CancellationToken cancellation) => Task.CompletedTask;
 }

@@ -23,6 +23,12 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
 
     public MomentEngine Engine { get; }
 
+    /// <summary>The root of all state.</summary>
+    public string StateRoot => _stateRoot;
+
+    /// <summary>The domain's own directory below it.</summary>
+    public string StateDirectory => new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).StateDirectory;
+
     /// <summary>The first disk's image.</summary>
     public string Disk { get; }
 

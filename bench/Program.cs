@@ -1,5 +1,6 @@
 using MomentTools.Bench;
 using MomentTools.Bench.Benches;
+using MomentTools.Moments;
 
 // bench [--record FILE] [WORD...]: all benches, or those whose subject has one of the words in it ("memory": peak memory).
 if (args is [PeakMemory.Option, var operation, var directory])
@@ -39,6 +40,12 @@ IBench[] benches =
     new PushBackup(increment: true, hashed: false),
     new PushBackup(increment: true, hashed: true),
     new ModuleImport(),
+    new ListBesideVirsh(MomentKind.Snapshot, 5_000, 7_000),
+    new ListBesideVirsh(MomentKind.Checkpoint, 3_000, 3_000),
+    new MomentScale("load"),
+    new MomentScale("filters"),
+    new MomentScale("order"),
+    new MomentScale("drawing"),
 ];
 try
 {

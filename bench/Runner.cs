@@ -66,15 +66,22 @@ internal sealed class Runner(string? recordPath)
 
             var ours = new List<double>();
             var theirs = new List<double>();
+            var bare = new List<double>();
             for (int round = 0; round < bench.Rounds; round++)
             {
                 await bench.BeforeRoundAsync(cancellation);
                 ours.Add(await TimeAsync(bench.OursAsync, bench.Repeats, cancellation));
                 theirs.Add(await TimeAsync(bench.TheirsAsync, bench.Repeats, cancellation));
+                if (bench.HasBare)
+                    bare.Add(await TimeAsync(bench.BareAsync, bench.Repeats, cancellation));
             }
 
             double our = Median(ours), their = Median(theirs);
-            return ($"| {bench.Subject} | {bench.OurWay} | {bench.TheirWay} | {Show(our)} | {Show(their)} | {our / their:0.00} |", null);
+            string line = $"| {bench.Subject} | {bench.OurWay} | {bench.TheirWay} | {Show(our)} | {Show(their)} | {our / their:0.00} |";
+            if (!bench.HasBare)
+                return (line, null);
+            double above = our - Median(bare);
+            return ($"{line}\n| {bench.Subject}, above a bare start of PowerShell | the same less {Show(Median(bare))} | {bench.TheirWay} | {Show(above)} | {Show(their)} | {above / their:0.00} |", null);
         }
         finally
         {

@@ -94,3 +94,89 @@ Describe 'Get-VMMoment''s kinds' -Skip:(-not (Get-Command qemu-storage-daemon -E
         Get-VMMoment web1 @filter | Should -BeNullOrEmpty
     }
 }
+
+Describe 'Get-VMMoment with snapshots' -Skip:(-not (Get-Command qemu-img -ErrorAction Ignore)) {
+    BeforeAll {
+        New-Machine $place web2 | Out-Null
+        $folder = (New-Item -ItemType Directory "$env:MOMENTTOOLS_HOME/domains/web2/snapshots").FullName
+        $kinds = @(
+            @('off', 'shutoff', "snapshot='no'", "snapshot='internal'")
+            @('on', 'running', "snapshot='internal'", "snapshot='internal'")
+            @('asleep', 'paused', "file='/m'", "snapshot='external'")
+            @('disks only', 'disk-snapshot', "snapshot='no'", "snapshot='external'")
+        )
+        $time = 0
+        $parent = ''
+        foreach ($kind in $kinds) {
+            $name, $state, $memory, $disk = $kind
+            $time++
+            "<domainsnapshot><name>$name</name><state>$state</state>$parent<creationTime>$time</creationTime><memory $memory/><disks><disk name='vda' $disk/></disks></domainsnapshot>" |
+                Set-Content "$folder/$name.xml"
+            $parent = "<parent><name>$name</name></parent>"
+        }
+        qemu-img snapshot -c inside $place/web2.qcow2
+    }
+
+    It 'gives objects of their own' {
+        $asleep = Get-VMMoment web2 asleep
+        $asleep | Should -BeOfType ([MomentTools.VMSnapshot])
+        $asleep.State, $asleep.Location, $asleep.Memory, $asleep.Parent | Should -Be paused, External, '/m', on
+        (Get-View $asleep -Format { $input | Format-List | Out-String }) -join "`n" | Should -Match 'Location +: External'
+    }
+
+    It 'filters by <Parameters.Keys>' -ForEach @(
+        @{ Parameters = @{ Online = $true }; Expected = 'on', 'asleep' }
+        @{ Parameters = @{ Offline = $true }; Expected = 'off' }
+        @{ Parameters = @{ DiskOnly = $true }; Expected = 'disks only' }
+        @{ Parameters = @{ Internal = $true }; Expected = 'off', 'on' }
+        @{ Parameters = @{ External = $true }; Expected = 'asleep', 'disks only' }
+        @{ Parameters = @{ External = $true; Online = $true }; Expected = 'asleep' }
+        @{ Parameters = @{ Offline = $true; DiskOnly = $true; Leaves = $true }; Expected = 'disks only' }
+        @{ Parameters = @{ NoMetadata = $true }; Expected = 'inside' }
+    ) {
+        (Get-VMMoment web2 @Parameters).Name | Should -Be $Expected
+    }
+
+    It 'finds a snapshot inside an image that nothing else names' {
+        $inside = Get-VMMoment web2 -NoMetadata
+        $inside | Should -BeOfType ([MomentTools.VMSnapshot])
+        $inside.Location, $inside.State, $inside.Disks[0].Name | Should -Be Internal, shutoff, vda
+        $inside.Created | Should -BeGreaterThan ([datetimeoffset]::Now.AddHours(-1))
+    }
+
+    It 'names a broken file once and lists the rest' {
+        'garbage' | Set-Content "$folder/broken.xml"
+        try {
+            (Get-VMMoment web2 -ErrorVariable failures -ErrorAction SilentlyContinue).Name | Should -Be off, on, asleep, 'disks only'
+            $failures | Should -HaveCount 1
+            $failures[0].FullyQualifiedErrorId | Should -BeLike 'XmlMalformed,*'
+            "$($failures[0])" | Should -Match 'broken.xml'
+        }
+        finally { Remove-Item "$folder/broken.xml" }
+    }
+
+    It 'writes a tree without control characters into a file' {
+        Get-VMMoment web2 -Tree > $place/tree.txt
+        $text = Get-Content $place/tree.txt -Raw
+        $text | Should -Match 'S on'
+        $text | Should -Not -Match '\x1b'
+    }
+
+    It 'does not let a moment whose bitmap is gone look like one that is fine' {
+        New-VMCheckpoint web2 lost | Out-Null
+        qemu-img bitmap --remove $place/web2.qcow2 lost
+        $lost = Get-VMMoment web2 lost
+        $lost.Health | Should -Match 'not in the image any more'
+        $lost.Disks[0].State | Should -Be Missing
+        $lines = Get-View (Get-VMMoment web2)
+        @($lines -match '^lost .*! no bitmap$') | Should -HaveCount 1
+        @($lines -match '^on .* OK$') | Should -HaveCount 1
+        ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 80
+        Get-VMMoment web2 > $place/list.txt
+        Get-Content $place/list.txt -Raw | Should -Not -Match '\x1b'
+        $before = $PSStyle.OutputRendering
+        $PSStyle.OutputRendering = 'Ansi'
+        try { ($lost | Out-String) | Should -Match ([regex]::Escape("$($PSStyle.Formatting.Error)! no bitmap")) }
+        finally { $PSStyle.OutputRendering = $before }
+    }
+}
