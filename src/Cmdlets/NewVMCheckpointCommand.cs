@@ -33,6 +33,10 @@ public sealed class NewVMCheckpointCommand : DomainCmdlet
     [Parameter]
     public SwitchParameter TrackableOnly { get; set; }
 
+    /// <summary>Make the bitmaps only, and no moment that names them.</summary>
+    [Parameter]
+    public SwitchParameter NoMetadata { get; set; }
+
     /// <summary>A libvirt-style domaincheckpoint document that says all this.</summary>
     [Parameter(Mandatory = true, ParameterSetName = XmlSet)]
     [ValidateNotNullOrEmpty]
@@ -47,7 +51,7 @@ public sealed class NewVMCheckpointCommand : DomainCmdlet
     public SwitchParameter Group { get; set; }
 
     private CreateCheckpointRequest Request =>
-        new() { Name = Name, Description = Description, Disks = Disk, TrackableOnly = TrackableOnly, Xml = Xml, Quiesce = Quiesce };
+        new() { Name = Name, Description = Description, Disks = Disk, TrackableOnly = TrackableOnly, NoMetadata = NoMetadata, Xml = Xml, Quiesce = Quiesce };
 
     private string Action => $"{(Name is null ? "Take a checkpoint" : $"Take checkpoint '{Name}'")}{(Quiesce ? ", quiesced" : "")}";
 

@@ -1,3 +1,4 @@
+using MomentTools.Errors;
 using MomentTools.Operations;
 
 namespace MomentTools;
@@ -18,6 +19,8 @@ public sealed partial class MomentEngine
     {
         ArgumentNullException.ThrowIfNull(vms);
         ArgumentNullException.ThrowIfNull(request);
+        if (request.NoMetadata)
+            throw new MomentException(OperationErrors.NoMetadataAlone, "Cannot make bitmaps on a group of machines: without metadata there is no checkpoint that they could share.", null, "Leave out -Group, or -NoMetadata.");
         return new CheckpointGroup(_context).RunAsync(vms, request, report, cancellation);
     }
 }

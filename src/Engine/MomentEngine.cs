@@ -84,7 +84,9 @@ public sealed partial class MomentEngine
 
     /// <summary>Takes a checkpoint on all its disks at one instant.</summary>
     public Task<VMCheckpoint> CreateCheckpointAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation) =>
-        new CheckpointCreation(_context).RunAsync(vm, request, report, cancellation);
+        request.NoMetadata
+            ? new BitmapCreation(_context).RunAsync(vm, request, report, cancellation)
+            : new CheckpointCreation(_context).RunAsync(vm, request, report, cancellation);
 
     /// <summary>The moments that a removal would remove, in the order of removal; nothing is changed.</summary>
     public Task<IReadOnlyList<VMMoment>> PlanRemovalAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)

@@ -17,6 +17,8 @@ internal static class CrashedOperations
             "mixed" => MixedAsync(engine, vm, argument, report),
             "remove" => engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = argument }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
+            "import" => engine.ImportMomentsAsync(vm, new ImportMomentsRequest { Paths = [argument] }, report, CancellationToken.None),
+            "bitmap" => engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = argument, NoMetadata = true }, report, CancellationToken.None),
             "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
             "describe" => engine.SetMomentAsync(vm, new SetMomentRequest { Name = argument, Description = "said" }, report, CancellationToken.None),
             "update" => engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = File.ReadAllText(argument), Update = true }, report, CancellationToken.None),

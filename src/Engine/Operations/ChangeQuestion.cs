@@ -28,6 +28,10 @@ internal sealed record ChangeQuestion(DomainDocument Domain, DomainMoments State
         MomentKey first = tree.Require(from).Key;
         MomentKey? second = to is null ? null : tree.Require(to).Key;
         MomentKey[] ends = second is { } other ? [first, other] : [first];
+        foreach (string disk in asked.Count == 0 ? domain.Disks.Select(disk => disk.Target) : asked)
+            foreach (MomentKey end in ends)
+                if (WithoutRecord(state, end, disk))
+                    throw OperationErrors.Unknown(domain.Name, disk, first.Name, second?.Name, $"'{end.Name}' was imported without its record of changes");
         foreach (string disk in asked)
         {
             // A disk that was taken out of the machine has a past, but no present.
@@ -84,6 +88,12 @@ internal sealed record ChangeQuestion(DomainDocument Domain, DomainMoments State
             blocks = blocks.Union((await image.ReadBitmapAsync(bitmaps.First(bitmap => bitmap.Name == name), cancellation)).Clip(path.Size));
         return blocks;
     }
+
+    // An imported checkpoint may say that it covers a disk, and nothing that was recorded came with it.
+    private static bool WithoutRecord(DomainMoments state, MomentKey moment, string disk) =>
+        state.Moments[moment].Document is CheckpointDocument document
+        && document.Disks.Any(entry => entry.Name == disk && entry.Mode == CheckpointMode.Bitmap)
+        && state.Disk(disk).PointOf(moment) is null;
 
     private static MomentException NoDisk(DomainDocument domain, MomentKey[] ends) => new(
         OperationErrors.DiskNotCovered,

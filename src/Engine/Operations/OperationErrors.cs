@@ -6,6 +6,7 @@ namespace MomentTools.Operations;
 /// <summary>Failures of whole stories.</summary>
 internal static class OperationErrors
 {
+    public static readonly ErrorId NoMetadataAlone = new("NoMetadataAlone", ErrorKind.InvalidArgument);
     public static readonly ErrorId BitmapExists = new("BitmapExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId DiskLayerUnexpected = new("DiskLayerUnexpected", ErrorKind.InvalidState);
     public static readonly ErrorId ChangesUnknown = new("ChangesUnknown", ErrorKind.InvalidState);

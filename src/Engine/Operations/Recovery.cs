@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Metadata;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -71,7 +72,10 @@ internal static class Recovery
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
-            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation:
+            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation:
+                break;
+            case BitmapCreation.Operation:
+                await BitmapCreation.UndoAsync(place, domain, entry, cancellation);
                 break;
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);

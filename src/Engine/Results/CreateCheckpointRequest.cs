@@ -15,6 +15,9 @@ public sealed record CreateCheckpointRequest
     /// <summary>Cover what can be tracked and leave out the rest, instead of refusing.</summary>
     public bool TrackableOnly { get; init; }
 
+    /// <summary>Make the bitmaps only: no moment will name them, and what is recorded for moments goes on beside them.</summary>
+    public bool NoMetadata { get; init; }
+
     /// <summary>A <c>&lt;domaincheckpoint&gt;</c> document instead of the properties above, or null.</summary>
     public string? Xml { get; init; }
 

@@ -39,11 +39,12 @@ internal sealed record MomentsDocument(DomainDocument Domain, IReadOnlyList<Snap
     /// <summary>The text of the document; nothing of ours is in it.</summary>
     /// <param name="secure">With the secrets of the domains.</param>
     /// <param name="includeDomain">With the definition of the domain in each moment too.</param>
-    public string ToXml(bool secure = false, bool includeDomain = true)
+    /// <param name="sizes">By the name of a checkpoint: the bytes written since on each disk, which are output only.</param>
+    public string ToXml(bool secure = false, bool includeDomain = true, Func<string, IReadOnlyDictionary<string, long?>?>? sizes = null)
     {
         XElement root = Domain.ToElement(secure, ours: false);
-        WriteList(root, SnapshotList, Snapshots, CurrentSnapshot, secure, includeDomain);
-        WriteList(root, CheckpointList, Checkpoints, CurrentCheckpoint, secure, includeDomain);
+        WriteList(root, SnapshotList, Snapshots, CurrentSnapshot, snapshot => snapshot.ToElement(includeDomain, secure));
+        WriteList(root, CheckpointList, Checkpoints, CurrentCheckpoint, checkpoint => checkpoint.ToElement(includeDomain, secure, sizes: sizes?.Invoke(checkpoint.Name!)));
         return XmlOutput.Write(root, $"the moments of domain '{Domain.Name}'");
     }
 
@@ -73,9 +74,9 @@ internal sealed record MomentsDocument(DomainDocument Domain, IReadOnlyList<Snap
         return (moments, current);
     }
 
-    private static void WriteList(XElement root, string name, IReadOnlyList<MomentDocument> moments, string? current, bool secure, bool includeDomain)
+    private static void WriteList(XElement root, string name, IReadOnlyList<MomentDocument> moments, string? current, Func<MomentDocument, XElement> write)
     {
         if (moments.Count > 0)
-            root.Add(new XElement(name, current is null ? null : new XAttribute("current", current), moments.Select(moment => moment.ToElement(includeDomain, secure))));
+            root.Add(new XElement(name, current is null ? null : new XAttribute("current", current), moments.Select(write)));
     }
 }

@@ -1,0 +1,102 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Writes moments as libvirt's XML: one, some, or all in one document.</summary>
+[Cmdlet(VerbsData.Export, "VMMoment", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
+[OutputType(typeof(string), typeof(FileInfo))]
+public sealed class ExportVMMomentCommand : MomentCmdlet
+{
+    private const string NameSet = "Name";
+    private const string InputObjectSet = "InputObject";
+
+    // All that the pipeline brings is one export a machine, so that nothing is written before all of it is known to be writable.
+    private readonly Dictionary<string, List<string>> _given = new(StringComparer.Ordinal);
+
+    /// <summary>The domains.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VMName", "Domain", "DomainName")]
+    [ArgumentCompleter(typeof(DomainCompleter))]
+    [SupportsWildcards]
+    public VMReference[] VM { get; set; } = [];
+
+    /// <summary>The moments, with wildcards; all in one document if not given.</summary>
+    [Parameter(Position = 1, ParameterSetName = NameSet)]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
+    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Moment objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Alias("VMMoment")]
+    [ValidateNotNullOrEmpty]
+    public VMMoment[] InputObject { get; set; } = [];
+
+    /// <summary>The file to write, or the directory for a file each.</summary>
+    [Parameter]
+    [Alias("FilePath", "Destination")]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>Leave out the machine's definition at the time of the moment.</summary>
+    [Parameter]
+    public SwitchParameter NoDomain { get; set; }
+
+    /// <summary>With passwords and other secrets of the definitions.</summary>
+    [Parameter]
+    [Alias("SecurityInfo")]
+    public SwitchParameter Secure { get; set; }
+
+    /// <summary>With the bytes written since each checkpoint.</summary>
+    [Parameter]
+    public SwitchParameter Size { get; set; }
+
+    /// <summary>Write onto files that exist.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (VMMoment moment in InputObject)
+        {
+            if (!_given.TryGetValue(moment.VM, out List<string>? names))
+                _given.Add(moment.VM, names = []);
+            names.Add($"{moment.Kind.ToLowerInvariant()}:{moment.Name}");
+        }
+
+        ForEachDomain(VM, vm => Export(vm, Name));
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        foreach ((string vm, List<string> names) in _given)
+            Attempt(vm, () => Export(vm, names));
+    }
+
+    private void Export(string vm, IReadOnlyList<string> names)
+    {
+        string? path = Path is null ? null : Target(Path);
+        var request = new ExportMomentsRequest { Names = names, NoDomain = NoDomain, Secure = Secure, Size = Size, Path = path, Force = Force };
+        if (path is not null && !ShouldProcess(path, names.Count == 0 ? $"Export all moments of '{vm}'" : $"Export {Listed([.. names])} of '{vm}'"))
+            return;
+        foreach (VMMomentDocument document in Run((report, cancellation) => Engine.ExportMomentsAsync(vm, request, report, cancellation)))
+        {
+            if (document.Path is { } written)
+                WriteObject(new FileInfo(written));
+            else
+                WriteObject(document.Xml);
+        }
+    }
+
+    // A slash at the end says that a directory is meant, though it is not there yet.
+    private string Target(string given)
+    {
+        string path = FilePath(given);
+        return System.IO.Path.EndsInDirectorySeparator(given) && !System.IO.Path.EndsInDirectorySeparator(path) ? path + System.IO.Path.DirectorySeparatorChar : path;
+    }
+}

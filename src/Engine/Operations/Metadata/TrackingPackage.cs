@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Metadata;
+
+/// <summary>
+/// What libvirt's documents have no word for, so that an export of all moments can be taken back with nothing lost: one element of ours in the
+/// <c>&lt;metadata&gt;</c> of the domain, where libvirt allows such. It has the trees of the disks and, as far as they are small, the saved
+/// segments; a checksum finds every changed byte.
+/// </summary>
+/// <param name="Moments">The moments with their ids, exact times and parents of either kind, without their documents.</param>
+/// <param name="Disks">The tree of each disk.</param>
+/// <param name="Current">The moment that was declared current, or null.</param>
+/// <param name="Sidecars">The saved segments by id.</param>
+internal sealed record TrackingPackage(
+    IReadOnlyList<StoredMoment> Moments, IReadOnlyList<DiskTracking> Disks, MomentKey? Current, IReadOnlyDictionary<string, byte[]> Sidecars)
+{
+    /// <summary>The most bytes of saved segments that go into a document; what finds no room is known from its bitmap alone.</summary>
+    public const int MostSidecarBytes = 16 << 20;
+
+    private const string Version = "1";
+    private static readonly XName Root = TrackingXml.Name("tracking");
+
+    /// <summary>The element in a domain's metadata, or null.</summary>
+    public static XElement? Find(DomainDocument domain) => domain.Root.Element("metadata")?.Element(Root);
+
+    /// <summary>The definition with the element in its metadata; one that is there already is replaced.</summary>
+    public DomainDocument Into(DomainDocument domain)
+    {
+        var root = new XElement(domain.Root);
+        XElement? metadata = root.Element("metadata");
+        if (metadata is null)
+        {
+            metadata = new XElement("metadata");
+            root.Elements().Last(element => element.Name.LocalName is "name" or "uuid" or "genid" or "title" or "description").AddAfterSelf(metadata);
+        }
+
+        metadata.Elements(Root).Remove();
+        metadata.Add(Write(domain.Uuid));
+        return DomainDocument.FromElement(root, domain.Source);
+    }
+
+    /// <summary>Reads the element; anything that was changed in it is refused.</summary>
+    public static TrackingPackage Read(XElement element, DomainDocument domain)
+    {
+        var check = new XmlCheck(domain.Source);
+        if (element.Attribute("checksum")?.Value != ElementDigest.Of(element, "checksum"))
+            throw MetadataErrors.Altered(domain.Source, "its checksum does not match its content, so it was changed or cut off");
+        if (check.Required(element, "version") != Version)
+            throw MetadataErrors.Altered(domain.Source, "it was written by a newer version");
+        if (element.Attribute("uuid")?.Value != domain.Uuid?.ToString("D"))
+            throw MetadataErrors.Altered(domain.Source, "it belongs to another domain");
+        try
+        {
+            var package = new TrackingPackage(
+                [.. element.Elements(TrackingXml.Name("moment")).Select(moment => ReadMoment(moment, check))],
+                [.. element.Elements(TrackingXml.Name("disk")).Select(disk => ReadDisk(disk, check))],
+                element.Attribute("current") is { } current ? Key(current, check) : null,
+                element.Elements(TrackingXml.Name("sidecar")).ToDictionary(sidecar => check.Required(sidecar, "id"), sidecar => Convert.FromBase64String(sidecar.Value), StringComparer.Ordinal));
+            return package.Moments.DistinctBy(moment => moment.Key).Count() == package.Moments.Count && package.Disks.DistinctBy(disk => disk.Disk, StringComparer.Ordinal).Count() == package.Disks.Count
+                ? package : throw new FormatException("a moment or a disk is named twice");
+        }
+        catch (Exception failure) when (failure is FormatException or ArgumentException)
+        {
+            throw MetadataErrors.Altered(domain.Source, $"it cannot be read ({failure.Message})");
+        }
+    }
+
+    private XElement Write(Guid? uuid)
+    {
+        var element = new XElement(Root,
+            new XAttribute(XNamespace.Xmlns + "mt", XmlNames.Moments),
+            new XAttribute("version", Version),
+            uuid is { } id ? new XAttribute("uuid", id.ToString("D")) : null,
+            Current is { } current ? new XAttribute("current", current) : null,
+            Moments.Select(Write),
+            Disks.Select(Write),
+            Sidecars.Select(sidecar => new XElement(TrackingXml.Name("sidecar"), new XAttribute("id", sidecar.Key), Convert.ToBase64String(sidecar.Value))));
+        element.SetAttributeValue("checksum", ElementDigest.Of(element, "checksum"));
+        return element;
+    }
+
+    private static XElement Write(StoredMoment moment) => new(TrackingXml.Name("moment"),
+        new XAttribute("key", moment.Key),
+        new XAttribute("id", moment.Id),
+        new XAttribute("created", moment.Created.ToString("O", CultureInfo.InvariantCulture)),
+        moment.Parent is { } parent ? new XAttribute("parent", parent) : null,
+        moment.Repository is null ? null : new XAttribute("repository", moment.Repository));
+
+    private static StoredMoment ReadMoment(XElement element, XmlCheck check)
+    {
+        MomentKey key = Key(element.Attribute("key") ?? throw check.Broken(element, "the attribute 'key' is missing"), check);
+        return new StoredMoment(
+            key, check.Required(element, "id"), new CheckpointDocument(), element.Attribute("parent") is { } parent ? Key(parent, check) : null,
+            DateTimeOffset.Parse(check.Required(element, "created"), CultureInfo.InvariantCulture), element.Attribute("repository")?.Value);
+    }
+
+    private static XElement Write(DiskTracking disk)
+    {
+        var tips = disk.Tips.Values.Select(tip => tip.PointId).ToHashSet(StringComparer.Ordinal);
+        return new XElement(TrackingXml.Name("disk"),
+            new XAttribute("name", disk.Disk),
+            new XAttribute("branch", disk.ActiveBranch),
+            disk.Layers.Values.Select(TrackingXml.Write),
+            disk.Points.Values.Where(point => !tips.Contains(point.Id)).Select(point => new XElement(
+                TrackingXml.Name("at"), point.Moment is { } moment ? new XAttribute("moment", moment) : null, TrackingXml.Write(point))),
+            disk.Tips.Select(tip => new XElement(TrackingXml.Name("tip"),
+                new XAttribute("branch", tip.Key),
+                new XAttribute("layer", tip.Value.LayerId),
+                new XAttribute("recording", tip.Value.Recording),
+                TrackingXml.Write(disk.Points[tip.Value.PointId]))));
+    }
+
+    private static DiskTracking ReadDisk(XElement element, XmlCheck check)
+    {
+        Dictionary<string, TrackingPoint> points = new(StringComparer.Ordinal);
+        Dictionary<string, TrackingTip> tips = new(StringComparer.Ordinal);
+        foreach (XElement at in element.Elements(TrackingXml.Name("at")))
+        {
+            TrackingPoint point = TrackingXml.ReadPoint(at, at.Attribute("moment") is { } moment ? Key(moment, check) : null, check);
+            points.Add(point.Id, point);
+        }
+
+        foreach (XElement tip in element.Elements(TrackingXml.Name("tip")))
+        {
+            TrackingPoint point = TrackingXml.ReadPoint(tip, null, check);
+            points.Add(point.Id, point);
+            tips.Add(check.Required(tip, "branch"), new TrackingTip(point.Id, check.Required(tip, "layer"), check.Required(tip, "recording")));
+        }
+
+        var layers = element.Elements(TrackingXml.Name("layer")).Select(layer => TrackingXml.ReadLayer(layer, check)).ToDictionary(layer => layer.Id, StringComparer.Ordinal);
+        if (tips.Values.FirstOrDefault(tip => !layers.ContainsKey(tip.LayerId)) is { } lost)
+            throw check.Broken(element, $"a tip is on the layer '{lost.LayerId}', which is not there");
+        return new DiskTracking { Disk = check.Required(element, "name"), Points = points, Layers = layers, Tips = tips, ActiveBranch = check.Required(element, "branch") };
+    }
+
+    private static MomentKey Key(XAttribute attribute, XmlCheck check) =>
+        MomentKey.TryParse(attribute.Value, out MomentKey key) ? key : throw check.Broken(attribute, $"{XmlErrors.Quote(attribute.Value)} is not a moment with its kind in front");
+}

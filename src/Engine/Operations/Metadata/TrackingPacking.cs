@@ -1,0 +1,59 @@
+using MomentTools.Files;
+using MomentTools.Moments;
+
+namespace MomentTools.Operations.Metadata;
+
+/// <summary>Collects what belongs into a document of all moments beside libvirt's part.</summary>
+internal static class TrackingPacking
+{
+    public static TrackingPackage Make(DomainMoments state, SegmentFile segments)
+    {
+        Dictionary<string, byte[]> sidecars = new(StringComparer.Ordinal);
+        long room = TrackingPackage.MostSidecarBytes;
+        foreach (string id in state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(SidecarOf).OfType<string>().Distinct(StringComparer.Ordinal))
+        {
+            if (ReadSmall(segments.PathOf(id), room) is not { } content)
+                continue;
+            sidecars.Add(id, content);
+            room -= content.Length;
+        }
+
+        return new TrackingPackage(
+            [.. state.Moments.Values.OrderBy(moment => moment.Created).ThenBy(moment => moment.Key.ToString(), StringComparer.Ordinal)],
+            [.. state.Disks.Values.Select(disk => disk with { Points = disk.Points.ToDictionary(point => point.Key, point => Without(point.Value, sidecars), StringComparer.Ordinal) })],
+            state.Current,
+            sidecars);
+    }
+
+    /// <summary>The saved segment that a source has, or null.</summary>
+    public static string? SidecarOf(SegmentSource source) => source switch
+    {
+        SegmentSource.Bitmap bitmap => bitmap.SidecarId,
+        SegmentSource.Sidecar sidecar => sidecar.SidecarId,
+        _ => null,
+    };
+
+    private static TrackingPoint Without(TrackingPoint point, Dictionary<string, byte[]> sidecars) => point with
+    {
+        Sources = [.. point.Sources.Select(source => SidecarOf(source) is not { } id || sidecars.ContainsKey(id) ? source
+            : source is SegmentSource.Bitmap bitmap ? bitmap with { SidecarId = null }
+            : new SegmentSource.Lost("what changed was known from a saved copy, which was too large for the export"))],
+    };
+
+    private static byte[]? ReadSmall(string path, long room)
+    {
+        try
+        {
+            return new FileInfo(path) is { Exists: true } file && file.Length <= room ? File.ReadAllBytes(path) : null;
+        }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // Its moment was removed while the export was made; then nobody asks for it any more.
+            return null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "read the saved segment", path);
+        }
+    }
+}

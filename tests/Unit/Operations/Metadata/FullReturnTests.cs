@@ -1,0 +1,148 @@
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Operations.Metadata;
+
+namespace MomentTools.Tests.Operations.Metadata;
+
+/// <summary>An export of all moments, a lost state directory, and an import: nothing may be lost, and nothing be believed.</summary>
+public sealed class FullReturnTests
+{
+    private const long Grain = 65536;
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AfterExportAndImportTheNextBackupIsAnIncrementAndRestores(bool running)
+    {
+        await using TestMachine machine = await PrepareAsync(running);
+        string xml = await machine.ExportAsync();
+        string list = Listed(await machine.MomentsAsync());
+        await machine.WriteAsync("vda", 4, 8 * Grain, Grain);
+        await ForgetAsync(machine);
+
+        IReadOnlyList<VMMoment> imported = await machine.ImportAsync(xml);
+        Assert.All(imported, moment => Assert.Equal("OK", moment.Health));
+        Assert.Empty(machine.Report.Warnings);
+        Assert.Equal(list, Listed(await machine.MomentsAsync()));
+        Assert.Equal([(4 * Grain, Grain), (8 * Grain, Grain)], await machine.ChangesAsync("b"));
+        Assert.Equal([(2 * Grain, Grain), (4 * Grain, Grain), (8 * Grain, Grain)], await machine.ChangesAsync("a"));
+
+        VMBackup backup = await machine.BackupAsync(VMBackupKind.Incremental);
+        Assert.All(backup.Disks, disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
+        IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Destination = Path.Combine(machine.Scratch, "restored") }, machine.Report, CancellationToken.None);
+        Assert.True(machine.Content(machine.DiskPath("vda")).AsSpan().SequenceEqual(machine.Content(restored[0].Path)));
+    }
+
+    [SkippableFact]
+    public async Task ADiskThatWentOnIsNotTakenForTheSame()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        string xml = await machine.ExportAsync();
+        await machine.CheckpointAsync("later", "vda");
+        await machine.WriteAsync("vda", 4, 8 * Grain, Grain);
+        await ForgetAsync(machine);
+
+        await machine.ImportAsync(xml);
+        string warning = Assert.Single(machine.Report.Warnings);
+        Assert.Contains("'vda'", warning, StringComparison.Ordinal);
+        Assert.Contains("mark", warning, StringComparison.Ordinal);
+        await UnknownAsync(machine, "a", "vda");
+        await UnknownAsync(machine, "b", "vda");
+        Assert.Equal([(6 * Grain, Grain)], await machine.ChangesAsync("a", "vdb"));
+        Assert.NotEqual("OK", (await machine.MomentsAsync()).First(moment => moment.Name == "b").Health);
+
+        machine.Report.Warnings.Clear();
+        VMBackup backup = await machine.BackupAsync();
+        Assert.Equal(VMBackupKind.Full, backup.Disks.Single(disk => disk.Name == "vda").Kind);
+        Assert.Equal(VMBackupKind.Incremental, backup.Disks.Single(disk => disk.Name == "vdb").Kind);
+    }
+
+    [SkippableFact]
+    public async Task AnyChangedByteIsRefused()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        string xml = await machine.ExportAsync();
+        await ForgetAsync(machine);
+        int begin = xml.IndexOf("<mt:tracking", StringComparison.Ordinal), end = xml.IndexOf("</mt:tracking>", StringComparison.Ordinal);
+        Assert.True(begin > 0 && end > begin);
+        var random = new Random(7);
+        int tried = 0;
+        while (tried < 60)
+        {
+            int at = random.Next(xml.IndexOf('>', begin), end);
+            if (!char.IsAsciiLetterOrDigit(xml[at]))
+                continue;
+            tried++;
+            string edited = xml[..at] + (xml[at] == 'a' ? 'b' : 'a') + xml[(at + 1)..];
+            MomentException failure = await Assert.ThrowsAsync<MomentException>(() => machine.ImportAsync(edited));
+            Assert.True(failure.ErrorId == MetadataErrors.TrackingAltered || failure.ErrorId.Name.StartsWith("Xml", StringComparison.Ordinal), $"{failure.ErrorId}: {failure.Message}");
+        }
+
+        // The moments that it belongs to are held against it as well.
+        await machine.RefusedAsync(MetadataErrors.TrackingAltered, xml.Replace("<creationTime>", "<creationTime>1", StringComparison.Ordinal));
+        await machine.RefusedAsync(MetadataErrors.TrackingAltered, xml.Replace(">b<", ">q<", StringComparison.Ordinal).Replace("=\"b\"", "=\"q\"", StringComparison.Ordinal));
+        Assert.Equal("OK", (await machine.ImportAsync(xml))[0].Health);
+    }
+
+    [SkippableFact]
+    public async Task MomentsThatAreThereKeepTheirOwnRecord()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        string xml = await machine.ExportAsync();
+        await ForgetAsync(machine);
+        await machine.CheckpointAsync("mine");
+        await machine.WriteAsync("vda", 5, 10 * Grain, Grain);
+        machine.Report.Warnings.Clear();
+        await machine.ImportAsync(xml);
+        Assert.Contains("has moments already", machine.Report.Warnings[0], StringComparison.Ordinal);
+        Assert.Equal([(10 * Grain, Grain)], await machine.ChangesAsync("mine"));
+        await UnknownAsync(machine, "a", "vda");
+    }
+
+    [SkippableFact]
+    public async Task WithMetadataOnlyTheRecordStaysBehind()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        string xml = await machine.ExportAsync();
+        await ForgetAsync(machine);
+        await machine.ImportAsync(new ImportMomentsRequest { Documents = [xml], MetadataOnly = true });
+        await UnknownAsync(machine, "a", "vda");
+    }
+
+    private static async Task<TestMachine> PrepareAsync(bool running)
+    {
+        TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.BackupAsync();
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.CheckpointAsync("b");
+        await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+        await machine.WriteAsync("vdb", 3, 6 * Grain, Grain);
+        machine.Report.Warnings.Clear();
+        return machine;
+    }
+
+    // What a new host or a lost disk leaves: the images, the running machine, and the definition.
+    private static async Task ForgetAsync(TestMachine machine)
+    {
+        foreach (string path in Directory.EnumerateFileSystemEntries(machine.StateDirectory))
+        {
+            if (Path.GetFileName(path) is "checkpoints" or "snapshots" or "branches" or "segments")
+                Directory.Move(path, Path.Combine(machine.Scratch, "lost-" + Path.GetFileName(path)));
+            else if (Path.GetFileName(path) is "disks.xml")
+                File.Delete(path);
+        }
+
+        Assert.Empty(await machine.MomentsAsync());
+    }
+
+    private static string Listed(IEnumerable<VMMoment> moments) =>
+        string.Join('\n', moments.Select(moment => $"{moment.Name} {moment.Parent} {moment.Created:O} {moment.Current} {moment.Repository} {moment.Health} {string.Join(' ', moment.Disks.Select(disk => $"{disk} {disk.Parent}"))}"));
+
+    private static async Task UnknownAsync(TestMachine machine, string since, string disk) =>
+        Assert.Equal(OperationErrors.ChangesUnknown, (await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync(since, disk))).ErrorId);
+}
