@@ -15,12 +15,14 @@
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Backup-VMDomain'
+        'Export-VMMoment'
         'Get-VMBackup'
         'Get-VMBitmap'
         'Get-VMChangedBlock'
         'Get-VMCheckpoint'
         'Get-VMDomain'
         'Get-VMMoment'
+        'Import-VMMoment'
         'Invoke-VMQmpCommand'
         'New-VMCheckpoint'
         'Register-VMDomain'

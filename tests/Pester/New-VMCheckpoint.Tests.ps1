@@ -37,6 +37,13 @@ Describe 'New-VMCheckpoint of a <_> machine' -ForEach stopped, running -Skip:(-n
         (New-VMCheckpoint $vm).Name | Should -Not -BeNullOrEmpty
     }
 
+    It 'makes the bitmap only with -NoMetadata' {
+        (New-VMCheckpoint $vm theirs -NoMetadata).Disks.State | Should -Be Foreign
+        (Get-VMCheckpoint $vm).Name | Should -Not -Contain theirs
+        (Get-VMBitmap $vm | Where-Object Name -EQ theirs).State | Should -Be Foreign
+        { New-VMCheckpoint $vm theirs -NoMetadata -ErrorAction Stop } | Should -Throw -ErrorId 'BitmapExists,*'
+    }
+
     It 'refuses a name that is taken' {
         { New-VMCheckpoint $vm monday -ErrorAction Stop } | Should -Throw -ErrorId 'MomentExists,*'
     }

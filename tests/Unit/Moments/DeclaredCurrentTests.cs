@@ -32,8 +32,8 @@ public sealed class DeclaredCurrentTests : IDisposable
     public void ItMovesToTheNearestParentThatStays()
     {
         DomainMoments state = SampleDomain.Line("a", "b", "c", "d") with { Current = Checkpoint("c") };
-        Assert.Equal(Checkpoint("c"), state.Without(Checkpoint("d")).Current);
-        Assert.Equal(Checkpoint("b"), state.Without(Checkpoint("c")).Current);
+        Assert.Equal(Checkpoint("c"), state.Without([Checkpoint("d")]).Current);
+        Assert.Equal(Checkpoint("b"), state.Without([Checkpoint("c")]).Current);
         Assert.Equal(Checkpoint("a"), state.Without([Checkpoint("b"), Checkpoint("c")]).Current);
         Assert.Null(state.Without([Checkpoint("a"), Checkpoint("b"), Checkpoint("c")]).Current);
         Assert.Equal("b", state.Tree(out _).Without([Checkpoint("c")]).Current!.Name);
@@ -55,7 +55,7 @@ public sealed class DeclaredCurrentTests : IDisposable
         MomentTreeFault fault = Assert.Single(faults);
         Assert.Equal((MomentTreeFaultKind.CurrentMissing, MomentErrors.MomentCurrentMissing), (fault.Kind, fault.ToException().ErrorId));
         Assert.Equal("b", tree.Current!.Name);
-        Assert.Equal(Snapshot("gone"), state.Without(Checkpoint("b")).Current);
+        Assert.Equal(Snapshot("gone"), state.Without([Checkpoint("b")]).Current);
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class MomentHeadTests : IDisposable
         DomainMoments heads = Load();
         Assert.All(heads.Moments.Values, moment => Assert.False(moment.Whole));
         Assert.All(heads.Moments.Values, moment => Assert.Null(moment.Document.Domain));
-        Save(heads, Reparented(heads.Without(a), b, null));
+        Save(heads, Reparented(heads.Without([a]), b, null));
 
         Assert.Equal(before, DomainPart(b));
         Assert.Contains("secret", before, StringComparison.Ordinal);

@@ -1,0 +1,63 @@
+BeforeAll {
+    Import-Module $PSScriptRoot/Support.psm1 -Force
+    Import-ModuleUnderTest
+    $place = New-Place
+}
+
+AfterAll { Remove-Place $place }
+
+Describe 'Export-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
+    BeforeAll {
+        $vm = 'web1'
+        New-Machine $place $vm | Out-Null
+        New-VMCheckpoint $vm monday | Out-Null
+        New-VMCheckpoint $vm tuesday | Out-Null
+    }
+
+    It 'gives one moment as text' {
+        $xml = Export-VMMoment $vm tuesday -NoDomain
+        $xml | Should -BeOfType ([string])
+        $document = [xml] $xml
+        $document.domaincheckpoint.name | Should -Be tuesday
+        $document.domaincheckpoint.parent.name | Should -Be monday
+        $document.domaincheckpoint.domain | Should -BeNullOrEmpty
+        ([xml](Export-VMMoment $vm tuesday)).domaincheckpoint.domain.name | Should -Be $vm
+    }
+
+    It 'gives a document for each of several, and of moment objects' {
+        @(Export-VMMoment $vm *day).Count | Should -Be 2
+        $texts = Get-VMCheckpoint $vm | Export-VMMoment
+        @($texts).Count | Should -Be 2
+    }
+
+    It 'gives all in one without names' {
+        $all = [xml](Export-VMMoment $vm)
+        $all.domain.checkpoints.current | Should -Be tuesday
+        $all.domain.checkpoints.domaincheckpoint.name | Should -Be monday, tuesday
+    }
+
+    It 'says the bytes with -Size' {
+        ([xml](Export-VMMoment $vm monday -Size)).domaincheckpoint.disks.disk.size | Should -Be 0
+    }
+
+    It 'writes files and never onto one that is there' {
+        $files = Export-VMMoment $vm * -Path "$place/out/"
+        $files.Name | Should -Be monday.xml, tuesday.xml
+        Set-Content $place/out/tuesday.xml mine
+        Remove-Item $place/out/monday.xml
+        { Export-VMMoment $vm * -Path $place/out -ErrorAction Stop } | Should -Throw -ErrorId 'FileExists,*'
+        (Get-ChildItem $place/out).Name | Should -Be tuesday.xml
+        Get-Content $place/out/tuesday.xml | Should -Be mine
+        Export-VMMoment $vm * -Path $place/out -Force | Out-Null
+        Get-Content $place/out/tuesday.xml -Raw | Should -BeLike '*<name>tuesday</name>*'
+    }
+
+    It 'writes nothing with -WhatIf' {
+        Export-VMMoment $vm -Path $place/never.xml -WhatIf | Should -BeNullOrEmpty
+        "$place/never.xml" | Should -Not -Exist
+    }
+
+    It 'says which names there are' {
+        { Export-VMMoment $vm munday -ErrorAction Stop } | Should -Throw -ErrorId 'MomentNotFound,*'
+    }
+}
