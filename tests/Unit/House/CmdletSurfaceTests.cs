@@ -6,7 +6,7 @@ namespace MomentTools.Tests.House;
 public sealed class CmdletSurfaceTests
 {
     private static readonly string[] Changing =
-        ["Register", "Start", "Stop", "Suspend", "Resume", "Rename", "Unregister", "Backup", "Set", "Remove", "New", "Restore", "Merge", "Undo", "Switch", "Repair", "Import", "Invoke"];
+        ["Register", "Start", "Stop", "Suspend", "Resume", "Rename", "Unregister", "Backup", "Set", "Remove", "New", "Restore", "Merge", "Undo", "Switch", "Repair", "Import", "Export", "Invoke"];
 
     public static TheoryData<string> Names => [.. CmdletDeclaration.All.Select(cmdlet => cmdlet.Name)];
 
@@ -64,7 +64,9 @@ public sealed class CmdletSurfaceTests
                 if (parameter.Name == "VM")
                 {
                     Assert.Equal(0, binding.Position);
-                    Assert.True(binding is { FromPipeline: true, FromProperty: true }, "-VM binds from the pipeline, by value and by property");
+                    // Where documents come down the pipeline (virsh's output, Get-Content), the domain is named.
+                    bool documents = Find(name).Parameters.Any(other => other.Name == "Xml" && other.Bindings.Any(one => one.Set == binding.Set && one.FromPipeline));
+                    Assert.True(documents || binding is { FromPipeline: true, FromProperty: true }, "-VM binds from the pipeline, by value and by property");
                 }
                 else if (parameter.Name == "Name")
                 {
