@@ -100,19 +100,18 @@ Describe 'Get-VMMoment with snapshots' -Skip:(-not (Get-Command qemu-img -ErrorA
         New-Machine $place web2 | Out-Null
         $folder = (New-Item -ItemType Directory "$env:MOMENTTOOLS_HOME/domains/web2/snapshots").FullName
         $kinds = @(
-            @('off', 'shutoff', "snapshot='no'", "snapshot='internal'")
-            @('on', 'running', "snapshot='internal'", "snapshot='internal'")
-            @('asleep', 'paused', "file='/m'", "snapshot='external'")
-            @('disks only', 'disk-snapshot', "snapshot='no'", "snapshot='external'")
+            @{ Name = 'off'; State = 'shutoff'; Memory = "snapshot='no'"; Disk = "snapshot='internal'" }
+            @{ Name = 'on'; State = 'running'; Memory = "snapshot='internal'"; Disk = "snapshot='internal'" }
+            @{ Name = 'asleep'; State = 'paused'; Memory = "file='/m'"; Disk = "snapshot='external'" }
+            @{ Name = 'disks only'; State = 'disk-snapshot'; Memory = "snapshot='no'"; Disk = "snapshot='external'" }
         )
         $time = 0
         $parent = ''
         foreach ($kind in $kinds) {
-            $name, $state, $memory, $disk = $kind
             $time++
-            "<domainsnapshot><name>$name</name><state>$state</state>$parent<creationTime>$time</creationTime><memory $memory/><disks><disk name='vda' $disk/></disks></domainsnapshot>" |
-                Set-Content "$folder/$name.xml"
-            $parent = "<parent><name>$name</name></parent>"
+            "<domainsnapshot><name>$($kind.Name)</name><state>$($kind.State)</state>$parent<creationTime>$time</creationTime>" +
+            "<memory $($kind.Memory)/><disks><disk name='vda' $($kind.Disk)/></disks></domainsnapshot>" | Set-Content "$folder/$($kind.Name).xml"
+            $parent = "<parent><name>$($kind.Name)</name></parent>"
         }
         qemu-img snapshot -c inside $place/web2.qcow2
     }
