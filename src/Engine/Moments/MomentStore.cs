@@ -118,7 +118,8 @@ internal sealed class MomentStore(string directory)
     private IEnumerable<MomentKey> Keys(MomentKind kind)
     {
         string folder = Path.Combine(directory, MomentFile.FolderOf(kind));
-        return !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.xml").Where(path => !DurableFile.IsTemporary(path))
+        // A folder of such a name is no moment, but is told like every file that cannot be read.
+        return !Directory.Exists(folder) ? [] : Directory.EnumerateFileSystemEntries(folder, "*.xml").Where(path => !DurableFile.IsTemporary(path))
             .Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal).Select(name => new MomentKey(kind, name));
     }
 

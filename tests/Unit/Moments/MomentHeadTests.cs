@@ -142,7 +142,9 @@ public sealed class MomentHeadTests : IDisposable
     {
         Save(DomainMoments.Empty, DomainMoments.Empty.With(Stored(Snapshot("a"))));
         Directory.CreateDirectory(_scratch["snapshots/b.xml"]);
-        DomainMoments state = Store.Load(_ => { });
+        List<MomentException> faults = [];
+        DomainMoments state = Store.Load(faults.Add);
+        Assert.Contains("b.xml", Assert.Single(faults).Message, StringComparison.Ordinal);
         Assert.Equal([Snapshot("a")], state.Moments.Keys);
     }
 
