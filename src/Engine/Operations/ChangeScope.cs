@@ -34,7 +34,17 @@ internal sealed class ChangeScope : IDisposable
     /// <summary>The id of this operation: part of the names of all it makes in QEMU.</summary>
     public string Id { get; } = MomentIds.New();
 
-    public static async Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation)
+    public static Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation) =>
+        OpenAsync(context, vm, operation, recover: true, report, cancellation);
+
+    /// <param name="context">What operations work with.</param>
+    /// <param name="vm">The domain.</param>
+    /// <param name="operation">What the lock is held for.</param>
+    /// <param name="recover">False for a domain that is forgotten with its images left as they are: they may be gone.</param>
+    /// <param name="report">Where is told what was recovered.</param>
+    /// <param name="cancellation">Stops the wait for the lock.</param>
+    public static async Task<ChangeScope> OpenAsync(
+        EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         FileLock held = await TakeAsync(context, place, operation, cancellation);
@@ -42,7 +52,8 @@ internal sealed class ChangeScope : IDisposable
         {
             // Again: while the lock was waited for the name may have gone to another domain.
             (place, DomainDocument domain) = context.Catalogue.Settle(vm);
-            await Recovery.RunAsync(place, domain, report, cancellation);
+            if (recover)
+                await Recovery.RunAsync(place, domain, report, cancellation);
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
             DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));

@@ -74,6 +74,12 @@ public sealed class DomainRemovalTests
         File.Move(machine.DiskPath("vda"), machine.DiskPath("aside"));
         await FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
         Assert.Single(await machine.MomentsAsync());
+        // An operation that died, and that could only be undone on the image, does not stand in the way.
+        Directory.CreateDirectory(Path.Combine(machine.StateDirectory, "journal"));
+        await File.WriteAllTextAsync(
+            Path.Combine(machine.StateDirectory, "journal", "0123456789ab.jsonl"),
+            """{"operation":"checkpoint-remove","process":1,"started":"2026-01-01T00:00:00.0000000Z","intent":{"removed":{"vda":["a"]},"commit":{}}}""" + "\n");
+        await FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
         await UnregisterAsync(machine, Complete with { KeepBitmaps = true });
         Assert.Empty(machine.Engine.FindDomains("*"));
         Assert.NotEmpty(await machine.Engine.GetBitmapsOfFileAsync(machine.DiskPath("aside"), CancellationToken.None));
