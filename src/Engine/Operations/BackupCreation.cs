@@ -49,6 +49,7 @@ internal sealed class BackupCreation(EngineContext context)
             report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");
         StoredMoment moment = CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository.Root);
         CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen, await LayerReading.UnrecordedAsync(scope.State, Tracked(session, moment), cancellation));
+        await StartCheck.WarnAsync(scope, seen, decisions.Where(decision => decision.Reason is not null).Select(decision => decision.Disk.Name), report, cancellation);
         await using BackupStaging staging = repository.Stage(vm, uuid, id, report);
         BackupTarget[] targets = [.. decisions.Select((decision, index) => new BackupTarget(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
         using Journal journal = scope.Begin(Operation, new JsonObject

@@ -1,3 +1,4 @@
+using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Xml;
@@ -14,7 +15,18 @@ internal static class DomainDescription
     /// <param name="cancellation">Stops the look at the disks.</param>
     public static async Task<VMDomain> CompleteAsync(VMDomain domain, DomainPlace place, DomainDocument document, IOperationReport report, CancellationToken cancellation)
     {
-        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Name));
+        DomainMoments state;
+        try
+        {
+            state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Name));
+        }
+        catch (MomentException failure)
+        {
+            // What the machine is and does can be told without its moments.
+            report.Failure(failure);
+            return domain with { Pending = Pending(place) };
+        }
+
         MomentTree tree = state.Tree(out _);
         ILookup<string, Moment> byDisk = tree.All.OrderBy(moment => moment.Created)
             .SelectMany(moment => moment.Disks.Where(disk => disk.Covered).Select(disk => (disk.Name, Moment: moment))).ToLookup(pair => pair.Name, pair => pair.Moment, StringComparer.Ordinal);

@@ -45,9 +45,9 @@ internal static class LayerReading
         string? below = null;
         foreach (SeenLayer frozen in chain.Skip(1).Where(layer => layer.Facts is not null).Reverse())
         {
-            string id = layers.Values.FirstOrDefault(layer => layer.Path == frozen.Path && layer.Id != active.Id)?.Id ?? MomentIds.New();
-            layers[id] = new TrackingLayer(id, frozen.Path, below, null, frozen.Facts);
-            below = id;
+            TrackingLayer known = layers.Values.FirstOrDefault(layer => layer.Path == frozen.Path && layer.Id != active.Id) ?? new TrackingLayer(MomentIds.New(), frozen.Path, null);
+            layers[known.Id] = known with { BackingId = below, Facts = known.Facts ?? frozen.Facts };
+            below = known.Id;
         }
 
         LayerFacts? facts = chain.Count == 0 ? null : chain[0].Facts;

@@ -55,6 +55,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
             IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
             CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen, await LayerReading.UnrecordedAsync(scope.State, session.Disks.Values, cancellation));
             GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
+            await StartCheck.WarnAsync(scope, seen, plan.Doubts.Keys, report, cancellation);
             foreach ((string disk, string doubt) in plan.Doubts)
                 report.Warning($"Disk '{disk}' of '{scope.Place.Name}': what changed between '{scope.State.Disk(disk).Current?.Name}' and now is lost, because {doubt}. From '{moment.Key.Name}' on it is recorded again.");
             return new PreparedCheckpoint(scope, session, moment, plan, seen, guest);

@@ -23,8 +23,10 @@ internal sealed class FindingList(string vm)
     public void Add(string id, string severity, string text, string remedy, string? moment = null, string? disk = null, string? layer = null, string? file = null, IReadOnlyList<string>? bitmaps = null) =>
         _findings.Add(new VMMomentFinding
         {
-            Id = id, Severity = severity, VM = vm, Moment = moment, Disk = disk, Layer = layer, File = file, Bitmaps = bitmaps ?? [], Text = text, Remedy = remedy,
+            Id = id, Severity = severity, VM = vm, Moment = moment, Disk = disk, Layer = layer, File = file, Bitmaps = bitmaps ?? [], Text = Sentence(text), Remedy = Sentence(remedy),
         });
+
+    private static string Sentence(string text) => text.EndsWith('.') ? text : text + ".";
 
     /// <summary>A value as it is typed in PowerShell.</summary>
     public static string Word(string value) =>

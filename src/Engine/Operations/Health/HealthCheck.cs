@@ -51,7 +51,7 @@ internal sealed class HealthCheck(EngineContext context)
         DomainMoments state;
         try
         {
-            state = new MomentStore(place.StateDirectory).Load(faults.Add);
+            state = new MomentStore(place.StateDirectory).Load(faults.Add, whole: true);
         }
         catch (MomentException failure)
         {

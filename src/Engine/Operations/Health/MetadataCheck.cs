@@ -42,6 +42,12 @@ internal sealed class MetadataCheck
 
     private void AddFault(MomentException fault)
     {
+        if (fault.ErrorId == MomentErrors.MomentCurrentAmbiguous)
+        {
+            _findings.Add(FindingIds.CurrentAmbiguous, FindingList.Error, fault.Message, $"'{_findings.Repair}' sets the other file aside.", file: fault.Target);
+            return;
+        }
+
         string? path = fault.Target is { } target && target.Contains('/') ? target : null;
         string? moment = path is null ? null : Path.GetFileNameWithoutExtension(path);
         if (moment is not null)
@@ -91,14 +97,18 @@ internal sealed class MetadataCheck
 
     private void CheckTips()
     {
-        string[] disks = [.. _state.Disks.Values.Where(disk => disk.ActiveTip is { } tip && disk.Points.TryGetValue(tip.PointId, out TrackingPoint? point) && IsDangling(disk, point)).Select(disk => disk.Disk)];
-        // A file that is there and cannot be loaded may well be that of the last moment.
-        if (disks.Length == 0 || _broken.Count > 0)
+        string[] disks = [.. GapsBehindLast()];
+        // A file that is there and cannot be loaded, or one whose children were told of, may well be that of the last moment.
+        if (disks.Length == 0 || _broken.Count > 0 || _findings.All.Any(finding => finding.Id == FindingIds.ParentMissing))
             return;
         _findings.Add(FindingIds.ParentMissing, FindingList.Error,
             $"The last moment of disk {FindingList.Listed(disks)} is not there: its file is gone. What changed since earlier moments is not known.",
             $"Put the file back from a copy; '{_findings.Repair}' begins anew at the moment before it.", disk: disks.Length == 1 ? disks[0] : null);
     }
+
+    // The disks whose present state follows on a moment that is not there.
+    private IEnumerable<string> GapsBehindLast() =>
+        _state.Disks.Values.Where(disk => disk.ActiveTip is { } tip && disk.Points.TryGetValue(tip.PointId, out TrackingPoint? point) && IsDangling(disk, point)).Select(disk => disk.Disk);
 
     private void CheckMoment(StoredMoment moment, DomainDocument domain, DateTimeOffset now)
     {
@@ -115,8 +125,9 @@ internal sealed class MetadataCheck
     private void AddParentMissing(MomentKey key)
     {
         string? parent = _state.Moments.GetValueOrDefault(key)?.Parent?.Name;
+        string[] last = [.. GapsBehindLast()];
         _findings.Add(FindingIds.ParentMissing, FindingList.Error,
-            $"The parent of '{key.Name}'{(parent is null ? "" : $", '{parent}',")} is not there: its file is gone, or the link to it was changed. What changed before '{key.Name}' is not known.",
+            $"The parent of '{key.Name}'{(parent is null ? "" : $", '{parent}',")} is not there: its file is gone, or the link to it was changed. What changed before '{key.Name}' is not known{(last.Length == 0 ? "" : $", nor what changed on disk {FindingList.Listed(last)} since the last moment that is there")}.",
             $"Put the file back from a copy; '{_findings.Repair}' makes the moment a child of the nearest one that is there.", key.Name);
     }
 

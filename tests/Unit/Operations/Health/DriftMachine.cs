@@ -17,6 +17,14 @@ internal static class DriftMachine
         return machine;
     }
 
+    /// <summary>The same with vda alone.</summary>
+    public static async Task<TestMachine> WithOneDiskAsync()
+    {
+        TestMachine machine = await TestMachine.CreateAsync();
+        await StoryAsync(machine);
+        return machine;
+    }
+
     /// <summary>The same, vda standing on vda's base.</summary>
     public static async Task<TestMachine> OnBaseAsync()
     {

@@ -32,12 +32,12 @@ internal static class Drifts
 
     private static IEnumerable<Drift> OfCrashes() =>
     [
-        new("QEMU killed", FindingIds.BitmapInconsistent, KillAsync) { Disk = "vda", Severity = Loss },
+        new("QEMU killed", FindingIds.BitmapInconsistent, KillAsync) { MachineAsync = DriftMachine.WithOneDiskAsync, Disk = "vda", Severity = Loss },
         new("QEMU killed and started again", FindingIds.BitmapInconsistent, async machine =>
         {
             await KillAsync(machine);
             await machine.StartAsync();
-        }) { Disk = "vda", Severity = Loss },
+        }) { MachineAsync = DriftMachine.WithOneDiskAsync, Disk = "vda", Severity = Loss },
         new("QEMU killed before it stored a bitmap", FindingIds.BitmapMissing, async machine =>
         {
             await machine.StartAsync();
@@ -144,18 +144,18 @@ internal static class Drifts
         }) { Severity = Loss },
         new("saved segment damaged", FindingIds.SidecarUnreadable, machine =>
         {
-            string path = Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")).Order(StringComparer.Ordinal).First();
+            string path = FirstSegment(machine);
             byte[] bytes = File.ReadAllBytes(path);
             bytes[^1] ^= 1;
             File.WriteAllBytes(path, bytes);
             return Task.CompletedTask;
-        }) { Severity = Harm },
-        new("saved segments gone", FindingIds.SidecarUnreadable, machine =>
+        }) { MachineAsync = DriftMachine.WithOneDiskAsync, Disk = "vda", Moment = "a", Severity = Harm },
+        new("saved segment gone", FindingIds.SidecarUnreadable, machine =>
         {
-            string path = Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")).Order(StringComparer.Ordinal).First();
+            string path = FirstSegment(machine);
             File.Delete(path);
             return Task.CompletedTask;
-        }) { Severity = Harm },
+        }) { MachineAsync = DriftMachine.WithOneDiskAsync, Disk = "vda", Moment = "a", Severity = Harm },
     ];
 
     private static IEnumerable<Drift> OfTrees() =>
@@ -164,7 +164,7 @@ internal static class Drifts
         new("file of the last moment gone", FindingIds.ParentMissing, machine => DeleteAsync(DriftMachine.FileOf(machine, "c"))) { Disk = "vda", Severity = Loss },
         new("parent that does not exist", FindingIds.ParentMissing, machine => DriftMachine.EditAsync(machine, "checkpoints/b.xml", "<parent>.*?</parent>", "<parent><name>nosuch</name></parent>")) { Moment = "b", Severity = Loss },
         new("parents in a circle", FindingIds.ParentCycle, machine => DriftMachine.EditAsync(machine, "checkpoints/a.xml", "(<name>a</name>)", "$1<parent><name>c</name></parent>")) { Moment = "a", Severity = Loss },
-        new("points in a circle", FindingIds.ParentCycle, PointsInACircleAsync) { Disk = "vda", Severity = Loss },
+        new("points in a circle", FindingIds.ParentCycle, PointsInACircleAsync) { Disk = "vda", Moment = "b", Severity = Loss },
         new("two entries for the present state", FindingIds.CurrentAmbiguous, machine => DriftMachine.EditAsync(machine, "branches/main.xml", "(<([\\w:]*)disk name=\"vda\".*?</\\2disk>)", "$1$1")) { Disk = "vda", Severity = Loss },
         new("two files for the present state", FindingIds.CurrentAmbiguous, machine =>
         {
@@ -237,6 +237,9 @@ internal static class Drifts
         string id = System.Text.RegularExpressions.Regex.Match(vda, "name=\"vda\">\\s*<[\\w:]*point id=\"(?<id>[^\"]+)\"", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Groups["id"].Value;
         await DriftMachine.EditAsync(machine, "checkpoints/a.xml", "(name=\"vda\">\\s*<[\\w:]*point id=\"[^\"]+\")", $"$1 parent=\"{id}\"");
     }
+
+    private static string FirstSegment(TestMachine machine) =>
+        Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")).MinBy(File.GetLastWriteTimeUtc)!;
 
     private static Task MoveAsync(string from, string to)
     {
