@@ -34,6 +34,7 @@
         'Set-VMMoment'
         'Start-VMDomain'
         'Stop-VMDomain'
+        'Test-VMMoment'
         'Unregister-VMDomain'
     )
     VariablesToExport      = @()
