@@ -1,3 +1,5 @@
+using MomentTools.Tests.Support;
+
 namespace MomentTools.Tests.Operations.Health;
 
 /// <summary>Test-VMMoment on real drift: each kind is one finding under its own id, and nothing is changed by looking.</summary>
@@ -44,6 +46,35 @@ public sealed class HealthTests
         Assert.Empty(await TestAsync(machine));
         await machine.RemoveAsync("a", descendants: true);
         Assert.Empty(await TestAsync(machine));
+    }
+
+    [SkippableFact]
+    public async Task AStartAndAChangeWarnWithTheSameIds()
+    {
+        await using TestMachine machine = await DriftMachine.OnBaseAsync();
+        Tool.Run("qemu-img", "commit", "-q", machine.DiskPath("vda"));
+        await DriftMachine.BitmapAsync(machine, "vdb", "b", "--disable");
+        await machine.StartAsync();
+        Assert.Contains(machine.Report.Warnings, warning => warning.StartsWith("LayerChanged: ", StringComparison.Ordinal) && warning.Contains("'vda'", StringComparison.Ordinal));
+        Assert.Contains(machine.Report.Warnings, warning => warning.StartsWith("BitmapNotRecording: ", StringComparison.Ordinal) && warning.Contains("'vdb'", StringComparison.Ordinal));
+        machine.Report.Warnings.Clear();
+        await machine.CheckpointAsync("d", "vda");
+        Assert.StartsWith("LayerChanged: ", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
+
+        // What was recorded of the layers is not replaced by what is seen.
+        Assert.Contains(await TestAsync(machine), finding => finding.Id == "LayerChanged");
+    }
+
+    [SkippableFact]
+    public async Task MetadataOfBeforeTheLayersWereRecordedIsValid()
+    {
+        await using TestMachine machine = await DriftMachine.OnBaseAsync();
+        await DriftMachine.EditAsync(machine, "disks.xml", "<(?<prefix>[\\w:]*)facts[^>]*/>", "");
+        Assert.Empty(await TestAsync(machine));
+        await machine.CheckpointAsync("d", "vda");
+        Assert.Contains("facts", File.ReadAllText(Path.Combine(machine.StateDirectory, "disks.xml")), StringComparison.Ordinal);
+        Tool.Run("qemu-img", "commit", "-q", machine.DiskPath("vda"));
+        Assert.Equal("LayerChanged", Assert.Single(await TestAsync(machine)).Id);
     }
 
     private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
