@@ -13,8 +13,11 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 
     private readonly PipedDocuments _documents = new();
 
+    // Whether -Xml stands on the command line: then the pipeline brings the domains, else the text.
+    private bool _isGiven;
+
     /// <summary>The domain.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = XmlSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = XmlSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
@@ -45,10 +48,15 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     public SwitchParameter MetadataOnly { get; set; }
 
     /// <inheritdoc/>
+    protected override void BeginProcessing() => _isGiven = MyInvocation.BoundParameters.ContainsKey(nameof(Xml));
+
+    /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         if (ParameterSetName == PathSet)
             ForEachDomain(VM, vm => Import(vm, [.. Path.Select(FilePath)], []));
+        else if (_isGiven)
+            ForEachDomain(VM, vm => Import(vm, [], PipedDocuments.Of(Xml)));
         else
             foreach (string text in Xml)
                 _documents.Add(text);
@@ -57,7 +65,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
-        if (ParameterSetName == XmlSet)
+        if (ParameterSetName == XmlSet && !_isGiven)
             ForEachDomain(VM, vm => Import(vm, [], _documents.All()));
     }
 

@@ -11,6 +11,15 @@ internal sealed partial class PipedDocuments
     private string? _root;
     private int _depth;
 
+    /// <summary>The documents in these texts.</summary>
+    public static IReadOnlyList<string> Of(IEnumerable<string> texts)
+    {
+        var documents = new PipedDocuments();
+        foreach (string text in texts)
+            documents.Add(text);
+        return documents.All();
+    }
+
     /// <summary>Takes a document or a line of one.</summary>
     public void Add(string text)
     {

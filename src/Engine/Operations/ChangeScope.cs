@@ -13,6 +13,9 @@ internal sealed class ChangeScope : IDisposable
     private readonly FileLock _lock;
     private readonly Action<string>? _probe;
 
+    // For thousands of moments their files are not made twice.
+    private (DomainMoments Next, FileChanges Changes)? _planned;
+
     private ChangeScope(FileLock held, DomainPlace place, DomainDocument domain, MomentStore store, DomainMoments state, Action<string>? probe)
     {
         _lock = held;
@@ -86,7 +89,8 @@ internal sealed class ChangeScope : IDisposable
         var journal = Journal.Begin(Place.StateDirectory, Id, operation, intent, _probe);
         try
         {
-            journal.Reserve(Store.Difference(State, next));
+            _planned = (next, Store.Difference(State, next));
+            journal.Reserve(_planned.Value.Changes);
             return journal;
         }
         catch
@@ -105,7 +109,9 @@ internal sealed class ChangeScope : IDisposable
     /// <param name="others">Further files of the domain that change with them: relative path and content.</param>
     public void Commit(Journal journal, DomainMoments next, params ReadOnlySpan<(string Path, string Content)> others)
     {
-        var files = new Dictionary<string, string?>(Store.Difference(State, next).Files, StringComparer.Ordinal);
+        FileChanges changes = _planned is { } planned && ReferenceEquals(planned.Next, next) ? planned.Changes : Store.Difference(State, next);
+        _planned = null;
+        var files = new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal);
         foreach ((string path, string content) in others)
             files[path] = content;
         journal.Commit(new FileChanges(files));

@@ -18,13 +18,13 @@ internal static class Documents
         </domaincheckpoint>
         """;
 
-    public static string Snapshot(string name, string? parent = null, string mode = "internal") => $"""
+    public static string Snapshot(string name, string? parent = null, string mode = "internal", string more = "") => $"""
         <domainsnapshot>
           <name>{name}</name>
           <state>shutoff</state>
           {(parent is null ? "" : $"<parent><name>{parent}</name></parent>")}
           <creationTime>{Then.ToString(CultureInfo.InvariantCulture)}</creationTime>
-          <disks><disk name='vda' snapshot='{mode}'/></disks>
+          <disks><disk name='vda' snapshot='{mode}'/></disks>{more}
         </domainsnapshot>
         """;
 

@@ -14,7 +14,7 @@ public sealed class LibvirtTests
         await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
         await machine.CheckpointAsync("a");
         await machine.CheckpointAsync("b", "vda");
-        await machine.ImportAsync(Snapshot("s"), Snapshot("t u", "s"));
+        await machine.ImportAsync(Snapshot("s", more: machine.Xml()), Snapshot("t u", "s", more: machine.Xml()));
         File.WriteAllText(Path.Combine(machine.Scratch, "web1.xml"), machine.Xml());
         libvirt.Virsh("define", Path.Combine(machine.Scratch, "web1.xml"));
 
