@@ -178,6 +178,6 @@ public sealed class ImportTests(ITestOutputHelper output)
         TimeSpan some = await TimeAsync(1000), many = await TimeAsync(4000);
         output.WriteLine($"1,000 in {some}, 4,000 in {many}");
         Assert.True(many < some * 4 * 2.5, $"1,000 took {some}, 4,000 took {many}");
-        Assert.True(many < TimeSpan.FromSeconds(8), $"4,000 took {many}");
+        Assert.True(many < TimeSpan.FromSeconds(30), $"4,000 took {many}");
     }
 }
