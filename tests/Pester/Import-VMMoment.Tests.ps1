@@ -2,7 +2,6 @@ BeforeAll {
     Import-Module $PSScriptRoot/Support.psm1 -Force
     Import-ModuleUnderTest
     $place = New-Place
-    $machines = 0
 
     function Get-CheckpointXml([string] $Name, [string] $Parent) {
         $above = $Parent ? "<parent><name>$Parent</name></parent>" : ''
@@ -14,7 +13,7 @@ AfterAll { Remove-Place $place }
 
 Describe 'Import-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
     BeforeEach {
-        $vm = "m$(++$script:machines)"
+        $vm = "m$([guid]::NewGuid().ToString('N').Substring(0, 8))"
         New-Machine $place $vm | Out-Null
     }
 
