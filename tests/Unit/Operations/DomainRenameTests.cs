@@ -4,11 +4,12 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Tests.Support;
+using Xunit.Abstractions;
 using MomentTools.Xml;
 
 namespace MomentTools.Tests.Operations;
 
-public sealed class DomainRenameTests
+public sealed class DomainRenameTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
     private const int MostSteps = 20;
@@ -115,6 +116,7 @@ public sealed class DomainRenameTests
                 await RenameAsync(machine, name, TestMachine.Name);
             if (exit == 0)
             {
+                output.WriteLine($"rename, {(running ? "running" : "stopped")}: {step - 1} points of death tried, {step - 1} survived");
                 Assert.Equal(["web1", "web2"], names.Order(StringComparer.Ordinal));
                 return;
             }
