@@ -13,7 +13,7 @@ namespace MomentTools.Bench.Benches;
 internal sealed class WritesUnderCheckpoints(int checkpoints, int others, bool allRecord) : IBench
 {
     private const long Size = 64L << 20;
-    private const int Writes = 12_000;
+    private const int Writes = 20_000;
     private const int Batch = 100;
 
     private readonly List<StorageDaemon> _daemons = [];

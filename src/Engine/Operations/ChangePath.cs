@@ -67,12 +67,23 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
         private readonly TrackingProof? _proof = seen is null ? null : new TrackingProof(tracking, seen);
         private readonly List<string> _bitmaps = [];
         private readonly List<FrozenBitmap> _frozen = [];
+        private readonly List<ExtentMap> _saved = [];
 
         public IReadOnlyList<string> Bitmaps => _bitmaps;
 
         public IReadOnlyList<FrozenBitmap> Frozen => _frozen;
 
-        public ExtentMap Saved { get; private set; } = ExtentMap.Empty;
+        /// <summary>What the sidecars hold; joined in pairs, so that a thousand of them stay cheap.</summary>
+        public ExtentMap Saved
+        {
+            get
+            {
+                List<ExtentMap> maps = _saved;
+                while (maps.Count > 1)
+                    maps = [.. maps.Chunk(2).Select(pair => pair.Length == 2 ? pair[0].Union(pair[1]) : pair[0])];
+                return maps is [ExtentMap only] ? only : ExtentMap.Empty;
+            }
+        }
 
         public long Floor { get; private set; } = long.MaxValue;
 
@@ -143,7 +154,7 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
 
         private string? Read(string sidecar)
         {
-            Saved = Saved.Union(segments.Read(sidecar, tracking.Disk).Blocks);
+            _saved.Add(segments.Read(sidecar, tracking.Disk).Blocks);
             return null;
         }
     }

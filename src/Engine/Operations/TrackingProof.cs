@@ -33,7 +33,7 @@ internal sealed class TrackingProof
     /// Beyond this offset in bytes nothing is known by bitmaps, because the disk was smaller since the last moment, perhaps only for a
     /// while: the mark's bits were cut with it. <see cref="long.MaxValue"/> where it never was, as far as the mark can tell.
     /// </summary>
-    public long Floor => Mark is { Granularity: Granularity, Count: { } count } && count < InBlocks(_tracking.Points[_tracking.ActiveTip!.PointId].Size)
+    public long Floor => Mark is { Granularity: Granularity, Count: { } count } && _tracking.Points.GetValueOrDefault(_tracking.ActiveTip!.PointId) is { } tip && count < InBlocks(tip.Size)
         ? Math.Max(0, count - Granularity) : long.MaxValue;
 
     /// <summary>Whether the mark has a bit for each block that the disk has now, so that the next one can take them over.</summary>

@@ -104,6 +104,28 @@ public sealed class ChangedPairsTests
         }
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ThatItWasSmallerIsNotForgottenWhereAMomentIsRemoved(bool running)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, Size);
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 2, 0, Grain);
+        await machine.CheckpointAsync("b");
+        await ResizeAsync(machine, running, Size / 2);
+        await ResizeAsync(machine, running, Size);
+        await machine.RemoveAsync("b");
+        await machine.CheckpointAsync("c");
+        IReadOnlyList<(long Offset, long Length)> told = await BetweenAsync(machine, "a", "c");
+        Assert.Equal((0, Grain), told[0]);
+        Assert.True(told[1].Offset <= Size / 2 && told[1].Offset + told[1].Length == Size, string.Join(' ', told));
+        Assert.Empty(await machine.ChangesAsync("c"));
+    }
+
     private static async Task FlushAsync(TestMachine machine) => await machine.IoAsync("vda", "flush");
 
     // "Unknown" is never too little.
