@@ -50,7 +50,8 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
                 after.ActiveTip!.Marker,
                 tip is not null && observed.Bitmaps.ContainsKey(tip.Marker) ? tip.Marker : null,
                 proven ? $"mt-tmp-{operationId}" : null,
-                NeedsFull: !proof.IsMarkFull));
+                NeedsFull: !proof.IsMarkFull,
+                WasCut: proof.Floor != long.MaxValue));
             next = next.With(after);
         }
 

@@ -15,7 +15,9 @@ namespace MomentTools.Operations;
 /// <param name="OldMarker">The one that marked the last tip and is in the image, or null.</param>
 /// <param name="Copy">A temporary closed copy of what closed, to be read over NBD; null where nothing proven closes.</param>
 /// <param name="NeedsFull">Whether the old mark has not a bit for each block of the disk, so that the new one's must come from elsewhere.</param>
-internal sealed record CheckpointStep(string Disk, string Node, string Opened, string? Closed, string Marker, string? OldMarker, string? Copy, bool NeedsFull = true)
+/// <param name="WasCut">Whether the old mark told that the disk had been smaller.</param>
+internal sealed record CheckpointStep(
+    string Disk, string Node, string Opened, string? Closed, string Marker, string? OldMarker, string? Copy, bool NeedsFull = true, bool WasCut = false)
 {
     /// <summary>Marks an image as the holder of a tip, without the bits that would tell how small the disk was meanwhile; then nothing is known of that.</summary>
     public static TransactionAction Mark(string node, string marker) =>
@@ -89,14 +91,19 @@ internal sealed record CheckpointStep(string Disk, string Node, string Opened, s
             yield return TransactionAction.BitmapRemove(node, Copy);
     }
 
+    // What the old mark told of the disk's sizes must not be forgotten with it. How much was cut is: then all of it counts as cut.
     private IEnumerable<TransactionAction> MarkAgain(string node, ObservedBitmap? marker) =>
-        marker is { Inconsistent: false, Granularity: TrackingProof.Granularity } ? Mark(node, OldMarker!, new BitmapRef(node, Marker)) : [Mark(node, OldMarker!)];
+        NeedsFull && WasCut ? [TransactionAction.BitmapAdd(node, OldMarker!, persistent: true, TrackingProof.Granularity, disabled: true)]
+        : marker is { Inconsistent: false, Granularity: TrackingProof.Granularity } ? Mark(node, OldMarker!, new BitmapRef(node, Marker))
+        : [Mark(node, OldMarker!)];
 
     public JsonObject ToJson() => new()
     {
         ["disk"] = Disk, ["node"] = Node, ["opened"] = Opened, ["closed"] = Closed, ["marker"] = Marker, ["oldMarker"] = OldMarker, ["copy"] = Copy,
+        ["needsFull"] = NeedsFull, ["wasCut"] = WasCut,
     };
 
     public static CheckpointStep FromJson(JsonObject json) => new(
-        (string)json["disk"]!, (string)json["node"]!, (string)json["opened"]!, (string?)json["closed"], (string)json["marker"]!, (string?)json["oldMarker"], (string?)json["copy"]);
+        (string)json["disk"]!, (string)json["node"]!, (string)json["opened"]!, (string?)json["closed"], (string)json["marker"]!, (string?)json["oldMarker"], (string?)json["copy"],
+        (bool?)json["needsFull"] ?? true, (bool?)json["wasCut"] ?? false);
 }

@@ -126,6 +126,32 @@ public sealed class ChangedPairsTests
         Assert.Empty(await machine.ChangesAsync("c"));
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ThatItWasSmallerIsNotForgottenWhereACheckpointIsTakenBack(bool running)
+    {
+        string? cancelAt = null;
+        await using TestMachine machine = await TestMachine.CreateAsync(step =>
+        {
+            if (step == cancelAt)
+                throw new OperationCanceledException();
+        });
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, Size);
+        await machine.CheckpointAsync("a");
+        await ResizeAsync(machine, running, Size / 2);
+        await ResizeAsync(machine, running, Size);
+        cancelAt = "checkpoint-create:capture";
+        await Assert.ThrowsAsync<OperationCanceledException>(() => machine.CheckpointAsync("b"));
+        cancelAt = null;
+        Assert.Contains(await machine.ChangesAsync("a"), run => run.Offset <= Size / 2 && run.Offset + run.Length == Size);
+        await machine.CheckpointAsync("c");
+        Assert.Contains(await BetweenAsync(machine, "a", "c"), run => run.Offset <= Size / 2 && run.Offset + run.Length == Size);
+        Assert.Empty(await machine.ChangesAsync("c"));
+    }
+
     private static async Task FlushAsync(TestMachine machine) => await machine.IoAsync("vda", "flush");
 
     // "Unknown" is never too little.
