@@ -3,10 +3,11 @@ using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;
+using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations;
 
-public sealed class BitmapRemovalTests
+public sealed class BitmapRemovalTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
 
@@ -109,6 +110,7 @@ public sealed class BitmapRemovalTests
                 await RemoveAsync(machine, "stray");
             if (exit == 0)
             {
+                output.WriteLine($"remove-bitmap: {step - 1} points of death tried, {step - 1} survived");
                 Assert.Equal(2, seen.Count);
                 return;
             }
