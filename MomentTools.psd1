@@ -30,6 +30,7 @@
         'Remove-VMCheckpoint'
         'Remove-VMMoment'
         'Rename-VMDomain'
+        'Repair-VMMoment'
         'Restore-VMBackup'
         'Set-VMMoment'
         'Start-VMDomain'

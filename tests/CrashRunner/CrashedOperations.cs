@@ -24,6 +24,7 @@ internal static class CrashedOperations
             "update" => engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = File.ReadAllText(argument), Update = true }, report, CancellationToken.None),
             "remove-bitmap" => engine.RemoveBitmapAsync(vm, "vda", argument, report, CancellationToken.None),
             "unregister" => engine.UnregisterDomainAsync(vm, new UnregisterDomainRequest { RemoveMetadata = true }, report, CancellationToken.None),
+            "repair" => engine.RepairMomentsAsync(vm, new RepairMomentRequest(), report, CancellationToken.None),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
     }

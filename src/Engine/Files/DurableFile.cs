@@ -92,6 +92,24 @@ internal static class DurableFile
         }
     }
 
+    /// <summary>Gives a file, or a directory in a file's place, another name, never onto one that is there, and makes that durable.</summary>
+    public static void Move(string from, string to)
+    {
+        try
+        {
+            if (Directory.Exists(from))
+                Directory.Move(from, to);
+            else
+                File.Move(from, to, overwrite: false);
+            FlushDirectory(DirectoryOf(to));
+            FlushDirectory(DirectoryOf(from));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "set aside", from);
+        }
+    }
+
     /// <summary>Makes the names in a directory durable (<c>fsync</c> of the directory).</summary>
     public static void FlushDirectory(string directory) => Flush(directory, Libc.ReadOnly | Libc.Directory | Libc.CloseOnExec);
 

@@ -8,6 +8,9 @@ internal sealed class ProcessWords
 {
     private const int Most = 1 << 16;
 
+    // The second line of QEMU's warning that a program without bitmap support wrote to an image.
+    private const string WarningGoesOn = "Some clusters may be leaked, run 'qemu-img check -r'";
+
     private readonly StringBuilder _text = new();
     private readonly Task _reading;
 
@@ -33,7 +36,7 @@ internal sealed class ProcessWords
             lock (_text)
                 text = _text.ToString();
             IEnumerable<string> lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            return string.Join('\n', lines.Where(line => !line.Contains("warning: ", StringComparison.Ordinal)));
+            return string.Join('\n', lines.Where(line => !line.Contains("warning: ", StringComparison.Ordinal) && !line.StartsWith(WarningGoesOn, StringComparison.Ordinal)));
         }
     }
 

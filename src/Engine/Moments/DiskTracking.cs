@@ -98,6 +98,20 @@ internal sealed record DiskTracking
         return this with { Points = points, Tips = With(Tips, ActiveBranch, tip with { PointId = id }) };
     }
 
+    /// <summary>The same tree with its active tip on another image, of which nothing is known: what was recorded last is lost.</summary>
+    public DiskTracking Elsewhere(TrackingLayer layer, string reason)
+    {
+        TrackingTip tip = ActiveTip!;
+        TrackingPoint point = Points[tip.PointId];
+        SegmentSource[] sources = [.. point.Sources.Where(source => source is not SegmentSource.Bitmap bitmap || bitmap.LayerId != tip.LayerId || bitmap.Name != tip.Recording).Append(new SegmentSource.Lost(reason))];
+        return this with
+        {
+            Layers = With(Layers, layer.Id, layer),
+            Points = With(Points, point.Id, point with { LayerId = layer.Id, Sources = sources }),
+            Tips = With(Tips, ActiveBranch, tip with { LayerId = layer.Id }),
+        };
+    }
+
     /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root, or their parents lead in a circle.</summary>
     public IReadOnlyList<TrackingPoint>? Path(string from, string to)
     {

@@ -72,7 +72,9 @@ internal sealed class MomentStore(string directory)
     public void Sweep(DomainMoments state)
     {
         string folder = Path.Combine(directory, "segments");
-        // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here.
+        // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here; so may one that was set aside.
+        if (Directory.Exists(Path.Combine(directory, "broken")))
+            return;
         if (!Directory.Exists(folder) || Keys().Any(key => !state.Moments.ContainsKey(key)))
             return;
         HashSet<string> used = [.. state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch

@@ -24,6 +24,7 @@ internal static class OperationErrors
     public static readonly ErrorId OperationUnknown = new("OperationUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId BackupFailed = new("BackupFailed", ErrorKind.Refused);
     public static readonly ErrorId BackupChainUnproven = new("BackupChainUnproven", ErrorKind.InvalidState);
+    public static readonly ErrorId RepairOvertaken = new("RepairOvertaken", ErrorKind.Busy);
     public static readonly ErrorId QmpArgumentsInvalid = new("QmpArgumentsInvalid", ErrorKind.InvalidArgument);
 
     public static readonly ErrorId QuiesceImpossible = new("QuiesceImpossible", ErrorKind.InvalidState);

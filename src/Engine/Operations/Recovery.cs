@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Metadata;
+using MomentTools.Operations.Repairs;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -79,6 +80,8 @@ internal static class Recovery
                 break;
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
+            case MomentRepair.Operation:
+                return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:
                 throw new MomentException(OperationErrors.OperationUnknown, $"The journal '{entry.Path}' is of the operation '{entry.Operation}', which this version does not know.", entry.Path, "Use the version of MomentTools that began it.");
         }

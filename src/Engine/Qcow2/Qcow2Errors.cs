@@ -18,6 +18,8 @@ internal static class Qcow2Errors
     public static readonly ErrorId Qcow2BitmapInvalid = new("Qcow2BitmapInvalid", ErrorKind.CorruptData);
     public static readonly ErrorId Qcow2BitmapUnsupported = new("Qcow2BitmapUnsupported", ErrorKind.Unsupported);
     public static readonly ErrorId Qcow2BitmapInconsistent = new("Qcow2BitmapInconsistent", ErrorKind.InvalidState);
+    public static readonly ErrorId Qcow2ImageInUse = new("Qcow2ImageInUse", ErrorKind.Busy);
+    public static readonly ErrorId Qcow2WriteUnverified = new("Qcow2WriteUnverified", ErrorKind.CorruptData);
     public static readonly ErrorId Qcow2Encrypted = new("Qcow2Encrypted", ErrorKind.Unsupported);
     public static readonly ErrorId Qcow2ZstdMissing = new("Qcow2ZstdMissing", ErrorKind.Unsupported);
     public static readonly ErrorId Qcow2DataFileMissing = new("Qcow2DataFileMissing", ErrorKind.InvalidState);
@@ -46,6 +48,10 @@ internal static class Qcow2Errors
     public static MomentException BitmapInvalid(string path, string bitmap, string why) => new(
         Qcow2BitmapInvalid, $"The bitmap '{bitmap}' in '{path}' cannot be read: {why}.", path,
         "Remove the bitmap; the changes it recorded are unknown.");
+
+    public static MomentException Unverified(string path, string bitmap, string why) => new(
+        Qcow2WriteUnverified, $"Cannot make the bitmap '{bitmap}' in '{path}' usable again: {why}.", path,
+        "Remove the bitmap; the changes it recorded are unknown. Look at the system's log for errors of this device.");
 
     public static MomentException Truncated(string path, string what, long offset, long length, long fileLength) => new(
         Qcow2Truncated,

@@ -9,6 +9,9 @@ public sealed record VMMomentRepair
     /// <summary>What is done about it: whole sentences.</summary>
     public required string Action { get; init; }
 
+    /// <summary>Whether it is left as it is, because only a person can decide.</summary>
+    public bool Left { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => Action;
 }

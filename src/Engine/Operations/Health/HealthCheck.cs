@@ -43,7 +43,8 @@ internal sealed class HealthCheck(EngineContext context)
         }
     }
 
-    private static async Task LookAsync(
+    /// <summary>One look at everything; the caller sees to it that nobody changes it meanwhile.</summary>
+    public static async Task LookAsync(
         DomainPlace place, DomainDocument domain, IReadOnlyList<string> disks, bool images, FindingList findings, IOperationReport report, CancellationToken cancellation)
     {
         bool pending = images && AddPending(place, findings);
@@ -57,7 +58,7 @@ internal sealed class HealthCheck(EngineContext context)
         {
             findings.Add(FindingIds.TrackingInvalid, FindingList.Error,
                 $"What is recorded on which disk cannot be read, and without it no moment of '{domain.Name}' can be used or changed. {failure.Message}",
-                $"Put the file back from a copy; '{findings.Repair}' makes it anew from the moments' files and the images.", file: failure.Target);
+                "Put the file back from a copy. Without one, unregister the domain with -RemoveMetadata and register it anew; the next backup is then a full one.", file: failure.Target);
             return;
         }
 

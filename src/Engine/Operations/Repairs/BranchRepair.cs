@@ -1,0 +1,45 @@
+using System.Xml.Linq;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Repairs;
+
+/// <summary>Where two entries of one file claim to be the present state of a disk, the one whose mark is in the image stays.</summary>
+internal static class BranchRepair
+{
+    private const string BranchFile = "branches/" + DiskTracking.MainBranch + ".xml";
+
+    /// <summary>Writes the file anew; the domain's lock is held. Where no mark decides, the entry that counted until now stays.</summary>
+    public static async Task<bool> RunAsync(DomainPlace place, DomainDocument domain, Action<string>? probe, CancellationToken cancellation)
+    {
+        string path = Path.Combine(place.StateDirectory, BranchFile);
+        if (!File.Exists(path))
+            return false;
+        XElement root = XmlSource.ReadFile(path).Root!;
+        IGrouping<string, XElement>[] doubled = [.. root.Elements(TrackingXml.Name("disk")).GroupBy(disk => disk.Attribute("name")?.Value ?? "", StringComparer.Ordinal).Where(group => group.Count() > 1)];
+        if (doubled.Length == 0)
+            return false;
+        bool runs = (await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped;
+        foreach (IGrouping<string, XElement> disk in doubled)
+        {
+            IReadOnlyDictionary<string, ObservedBitmap> bitmaps = domain.FindDisk(disk.Key) is null ? new Dictionary<string, ObservedBitmap>(StringComparer.Ordinal) : (await LookAsync(place, domain, disk.Key, runs, cancellation)).Bitmaps;
+            // Of several entries the last one counted.
+            XElement kept = disk.LastOrDefault(entry => bitmaps.ContainsKey(TrackingTip.MarkerPrefix + entry.Element(TrackingXml.Name("point"))?.Attribute("id")?.Value)) ?? disk.Last();
+            foreach (XElement other in disk.Where(entry => entry != kept).ToList())
+                other.Remove();
+        }
+
+        using var journal = Journal.Begin(place.StateDirectory, MomentIds.New(), MomentRepair.Operation, MomentRepair.NothingToUndo(), probe);
+        journal.Commit(new FileChanges(new Dictionary<string, string?>(StringComparer.Ordinal) { [BranchFile] = XmlOutput.Write(root, "branch") }));
+        return true;
+    }
+
+    private static async Task<ObservedLayer> LookAsync(DomainPlace place, DomainDocument domain, string disk, bool runs, CancellationToken cancellation)
+    {
+        if (!runs)
+            return await ObservedLayer.ReadAsync(domain.FindDisk(disk)!.SourcePath!, cancellation);
+        await using BlockSession session = await BlockSession.OpenAsync(place, domain, [disk], BlockAccess.Read, cancellation);
+        return (await SessionView.ReadAsync(session, cancellation))[disk];
+    }
+}

@@ -1,0 +1,196 @@
+using MomentTools.Moments;
+using MomentTools.Operations.Health;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Repairs;
+
+/// <summary>
+/// What is done about each finding, worked out before anything is touched: files that are set aside, the metadata that follows, and the
+/// repairs of the disks.
+/// </summary>
+internal sealed class RepairPlan
+{
+    /// <summary>Files that nobody can read are kept here, in the domain's directory.</summary>
+    public const string BrokenFolder = "broken";
+
+    // What is known of a disk's bitmaps, sizes and layers; one of these brings the whole disk in order.
+    private static readonly string[] OfDisks =
+    [
+        FindingIds.BitmapMissing, FindingIds.BitmapInconsistent, FindingIds.BitmapNotRecording, FindingIds.BitmapRecording, FindingIds.BitmapGranularity,
+        FindingIds.BitmapTemporary, FindingIds.BitmapLeftover, FindingIds.BitmapsDiscarded, FindingIds.DiskResized, FindingIds.ImageReplaced, FindingIds.LayerChanged,
+        FindingIds.DiskChanged,
+    ];
+
+    private static readonly string[] OfFiles = [FindingIds.MomentFileInvalid, FindingIds.MomentFileTooLarge, FindingIds.MomentFileUnreadable];
+
+    private readonly List<VMMomentRepair> _repairs = [];
+    private readonly List<(string From, string To)> _moves = [];
+    private readonly List<(string Disk, DiskSight Sight, DiskRepair Repair)> _disks = [];
+
+    private RepairPlan(DomainMoments next) => Next = next;
+
+    /// <summary>One for each finding, in their order.</summary>
+    public IReadOnlyList<VMMomentRepair> Repairs => _repairs;
+
+    /// <summary>Files that are set aside, as relative paths.</summary>
+    public IReadOnlyList<(string From, string To)> Moves => _moves;
+
+    public IReadOnlyList<(string Disk, DiskSight Sight, DiskRepair Repair)> Disks => _disks;
+
+    /// <summary>The moments afterwards.</summary>
+    public DomainMoments Next { get; private set; }
+
+    /// <summary>Whether anything is changed at all.</summary>
+    public bool IsEmpty(DomainMoments state) => _moves.Count == 0 && _disks.Count == 0 && ReferenceEquals(state, Next);
+
+    /// <param name="domain">The machine's definition.</param>
+    /// <param name="store">Its metadata.</param>
+    /// <param name="state">The moments now.</param>
+    /// <param name="findings">What is to be repaired.</param>
+    /// <param name="removeForeign">Whether bitmaps that somebody else made go.</param>
+    /// <param name="operationId">The operation's id, part of the names of new recordings.</param>
+    /// <param name="lookAt">Looks at a disk.</param>
+    /// <param name="canRead">Whether the images can be read from their files: the machine is stopped.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public static async Task<RepairPlan> MakeAsync(
+        DomainDocument domain, MomentStore store, DomainMoments state, IReadOnlyList<VMMomentFinding> findings, bool removeForeign,
+        string operationId, Func<DomainMoments, string, Task<DiskSight>> lookAt, bool canRead, CancellationToken cancellation)
+    {
+        var plan = new RepairPlan(state);
+        IReadOnlyList<string> trees = plan.RepairMetadata(domain, store, findings);
+        var sidecars = new SidecarCheck(store.Segments);
+        Dictionary<string, string> done = new(StringComparer.Ordinal);
+        int number = 0;
+        foreach (string disk in domain.Disks.Select(disk => disk.Target))
+        {
+            VMMomentFinding[] own = [.. findings.Where(finding => IsOfDisk(finding, disk, state, canRead, removeForeign))];
+            bool rewired = !ReferenceEquals(plan.Next.Disk(disk), state.Disks.GetValueOrDefault(disk)) && trees.Count > 0 && state.Disks.ContainsKey(disk) && domain.FindDisk(disk)!.SourcePath is { } path && File.Exists(path);
+            if (own.Length == 0 && !rewired)
+                continue;
+            DiskSight sight = await lookAt(plan.Next, disk);
+            plan.RepairDisk(disk, sight, own, sidecars, operationId + number++, canRead, removeForeign, rewired);
+            if (own.Any(finding => finding.Id is FindingIds.LayerChanged or FindingIds.ImageReplaced or FindingIds.DiskChanged) && plan.Next.Disk(disk) is { ActiveTip: { } tip } tracking)
+                plan.Next = plan.Next.With(LayerReading.Record(Forgotten(tracking), tracking.Layers[tip.LayerId], await LayerReading.ChainAsync(sight.Path, "qcow2", cancellation)));
+        }
+
+        foreach (VMMomentFinding finding in findings)
+            plan._repairs.Add(plan.Describe(finding, trees, state, canRead, removeForeign) is { } action ? new VMMomentRepair { Finding = finding, Action = action } : Untouched(finding));
+        return plan;
+    }
+
+    /// <summary>What is for a person to decide.</summary>
+    public static VMMomentRepair Untouched(VMMomentFinding finding) => new() { Finding = finding, Action = $"Left as it is. {finding.Remedy}", Left = true };
+
+    // Of two files for the present state the one that is used stays.
+    public static bool IsOfFile(VMMomentFinding finding) =>
+        finding.File is { } path && (OfFiles.Contains(finding.Id) || (finding.Id == FindingIds.CurrentAmbiguous && Path.GetFileNameWithoutExtension(path) != DiskTracking.MainBranch));
+
+    private static bool IsOfDisk(VMMomentFinding finding, string disk, DomainMoments state, bool canRead, bool removeForeign) => finding.Id switch
+    {
+        FindingIds.SidecarUnreadable => SavedId(finding) is { } id && state.Disk(disk).Points.Values.SelectMany(point => point.Sources).Any(source => source is SegmentSource.Bitmap { SidecarId: var saved } ? saved == id : source is SegmentSource.Sidecar { SidecarId: var only } && only == id),
+        // What the guest writes then goes into a file without a name: nothing can be recorded for good.
+        FindingIds.ImageReplaced when !canRead && finding.Bitmaps.Count == 0 && finding.Remedy.Contains("Backup-VMDomain", StringComparison.Ordinal) => false,
+        // A running machine works on what it has; its disks are not given another history under its feet.
+        FindingIds.DiskChanged when !canRead => false,
+        FindingIds.BitmapForeign or FindingIds.BitmapNameTaken => removeForeign && finding.Disk == disk,
+        _ => finding.Disk == disk && OfDisks.Contains(finding.Id),
+    };
+
+    private static string? SavedId(VMMomentFinding finding) => finding.File is null ? null : Path.GetFileName(finding.File);
+
+    private IReadOnlyList<string> RepairMetadata(DomainDocument domain, MomentStore store, IReadOnlyList<VMMomentFinding> findings)
+    {
+        foreach (VMMomentFinding finding in findings.Where(finding => IsOfFile(finding)))
+        {
+            string name = Path.GetFileName(finding.File!), folder = Path.GetFileName(Path.GetDirectoryName(finding.File!)!);
+            _moves.Add(($"{folder}/{name}", $"{BrokenFolder}/{folder}-{DateTimeOffset.UtcNow:yyyyMMddHHmmssfff}-{name}"));
+        }
+
+        Next = MomentRules.Apply(Next, domain, store.LoadWhole, findings, DateTimeOffset.UtcNow);
+        if (_moves.Count == 0 && !findings.Any(finding => finding.Id is FindingIds.ParentMissing or FindingIds.ParentCycle))
+            return [];
+        (Next, IReadOnlyList<string> done) = TreeRepair.Run(Next);
+        return done;
+    }
+
+    private void RepairDisk(string disk, DiskSight sight, VMMomentFinding[] own, SidecarCheck sidecars, string suffix, bool canRead, bool removeForeign, bool rewired)
+    {
+        DiskTracking before = Next.Disk(disk);
+        if (rewired)
+            before = Kept(before, sight.Seen);
+        HashSet<string> unwanted = [.. own.Where(finding => finding.Id == FindingIds.BitmapLeftover || (removeForeign && finding.Id is FindingIds.BitmapForeign or FindingIds.BitmapNameTaken)).SelectMany(finding => finding.Bitmaps)];
+        if (own.Any(finding => finding.Id == FindingIds.DiskChanged))
+        {
+            // What it brought along under names of ours says nothing here: whose history it is cannot be known.
+            unwanted.UnionWith(sight.Seen.Bitmaps.Keys.Where(name => name.StartsWith("mt-", StringComparison.Ordinal) || Next.Moments.Keys.Any(key => key.Name == name)));
+            before = before.Elsewhere(new TrackingLayer(MomentIds.New(), sight.Path, null), "the disk was switched to another image");
+        }
+
+        string? doubt = own.Any(finding => finding.Id == FindingIds.LayerChanged) ? "an image beneath the disk's own was changed by somebody else"
+            : own.Any(finding => finding.Id == FindingIds.DiskChanged) ? "the disk was switched to another image" : null;
+        // What was not asked for, or not agreed to, is not done by the way.
+        bool mend = rewired || own.Any(finding => finding.Id is not (FindingIds.BitmapLeftover or FindingIds.BitmapForeign or FindingIds.BitmapNameTaken));
+        if (!mend)
+            sight = sight.AsItIs;
+        var repair = DiskRepair.Make(before, sight.Seen, id => sidecars.Trouble(id, disk)?.Message.TrimEnd('.'), doubt is null ? sight.Allocation : null, doubt, unwanted, $"mt-{suffix}", canRead, mend);
+        Next = Next.With(repair.Next);
+        if (repair.Mark is not null || repair.Removed.Count > 0 || sight.Salvaged.Count > 0 || repair.SavedAgain.Count > 0 || !ReferenceEquals(repair.Next, before))
+            _disks.Add((disk, sight, repair));
+    }
+
+    // What the layers were is accepted as it is now: the edge across the change is lost by this very repair.
+    private static DiskTracking Forgotten(DiskTracking tracking) =>
+        tracking with { Layers = tracking.Layers.ToDictionary(layer => layer.Key, layer => layer.Value with { Facts = null }, StringComparer.Ordinal) };
+
+    // Bitmaps of ours whose moment's file was set aside: they stay with the edge across the gap, which is lost all the same.
+    private static DiskTracking Kept(DiskTracking tracking, ObservedLayer seen)
+    {
+        if (tracking.ActiveTip is not { } tip || tracking.Points.Values.FirstOrDefault(point => point.Sources.Any(source => source is SegmentSource.Lost)) is not { } gap)
+            return tracking;
+        IReadOnlyDictionary<string, int> references = tracking.References(tip.LayerId);
+        HashSet<string> names = [.. tracking.Points.Values.Select(point => point.Moment?.Name).OfType<string>()];
+        SegmentSource[] kept = [.. seen.Bitmaps.Values.Where(bitmap => !references.ContainsKey(bitmap.Name) && bitmap.Persistent && bitmap.Name != tip.Marker
+                && !bitmap.Name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal) && (names.Contains(bitmap.Name) || bitmap.Name.StartsWith("mt-", StringComparison.Ordinal)))
+            .Select(bitmap => new SegmentSource.Bitmap(tip.LayerId, bitmap.Name, null))];
+        return kept.Length == 0 ? tracking : tracking.WithSources(gap.Id, [.. gap.Sources.Union(kept)]);
+    }
+
+    private string? Describe(VMMomentFinding finding, IReadOnlyList<string> trees, DomainMoments state, bool canRead, bool removeForeign)
+    {
+        if (IsOfFile(finding))
+            return Sentence([$"'{finding.File}' is set aside into '{BrokenFolder}'", .. trees]);
+        if (finding.Id is FindingIds.ParentMissing or FindingIds.ParentCycle)
+            return Sentence([.. trees.Where(words => finding.Moment is null || words.Contains($"'{finding.Moment}'", StringComparison.Ordinal)).DefaultIfEmpty("the parents are written anew")]);
+        if (MomentRules.Describe(finding, Next) is { } words)
+            return Sentence([words]);
+        if (finding.Id is FindingIds.BitmapForeign or FindingIds.BitmapNameTaken && !removeForeign)
+            return null;
+        List<string> parts = [];
+        foreach ((string disk, DiskSight sight, DiskRepair repair) in _disks.Where(one => IsOfDisk(finding, one.Disk, state, canRead, removeForeign)))
+        {
+            string[] wanted = finding.Id switch
+            {
+                FindingIds.SidecarUnreadable => [SavedId(finding)!],
+                FindingIds.DiskResized => ["size"],
+                _ when finding.Bitmaps.Count > 0 => [.. finding.Bitmaps],
+                _ => [.. repair.Outcomes.Keys.Where(key => key != "size")],
+            };
+            string[] salvaged = [.. sight.Salvaged.Keys.Where(name => wanted.Contains(name, StringComparer.Ordinal) && !name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+            if (salvaged.Length > 0)
+                parts.Add($"{FindingList.Listed(salvaged)} {(salvaged.Length == 1 ? "was" : "were")} closed before QEMU died, and {(salvaged.Length == 1 ? "is" : "are")} trusted again");
+            parts.AddRange(wanted.Select(repair.Outcomes.GetValueOrDefault).OfType<string>());
+            if (repair.Recording is { } recording && finding.Id is not (FindingIds.SidecarUnreadable or FindingIds.DiskResized or FindingIds.BitmapForeign or FindingIds.BitmapNameTaken or FindingIds.BitmapLeftover))
+                parts.Add(recording);
+            if (finding.Bitmaps.Any(name => repair.Removed.Contains(name, StringComparer.Ordinal) && !repair.Outcomes.ContainsKey(name)))
+                parts.Add("bitmaps that say nothing any more are removed");
+        }
+
+        return parts.Count > 0 ? Sentence(parts) : null;
+    }
+
+    private static string Sentence(IReadOnlyList<string> parts)
+    {
+        string text = string.Join("; ", parts.Distinct(StringComparer.Ordinal));
+        return char.ToUpperInvariant(text[0]) + text[1..] + ".";
+    }
+}

@@ -1,0 +1,296 @@
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Operations.Health;
+using MomentTools.Qcow2;
+using MomentTools.Tests.Support;
+
+namespace MomentTools.Tests.Operations.Repairs;
+
+/// <summary>Repairs on real disks: what is found is mended, nothing becomes too small, and no byte of the guest's is touched (row C7).</summary>
+public sealed class RepairTests
+{
+    private const long Grain = 65536;
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ClosedBitmapsAreSalvagedAfterAKillOfQemu(bool withSidecars)
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars);
+        await RepairAsync(machine, FindingIds.BitmapInconsistent);
+
+        VMBitmap salvaged = (await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Single(bitmap => bitmap.Name == "a");
+        Assert.Equal((VMBitmapState.Closed, 2 * Grain), (salvaged.State, salvaged.Size));
+        MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("a"));
+        Assert.Equal(OperationErrors.ChangesUnknown, unknown.ErrorId);
+        await machine.StartAsync();
+        await machine.CheckpointAsync("c");
+        await machine.WriteAsync("vda", 9, 30 * Grain, Grain);
+        Assert.Equal([(30 * Grain, Grain)], await machine.ChangesAsync("c"));
+        Assert.Empty(machine.Report.Warnings);
+    }
+
+    [SkippableFact]
+    public async Task OnAnOverlayTheImagesOwnAllocationTakesThePlaceOfWhatWasLost()
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: true, withSidecars: true);
+        await RepairAsync(machine, FindingIds.BitmapInconsistent);
+        IReadOnlyList<(long Offset, long Length)> changes = await machine.ChangesAsync("b");
+        // Written after b in the session that was lost, if it came to the disk at all; and what lay in the overlay before, as the price.
+        Assert.Contains(changes, run => run.Offset <= 4 * Grain && run.Offset + run.Length >= 6 * Grain);
+
+        await machine.WriteAsync("vda", 8, 40 * Grain, 100);
+        VMBackup increment = await machine.BackupAsync(VMBackupKind.Incremental);
+        Assert.Equal(VMBackupKind.Incremental, increment.Kind);
+        IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Id = increment.Id, Destination = Path.Combine(machine.Scratch, "restored") }, machine.Report, CancellationToken.None);
+        Assert.Equal(machine.Content(machine.DiskPath("vda")), machine.Content(restored[0].Path));
+    }
+
+    [SkippableFact]
+    public async Task AnOverlayWhoseBaseWasTouchedTellsNothing()
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: true, withSidecars: true);
+        string @base = machine.DiskPath("vda") + ".base";
+        DateTime then = File.GetLastWriteTimeUtc(@base);
+        byte[] content = await File.ReadAllBytesAsync(@base);
+        await File.WriteAllBytesAsync(@base, content);
+        File.SetLastWriteTimeUtc(@base, then);
+        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("b"));
+    }
+
+    [SkippableFact]
+    public async Task ACheckpointOfTheLostSessionLeavesNothingToSalvage()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.CheckpointAsync("b");
+        await machine.StartAsync();
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.CheckpointAsync("c");
+        await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+        await machine.KillMachineAsync();
+        await RepairAsync(machine, FindingIds.BitmapInconsistent);
+        // Without their bitmaps, the closed segments come out of their sidecars.
+        Assert.DoesNotContain(await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None), bitmap => bitmap.Name is "a" or "b" or "c");
+        await machine.CheckpointAsync("d");
+        Assert.Empty(await TestAsync(machine));
+    }
+
+    [SkippableFact]
+    public async Task AMachineThatRunsAgainIsRepairedThroughQemu()
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars: true);
+        await machine.StartAsync();
+        await RepairAsync(machine, FindingIds.BitmapInconsistent);
+        await machine.CheckpointAsync("c");
+        await machine.WriteAsync("vda", 9, 30 * Grain, Grain);
+        Assert.Equal([(30 * Grain, Grain)], await machine.ChangesAsync("c"));
+        await machine.StopAsync();
+        Assert.Empty(await TestAsync(machine));
+    }
+
+    [SkippableTheory]
+    [InlineData("bitmap removed", FindingIds.BitmapMissing)]
+    [InlineData("recording removed", FindingIds.BitmapMissing)]
+    [InlineData("all removed", FindingIds.BitmapMissing)]
+    [InlineData("recording disabled", FindingIds.BitmapNotRecording)]
+    [InlineData("closed enabled", FindingIds.BitmapRecording)]
+    [InlineData("granularity", FindingIds.BitmapGranularity)]
+    [InlineData("resized", FindingIds.DiskResized)]
+    [InlineData("sidecar damaged", FindingIds.SidecarUnreadable)]
+    [InlineData("file truncated", FindingIds.MomentFileInvalid)]
+    [InlineData("file gone", FindingIds.ParentMissing)]
+    [InlineData("first file gone", FindingIds.ParentMissing)]
+    [InlineData("last file gone", FindingIds.ParentMissing)]
+    [InlineData("cycle", FindingIds.ParentCycle)]
+    [InlineData("uuid", FindingIds.UuidMismatch)]
+    [InlineData("future", FindingIds.CreatedInFuture)]
+    [InlineData("journal", FindingIds.JournalUnreadable)]
+    public async Task WhatDriftedIsSilentAfterTheRepairAndNothingIsTooSmall(string drift, string finding)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        string[] names = ["a", "b", "c", "d"];
+        for (int at = 0; at < names.Length; at++)
+        {
+            await machine.WriteAsync("vda", (byte)(at + 1), at * 2 * Grain, Grain);
+            await machine.CheckpointAsync(names[at]);
+        }
+
+        await machine.WriteAsync("vda", 9, 8 * Grain, Grain);
+        Drift(machine, drift);
+        await RepairAsync(machine, finding);
+        IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
+        foreach (VMMoment moment in moments)
+            await AssertLargeEnoughAsync(machine, moment.Name, Array.IndexOf(names, moment.Name));
+        await machine.CheckpointAsync("e");
+        await machine.WriteAsync("vda", 10, 20 * Grain, Grain);
+        Assert.Equal([(20 * Grain, Grain)], await machine.ChangesAsync("e"));
+        Assert.Empty(await TestAsync(machine));
+    }
+
+    [SkippableFact]
+    public async Task ForeignBitmapsStayUnlessTheyAreAskedFor()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        Tool.Run("qemu-img", "bitmap", "--add", machine.DiskPath("vda"), "theirs");
+        VMMomentRepair left = Assert.Single(await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+        Assert.StartsWith("Left as it is", left.Action, StringComparison.Ordinal);
+        Assert.Equal(FindingIds.BitmapForeign, Assert.Single(await TestAsync(machine)).Id);
+        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest { RemoveForeign = true }, machine.Report, CancellationToken.None);
+        Assert.Empty(await TestAsync(machine));
+        Assert.Equal(VMBitmapState.Recording, (await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Single(bitmap => bitmap.Name == "a").State);
+    }
+
+    [SkippableFact]
+    public async Task AFlagIsWrittenOnlyWhileNobodyElseHasTheImage()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.StartAsync();
+        Assert.Equal(Qcow2Errors.Qcow2ImageInUse, Assert.Throws<MomentException>(() => SoleImage.Open(machine.DiskPath("vda"))).ErrorId);
+        await machine.StopAsync();
+        using (SoleImage.Open(machine.DiskPath("vda")))
+            Assert.Contains("lock", Tool.TryRun("qemu-io", "-f", "qcow2", "-c", "write 0 512", machine.DiskPath("vda")).Error, StringComparison.Ordinal);
+        await machine.WriteAsync("vda", 1, 0, 512);
+    }
+
+    [SkippableFact]
+    public async Task APlanChangesNothing()
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars: true);
+        byte[] image = await File.ReadAllBytesAsync(machine.DiskPath("vda"));
+        IReadOnlyList<VMMomentRepair> plan = await machine.Engine.PlanRepairAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
+        Assert.Equal(plan.Select(one => one.Action), (await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None)).Select(one => one.Action));
+    }
+
+    // a and b with their bitmaps stored at a clean end; then a session that writes and is killed.
+    private static async Task<TestMachine> CrashedAsync(bool overlay, bool withSidecars)
+    {
+        TestMachine machine = await TestMachine.CreateAsync();
+        if (overlay)
+        {
+            string @base = machine.DiskPath("vda") + ".base";
+            await machine.WriteAsync("vda", 7, 50 * Grain, Grain);
+            File.Move(machine.DiskPath("vda"), @base);
+            Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", @base, "-F", "qcow2", machine.DiskPath("vda"));
+            await machine.BackupAsync();
+        }
+
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, 2 * Grain);
+        await machine.CheckpointAsync("b");
+        await machine.StartAsync();
+        await machine.WriteAsync("vda", 2, 4 * Grain, 2 * Grain);
+        await machine.IoAsync("vda", "flush");
+        await machine.KillMachineAsync();
+        if (!withSidecars)
+            Directory.Delete(Path.Combine(machine.StateDirectory, "segments"), recursive: true);
+        return machine;
+    }
+
+    private static async Task RepairAsync(TestMachine machine, string finding)
+    {
+        IReadOnlyList<VMMomentFinding> before = await TestAsync(machine);
+        Assert.Contains(before, one => one.Id == finding);
+        byte[] content = machine.Content(machine.DiskPath("vda"));
+        IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        Assert.NotEmpty(done);
+        Assert.DoesNotContain(done, one => one.Action.StartsWith("Left", StringComparison.Ordinal));
+        Assert.True(content.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), "the guest's bytes differ");
+        IReadOnlyList<VMMomentFinding> after = await TestAsync(machine);
+        Assert.True(after.Count == 0, string.Join('\n', after.Select(one => $"{one.Id}: {one.Text}").Concat(done.Select(one => "done: " + one.Action))));
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+    }
+
+    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
+        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+
+    // Unknown, or everything that was written since.
+    private static async Task AssertLargeEnoughAsync(TestMachine machine, string since, int index)
+    {
+        IReadOnlyList<(long Offset, long Length)> changes;
+        try
+        {
+            changes = await machine.ChangesAsync(since);
+        }
+        catch (MomentException unknown) when (unknown.ErrorId == OperationErrors.ChangesUnknown)
+        {
+            return;
+        }
+
+        foreach (long offset in Enumerable.Range(index + 1, 3 - index).Select(at => at * 2 * Grain).Append(8 * Grain))
+            Assert.True(changes.Any(run => run.Offset <= offset && run.Offset + run.Length >= offset + Grain), $"since {since}: {offset} is missing in {string.Join(' ', changes)}");
+    }
+
+    private static void Drift(TestMachine machine, string how)
+    {
+        string disk = machine.DiskPath("vda"), checkpoints = Path.Combine(machine.StateDirectory, "checkpoints");
+        string FileOf(string name) => Path.Combine(checkpoints, name + ".xml");
+        void Replace(string name, string from, string to) => File.WriteAllText(FileOf(name), File.ReadAllText(FileOf(name)).Replace(from, to, StringComparison.Ordinal));
+        void Bitmap(params string[] arguments) => Tool.Run("qemu-img", ["bitmap", .. arguments[..^1], disk, arguments[^1]]);
+        switch (how)
+        {
+            case "bitmap removed":
+                Bitmap("--remove", "b");
+                break;
+            case "recording removed":
+                Bitmap("--remove", "d");
+                break;
+            case "all removed":
+                foreach (string name in new[] { "a", "b", "c", "d" })
+                    Bitmap("--remove", name);
+                Bitmap("--remove", Marker(machine));
+                break;
+            case "recording disabled":
+                Bitmap("--disable", "d");
+                break;
+            case "closed enabled":
+                Bitmap("--enable", "b");
+                break;
+            case "granularity":
+                Bitmap("--remove", "b");
+                Tool.Run("qemu-img", "bitmap", "--add", "--disable", "-g", "32768", disk, "b");
+                break;
+            case "resized":
+                Tool.Run("qemu-img", "resize", "-q", "-f", "qcow2", disk, "+1M");
+                break;
+            case "sidecar damaged":
+                string sidecar = Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")).Order(StringComparer.Ordinal).First();
+                File.WriteAllBytes(sidecar, File.ReadAllBytes(sidecar)[..^1]);
+                break;
+            case "file truncated":
+                File.WriteAllText(FileOf("b"), File.ReadAllText(FileOf("b"))[..100]);
+                break;
+            case "file gone":
+                File.Delete(FileOf("b"));
+                break;
+            case "first file gone":
+                File.Delete(FileOf("a"));
+                break;
+            case "last file gone":
+                File.Delete(FileOf("d"));
+                break;
+            case "cycle":
+                File.WriteAllText(FileOf("a"), File.ReadAllText(FileOf("a")).Replace("<name>a</name>", "<name>a</name><parent><name>c</name></parent>", StringComparison.Ordinal));
+                break;
+            case "uuid":
+                Replace("b", "6f1b2a6e-3c1d-4a55-9a9e-0d6f3a0c1b11", "6f1b2a6e-3c1d-4a55-9a9e-0d6f3a0c1b12");
+                break;
+            case "future":
+                string created = File.ReadAllText(FileOf("b")).Split("created=\"")[1].Split('"')[0];
+                Replace("b", created, "2077-01-01T00:00:00.0000000+00:00");
+                break;
+            case "journal":
+                Directory.CreateDirectory(Path.Combine(machine.StateDirectory, "journal"));
+                File.WriteAllText(Path.Combine(machine.StateDirectory, "journal", "0123456789ab.jsonl"), "what is this\n");
+                break;
+        }
+    }
+
+    private static string Marker(TestMachine machine) =>
+        Tool.Run("qemu-img", "info", machine.DiskPath("vda")).Split('\n').Select(line => line.Split("name: ")[^1].Trim()).First(name => name.StartsWith("mt-tip-", StringComparison.Ordinal));
+}
