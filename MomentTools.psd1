@@ -48,7 +48,10 @@
         'MomentTools.Types.ps1xml'
         'en-US/MomentTools.dll-Help.xml'
         'en-US/about_MomentTools.help.txt'
+        'en-US/about_MomentTools_Automation.help.txt'
         'en-US/about_MomentTools_Errors.help.txt'
+        'en-US/about_MomentTools_Moments.help.txt'
+        'en-US/about_MomentTools_Recovery.help.txt'
     )
     PrivateData            = @{
         PSData = @{

@@ -1,7 +1,6 @@
 BeforeDiscovery {
     Import-Module $PSScriptRoot/Support.psm1 -Force
     Import-ModuleUnderTest
-    $commands = (Get-Command -Module MomentTools).Name | ForEach-Object { @{ Command = $_ } }
 }
 
 BeforeAll {
@@ -78,64 +77,6 @@ Describe 'The import' {
             Import-Module $using:manifestPath
             try { Get-VMDomain "nosuch$_" -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }
         } | Should -Be (@('VMNotFound,MomentTools.Cmdlets.GetVMDomainCommand') * 4)
-    }
-}
-
-Describe 'The help of <Command>' -ForEach $commands {
-    BeforeAll { $help = Get-Help $Command -Full }
-
-    It 'has a synopsis and a description' {
-        $help.Synopsis | Should -Match '\.$'
-        $help.Description.Text -join '' | Should -Not -BeNullOrEmpty
-    }
-
-    It 'has two examples with a word each' {
-        @($help.Examples.Example).Count | Should -BeGreaterOrEqual 2
-        foreach ($example in $help.Examples.Example) {
-            "$($example.Code)$($example.Introduction.Text)$($example.Remarks.Text)" | Should -Not -BeNullOrEmpty
-            $errors = $null
-            $code = "$($example.Code)"
-            if ($code) { [Management.Automation.Language.Parser]::ParseInput($code, [ref]$null, [ref]$errors) | Out-Null }
-            $errors | Should -BeNullOrEmpty
-        }
-    }
-
-    It 'describes every parameter' {
-        $common = [Management.Automation.PSCmdlet]::CommonParameters
-        $names = (Get-Command $Command).Parameters.Keys | Where-Object { $_ -notin $common }
-        foreach ($name in $names) {
-            $parameter = $help.Parameters.Parameter | Where-Object Name -eq $name
-            $parameter.Description.Text -join '' | Should -Not -BeNullOrEmpty -Because "-$name is one of its parameters"
-        }
-    }
-}
-
-Describe 'The topic <_>' -ForEach about_MomentTools, about_MomentTools_Errors {
-    It 'is found' { Get-Help $_ | Out-String | Should -Match 'SHORT DESCRIPTION' }
-}
-
-Describe 'The help files' -Skip:(-not (Get-Module Microsoft.PowerShell.PlatyPS -ListAvailable)) {
-    BeforeAll {
-        Import-Module Microsoft.PowerShell.PlatyPS
-        $pages = Get-ChildItem (Join-Path (Get-RepositoryRoot) docs/help) -Filter *-*.md
-    }
-
-    It 'are pages of the present schema' { $pages | ForEach-Object { Test-MarkdownCommandHelp $_.FullName | Should -BeTrue -Because $_.Name } }
-
-    It 'have no gaps' { $pages | Select-String '{{' | Should -BeNullOrEmpty }
-
-    It 'are what the MAML was made of' {
-        $made = $pages.FullName | Import-MarkdownCommandHelp | Export-MamlCommandHelp -OutputFolder "$TestDrive/maml" -Force
-        $committed = Join-Path (Get-RepositoryRoot) docs/help/en-US/MomentTools.dll-Help.xml
-        Get-Content $made.FullName -Raw | Should -Be (Get-Content $committed -Raw)
-    }
-
-    It 'have the syntax of the commands' {
-        foreach ($page in $pages | Import-MarkdownCommandHelp -Path { $_.FullName }) {
-            $command = Get-Command $page.Title -Module MomentTools
-            $known = [Management.Automation.PSCmdlet]::CommonParameters
-            $page.Parameters.Name | Sort-Object | Should -Be ($command.Parameters.Keys | Where-Object { $_ -notin $known } | Sort-Object) -Because $page.Title
-        }
     }
 }
 
