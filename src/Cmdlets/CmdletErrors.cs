@@ -44,9 +44,9 @@ internal static class CmdletErrors
         name,
         $"Use Remove-VM{kind}, or give the name of a checkpoint.");
 
-    public static MomentException BitmapOfNoDomain(string name, string path) => new(
+    public static MomentException BitmapOfNoDomain(string name, string path, string done = "removed") => new(
         BitmapDomainMissing,
-        $"The bitmap '{name}' in '{path}' was not removed: it was found in a file, and the domain that the file belongs to is not known.",
+        $"The bitmap '{name}' in '{path}' was not {done}: it was found in a file, and the domain that the file belongs to is not known.",
         name,
         "Take the bitmap from Get-VMBitmap -VM; the image of no domain is edited by 'qemu-img bitmap --remove'.");
 

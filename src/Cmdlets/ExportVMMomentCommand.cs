@@ -58,6 +58,10 @@ public sealed class ExportVMMomentCommand : MomentCmdlet
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>Hand all moments over to libvirt: their bitmaps are converted, and they leave MomentTools.</summary>
+    [Parameter(ParameterSetName = NameSet)]
+    public SwitchParameter ForLibvirt { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -82,9 +86,31 @@ public sealed class ExportVMMomentCommand : MomentCmdlet
     {
         string? path = Path is null ? null : Target(Path);
         var request = new ExportMomentsRequest { Names = names, NoDomain = NoDomain, Secure = Secure, Size = Size, Path = path, Force = Force };
+        if (ForLibvirt)
+        {
+            HandOver(vm, request);
+            return;
+        }
+
         if (path is not null && !ShouldProcess(path, names.Count == 0 ? $"Export all moments of '{vm}'" : $"Export {Listed([.. names])} of '{vm}'"))
             return;
-        foreach (VMMomentDocument document in Run((report, cancellation) => Engine.ExportMomentsAsync(vm, request, report, cancellation)))
+        Write(Run((report, cancellation) => Engine.ExportMomentsAsync(vm, request, report, cancellation)));
+    }
+
+    private void HandOver(string vm, ExportMomentsRequest request)
+    {
+        if (!ShouldProcess(vm, $"Hand all moments over to libvirt, into '{request.Path}'"))
+            return;
+        // Everything else here only reads, so that the cmdlet as a whole does not ask.
+        if (!MyInvocation.BoundParameters.ContainsKey("Confirm")
+            && !ShouldContinue($"The bitmaps of '{vm}' will be converted so that each records from its checkpoint until now, as libvirt wants them, and its moments will leave MomentTools: they are libvirt's from then on. Import-VMMoment takes them back.", "Hand moments over to libvirt"))
+            return;
+        Write(Run((report, cancellation) => Engine.HandOverMomentsAsync(vm, request, report, cancellation)));
+    }
+
+    private void Write(IReadOnlyList<VMMomentDocument> documents)
+    {
+        foreach (VMMomentDocument document in documents)
         {
             if (document.Path is { } written)
                 WriteObject(new FileInfo(written));

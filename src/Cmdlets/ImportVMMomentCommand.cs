@@ -10,15 +10,21 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 {
     private const string PathSet = "Path";
     private const string XmlSet = "Xml";
+    private const string FromBitmapSet = "FromBitmap";
+    private const string BitmapObjectSet = "BitmapObject";
 
     private readonly PipedDocuments _documents = new();
 
     // Whether -Xml stands on the command line: then the pipeline brings the domains, else the text.
     private bool _isGiven;
 
+    // All that the pipeline brings of one machine closes at one instant.
+    private readonly Dictionary<string, Dictionary<string, List<string>>> _bitmaps = new(StringComparer.Ordinal);
+
     /// <summary>The domain.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = XmlSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = FromBitmapSet)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [SupportsWildcards]
@@ -36,16 +42,51 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     public string[] Xml { get; set; } = [];
 
     /// <summary>Refuse moments whose bitmaps or internal snapshots are not in the images.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = XmlSet)]
+    [Parameter(ParameterSetName = PathSet)]
     public SwitchParameter Validate { get; set; }
 
     /// <summary>Make the imported moment the current one.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = XmlSet)]
+    [Parameter(ParameterSetName = PathSet)]
     public SwitchParameter Current { get; set; }
 
     /// <summary>Take the descriptions alone.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = XmlSet)]
+    [Parameter(ParameterSetName = PathSet)]
     public SwitchParameter MetadataOnly { get; set; }
+
+    /// <summary>Bitmaps that another program made and that record: each becomes a checkpoint.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = FromBitmapSet)]
+    [ValidateNotNullOrEmpty]
+    public string[] FromBitmap { get; set; } = [];
+
+    /// <summary>Bitmap objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = BitmapObjectSet, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public VMBitmap[] InputObject { get; set; } = [];
+
+    /// <summary>The disks whose bitmaps are meant; all that have one of that name if not given.</summary>
+    [Parameter(ParameterSetName = FromBitmapSet)]
+    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Disk { get; set; } = [];
+
+    /// <summary>The checkpoint's name, where it shall not be the bitmap's; the bitmap is renamed.</summary>
+    [Parameter(ParameterSetName = FromBitmapSet)]
+    [Parameter(ParameterSetName = BitmapObjectSet)]
+    [ValidateNotNullOrEmpty]
+    public string? Name { get; set; }
+
+    /// <summary>What the checkpoints are about.</summary>
+    [Parameter(ParameterSetName = FromBitmapSet)]
+    [Parameter(ParameterSetName = BitmapObjectSet)]
+    public string? Description { get; set; }
+
+    /// <summary>When the bitmaps were begun.</summary>
+    [Parameter(ParameterSetName = FromBitmapSet)]
+    [Parameter(ParameterSetName = BitmapObjectSet)]
+    public DateTimeOffset? Created { get; set; }
 
     /// <inheritdoc/>
     protected override void BeginProcessing() => _isGiven = MyInvocation.BoundParameters.ContainsKey(nameof(Xml));
@@ -53,6 +94,12 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        foreach (VMBitmap bitmap in InputObject)
+            Add(bitmap);
+        if (ParameterSetName == FromBitmapSet)
+            ForEachDomain(VM, vm => Adopt(vm, FromBitmap.Distinct(StringComparer.Ordinal).ToDictionary(name => name, _ => (IReadOnlyList<string>)Disk, StringComparer.Ordinal)));
+        if (ParameterSetName is FromBitmapSet or BitmapObjectSet)
+            return;
         if (ParameterSetName == PathSet)
             ForEachDomain(VM, vm => Import(vm, [.. Path.Select(FilePath)], []));
         else if (_isGiven)
@@ -65,8 +112,34 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
+        foreach ((string vm, Dictionary<string, List<string>> bitmaps) in _bitmaps)
+            Attempt(vm, () => Adopt(vm, bitmaps.ToDictionary(bitmap => bitmap.Key, bitmap => (IReadOnlyList<string>)bitmap.Value, StringComparer.Ordinal)));
         if (ParameterSetName == XmlSet && !_isGiven)
             ForEachDomain(VM, vm => Import(vm, [], _documents.All()));
+    }
+
+    private void Add(VMBitmap bitmap)
+    {
+        if (bitmap.VM is not { } vm || bitmap.Disk is not { } disk)
+        {
+            Attempt(bitmap, () => throw CmdletErrors.BitmapOfNoDomain(bitmap.Name, bitmap.Path, "imported"));
+            return;
+        }
+
+        if (!_bitmaps.TryGetValue(vm, out Dictionary<string, List<string>>? names))
+            _bitmaps.Add(vm, names = new Dictionary<string, List<string>>(StringComparer.Ordinal));
+        if (!names.TryGetValue(bitmap.Name, out List<string>? disks))
+            names.Add(bitmap.Name, disks = []);
+        // What lies in layers below belongs to the bitmap of the same name above, and comes with it.
+        if (!disks.Contains(disk, StringComparer.Ordinal))
+            disks.Add(disk);
+    }
+
+    private void Adopt(string vm, Dictionary<string, IReadOnlyList<string>> bitmaps)
+    {
+        var request = new ImportBitmapsRequest { Bitmaps = bitmaps, Name = Name, Description = Description, Created = Created };
+        if (ShouldProcess($"{vm}: {Listed([.. bitmaps.Keys.Select(name => $"bitmap '{name}'")])}", Name is null ? "Import as checkpoint" : $"Import as checkpoint '{Name}'"))
+            WriteObject(Run((report, cancellation) => Engine.ImportBitmapsAsync(vm, request, report, cancellation)), enumerateCollection: true);
     }
 
     private void Import(string vm, IReadOnlyList<string> paths, IReadOnlyList<string> documents)

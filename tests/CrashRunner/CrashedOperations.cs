@@ -18,6 +18,8 @@ internal static class CrashedOperations
             "remove" => engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = argument }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
             "import" => engine.ImportMomentsAsync(vm, new ImportMomentsRequest { Paths = [argument] }, report, CancellationToken.None),
+            "adopt" => engine.ImportBitmapsAsync(vm, new ImportBitmapsRequest { Bitmaps = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { [argument] = [] } }, report, CancellationToken.None),
+            "hand-over" => engine.HandOverMomentsAsync(vm, new ExportMomentsRequest { Path = argument, Force = true }, report, CancellationToken.None),
             "bitmap" => engine.CreateCheckpointAsync(vm, new CreateCheckpointRequest { Name = argument, NoMetadata = true }, report, CancellationToken.None),
             "rename" => engine.RenameDomainAsync(vm, argument, report, CancellationToken.None),
             "describe" => engine.SetMomentAsync(vm, new SetMomentRequest { Name = argument, Description = "said" }, report, CancellationToken.None),

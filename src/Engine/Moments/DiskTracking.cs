@@ -53,16 +53,24 @@ internal sealed record DiskTracking
     public DiskTracking Checkpoint(
         MomentKey moment, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string opened, string newPoint, string newTip, long floor = long.MaxValue)
     {
-        TrackingPoint point = ActiveTip is { } tip
-            ? Points[tip.PointId] with { Moment = moment, Size = size, Flushed = true, Sources = closed, Floor = Math.Min(Math.Min(Points[tip.PointId].Floor, floor), size) }
-            : new TrackingPoint(newPoint, null, [], size, size, layer.Id, Flushed: true, moment);
-        var next = new TrackingPoint(newTip, point.Id, [new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
-        return this with
-        {
-            Points = With(With(Points, point.Id, point), next.Id, next),
-            Layers = With(Layers, layer.Id, layer),
-            Tips = With(Tips, ActiveBranch, new TrackingTip(next.Id, layer.Id, opened)),
-        };
+        TrackingPoint point = Closed(moment, layer, size, closed, newPoint, floor);
+        return (this with { Points = With(Points, point.Id, point), Layers = With(Layers, layer.Id, layer) }).Recording(point.Id, layer, size, opened, newTip);
+    }
+
+    /// <summary>
+    /// Bitmaps of another program, each of which recorded from a moment until now, become edges: the tip's point becomes a nameless one, from
+    /// which these moments hang as leaves beside the new tip.
+    /// </summary>
+    /// <param name="leaves">The moments' points, each with what its bitmap recorded; their parent is set here.</param>
+    /// <inheritdoc cref="Checkpoint"/>
+    public DiskTracking Adopt(
+        IEnumerable<TrackingPoint> leaves, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string opened, string newPoint, string newTip, long floor = long.MaxValue)
+    {
+        TrackingPoint point = Closed(null, layer, size, closed, newPoint, floor);
+        var points = new Dictionary<string, TrackingPoint>(Points, StringComparer.Ordinal) { [point.Id] = point };
+        foreach (TrackingPoint leaf in leaves)
+            points.Add(leaf.Id, leaf with { ParentId = point.Id });
+        return (this with { Points = points, Layers = With(Layers, layer.Id, layer) }).Recording(point.Id, layer, size, opened, newTip);
     }
 
     /// <summary>The tree without a moment's point; see <see cref="Remove(IEnumerable{MomentKey})"/>.</summary>
@@ -141,6 +149,18 @@ internal sealed record DiskTracking
             splice.RemoveTip(tip.PointId);
         return this with { Points = splice.Points, Tips = tips };
     }
+
+    // The tip's point as it is when its edge closes, or a first one.
+    private TrackingPoint Closed(MomentKey? moment, TrackingLayer layer, long size, IReadOnlyList<SegmentSource> closed, string newPoint, long floor) =>
+        ActiveTip is { } tip
+            ? Points[tip.PointId] with { Moment = moment, Size = size, Flushed = true, Sources = closed, Floor = Math.Min(Math.Min(Points[tip.PointId].Floor, floor), size) }
+            : new TrackingPoint(newPoint, null, [], size, size, layer.Id, Flushed: true, moment);
+
+    private DiskTracking Recording(string from, TrackingLayer layer, long size, string opened, string newTip) => this with
+    {
+        Points = With(Points, newTip, new TrackingPoint(newTip, from, [new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null)),
+        Tips = With(Tips, ActiveBranch, new TrackingTip(newTip, layer.Id, opened)),
+    };
 
     // Longer than there are points: the parents, which come from files, lead in a circle.
     private List<TrackingPoint> Ancestry(string pointId)

@@ -12,13 +12,13 @@ internal sealed class BitmapOwner
 
     public BitmapOwner(DiskTracking tracking)
     {
-        // A bitmap that was lost in a crash is no edge's source any more, but bears its checkpoint's name all the same.
-        foreach (TrackingPoint point in tracking.Points.Values)
-            if (point.Moment is { Kind: MomentKind.Checkpoint } moment)
-                Add(tracking, point.LayerId, moment.Name, moment.Name);
         foreach (TrackingPoint point in tracking.Points.Values.Where(point => point.ParentId is not null))
             foreach (SegmentSource.Bitmap source in point.Sources.OfType<SegmentSource.Bitmap>())
                 Add(tracking, source.LayerId, source.Name, tracking.NearestMoment(point.ParentId)?.Name ?? Nameless);
+        // Last: one that was lost in a crash is no edge's source any more, and an adopted one lies on the edge above its moment; both bear its name.
+        foreach (TrackingPoint point in tracking.Points.Values)
+            if (point.Moment is { Kind: MomentKind.Checkpoint } moment)
+                Add(tracking, point.LayerId, moment.Name, moment.Name);
         foreach (TrackingTip tip in tracking.Tips.Values)
             Add(tracking, tip.LayerId, tip.Marker, Nameless);
     }

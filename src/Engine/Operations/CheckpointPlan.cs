@@ -61,7 +61,7 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
     /// <summary>
     /// The layer that the tracking knows as the active one. It is never replaced by what QEMU says: a difference blocks changes.
     /// </summary>
-    private static TrackingLayer Layer(DiskTracking tracking, SessionDisk disk)
+    public static TrackingLayer Layer(DiskTracking tracking, SessionDisk disk)
     {
         if (tracking.ActiveTip is not { } tip)
             return tracking.Layers.Values.FirstOrDefault(layer => layer.Path == disk.Path) ?? new TrackingLayer(MomentIds.New(), disk.Path, null);

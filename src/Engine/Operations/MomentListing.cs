@@ -47,12 +47,16 @@ internal sealed class MomentListing(EngineContext context)
     }
 
     /// <summary>What is really on the disks that are tracked; a disk that cannot be looked at is told, and its bitmaps' state is unknown.</summary>
+    public static Task<IReadOnlyDictionary<string, ObservedLayer>> LookAsync(
+        DomainPlace place, DomainDocument domain, DomainMoments state, IOperationReport report, CancellationToken cancellation) =>
+        LookAsync(place, domain, [.. domain.Disks.Select(disk => disk.Target).Where(disk => state.Disk(disk).ActiveTip is not null)], report, cancellation);
+
+    /// <summary>What is really on some disks of the machine.</summary>
     public static async Task<IReadOnlyDictionary<string, ObservedLayer>> LookAsync(
-        DomainPlace place, DomainDocument domain, DomainMoments state, IOperationReport report, CancellationToken cancellation)
+        DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, IOperationReport report, CancellationToken cancellation)
     {
-        string[] disks = [.. domain.Disks.Select(disk => disk.Target).Where(disk => state.Disk(disk).ActiveTip is not null)];
         Dictionary<string, ObservedLayer> seen = new(StringComparer.Ordinal);
-        if (disks.Length == 0)
+        if (disks.Count == 0)
             return seen;
         try
         {

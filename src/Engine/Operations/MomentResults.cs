@@ -61,7 +61,7 @@ internal sealed class MomentResults(
         if (!moment.HasMetadata)
             return Foreign(moment, disk);
         DiskTracking tracking = state.Disk(disk.Name);
-        TrackingPoint[] children = disk.PointId is { } id && _children.TryGetValue(disk.Name, out ILookup<string, TrackingPoint>? below) ? [.. below[id]] : [];
+        TrackingPoint[] children = disk.PointId is { } id ? Edges(tracking, id) : [];
         string? bitmap = state.Moments[moment.Key].Document is CheckpointDocument document
             ? document.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name
             : children.SelectMany(child => child.Sources).OfType<SegmentSource.Bitmap>().FirstOrDefault()?.Name;
@@ -84,6 +84,13 @@ internal sealed class MomentResults(
             },
             Problem = problem,
         };
+    }
+
+    // An adopted moment has nothing below it: its bitmap leads to the point above.
+    private TrackingPoint[] Edges(DiskTracking tracking, string pointId)
+    {
+        TrackingPoint[] below = _children.TryGetValue(tracking.Disk, out ILookup<string, TrackingPoint>? children) ? [.. children[pointId]] : [];
+        return below.Length == 0 && tracking.ActiveTip is not null && tracking.Points[pointId] is { ParentId: not null } leaf ? [leaf] : below;
     }
 
     private static VMMomentDisk Foreign(Moment moment, MomentDisk disk) => new()

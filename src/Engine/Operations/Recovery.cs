@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Foreign;
 using MomentTools.Operations.Metadata;
 using MomentTools.Operations.Repairs;
 using MomentTools.Xml;
@@ -78,6 +79,11 @@ internal static class Recovery
             case BitmapCreation.Operation:
                 await BitmapCreation.UndoAsync(place, domain, entry, cancellation);
                 break;
+            case Adoption.Operation:
+                await AdoptionUndo.RunAsync(place, domain, entry, cancellation);
+                break;
+            case HandOver.Operation:
+                return await HandOver.ResolveAsync(place, domain, entry, cancellation);
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
             case MomentRepair.Operation:

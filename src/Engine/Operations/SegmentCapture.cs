@@ -21,7 +21,7 @@ internal static class SegmentCapture
         Segment?[] read = new Segment?[steps.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
         await Parallel.ForAsync(0, steps.Count, options, async (index, token) =>
-            read[index] = await ReadAsync(exports, steps[index], seen[steps[index].Disk].Size, token));
+            read[index] = await ReadAsync(exports, steps[index].Node, steps[index].Copy, seen[steps[index].Disk].Size, token));
         Dictionary<string, Segment> segments = new(StringComparer.Ordinal);
         for (int i = 0; i < read.Length; i++)
             if (read[i] is { } segment)
@@ -29,14 +29,16 @@ internal static class SegmentCapture
         return segments;
     }
 
-    private static async Task<Segment?> ReadAsync(SessionExports exports, CheckpointStep step, long size, CancellationToken cancellation)
+    /// <summary>Flushes a node and reads a closed bitmap on it.</summary>
+    /// <param name="copy">The private copy, or null: only the flush is wanted.</param>
+    public static async Task<Segment?> ReadAsync(SessionExports exports, string node, string? copy, long size, CancellationToken cancellation)
     {
-        BitmapRef[] bitmaps = step.Copy is null ? [] : [new BitmapRef(step.Node, step.Copy)];
-        string[] contexts = step.Copy is null ? [] : [NbdContext.DirtyBitmapPrefix + step.Copy];
-        await using NbdClient client = await exports.ConnectAsync(step.Node, bitmaps, contexts, cancellation);
+        BitmapRef[] bitmaps = copy is null ? [] : [new BitmapRef(node, copy)];
+        string[] contexts = copy is null ? [] : [NbdContext.DirtyBitmapPrefix + copy];
+        await using NbdClient client = await exports.ConnectAsync(node, bitmaps, contexts, cancellation);
         Task flush = client.FlushAsync(cancellation);
         // The copy is closed: it says the same before the flush as after.
-        Task<ExtentMap>? blocks = step.Copy is null ? null : client.ReadDirtyBitmapAsync(contexts[0], cancellation);
+        Task<ExtentMap>? blocks = copy is null ? null : client.ReadDirtyBitmapAsync(contexts[0], cancellation);
         await Task.WhenAll([flush, .. blocks is null ? (Task[])[] : [blocks]]);
         return blocks is null ? null : new Segment(await blocks, size, TrackingProof.Granularity);
     }

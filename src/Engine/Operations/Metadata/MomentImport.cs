@@ -1,13 +1,14 @@
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Moments;
+using MomentTools.Operations.Foreign;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Metadata;
 
 /// <summary>
-/// Import-VMMoment: documents of moments become known, all or none, by one commit. Nothing in the images is changed by that; until the
-/// commit there are at most saved segments to sweep away.
+/// Import-VMMoment: documents of moments become known, all or none, by one commit. Nothing in the images is changed by that, unless bitmaps
+/// record there for the moments, as libvirt's do: those are adopted by the same commit. Else there are at most saved segments to sweep away.
 /// </summary>
 internal sealed class MomentImport(EngineContext context)
 {
@@ -24,6 +25,16 @@ internal sealed class MomentImport(EngineContext context)
         if (request.Validate)
             await ImportValidation.RunAsync(scope, plan.Moments, set.Documents, cancellation);
         (DomainMoments next, TrackingPackage? package) = await NextAsync(scope, set, plan, request, report, cancellation);
+        IReadOnlyList<AdoptedBitmap> recording = request.MetadataOnly || package is not null ? [] : await ImportAdoption.FindAsync(scope, plan.Moments, report, cancellation);
+        if (recording.Count > 0)
+            await Adoption.RunAsync(scope, ImportAdoption.WithCurrent(next, recording), recording, report, cancellation);
+        else
+            Write(scope, next, package);
+        return Results(vm, scope.State, plan, await MomentListing.LookAsync(scope.Place, scope.Domain, scope.State, report, cancellation));
+    }
+
+    private static void Write(ChangeScope scope, DomainMoments next, TrackingPackage? package)
+    {
         using Journal journal = scope.Begin(Operation, [], next);
         List<string> written = [];
         try
@@ -39,9 +50,6 @@ internal sealed class MomentImport(EngineContext context)
         }
 
         scope.Commit(journal, next);
-        if (!request.MetadataOnly && package is null)
-            await ImportAdoption.RunAsync(scope, plan.Moments, report, cancellation);
-        return Results(vm, scope.State, plan, await MomentListing.LookAsync(scope.Place, scope.Domain, scope.State, report, cancellation));
     }
 
     /// <summary>The moments that an import would add; every rule is checked, nothing is changed.</summary>

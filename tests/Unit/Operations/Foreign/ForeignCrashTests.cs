@@ -1,0 +1,109 @@
+using System.Globalization;
+using MomentTools.Tests.Support;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations.Foreign;
+
+/// <summary>Adopting and handing over, killed at each of their steps: the bitmaps are all theirs or all ours, and none misses a write.</summary>
+public sealed class ForeignCrashTests(ITestOutputHelper output)
+{
+    private const long Grain = 65536;
+    private const int MostSteps = 60;
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AKilledAdoptionIsUndoneOrFinished(bool running)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestMachine machine = await TestMachine.CreateAsync();
+            await machine.CheckpointAsync("own");
+            if (running)
+                await machine.StartAsync();
+            await machine.WriteAsync("vda", 1, 0, Grain);
+            await machine.ForeignAsync("theirs");
+            await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+            bool survived = Run(machine, step, "adopt", "theirs");
+            await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+            await machine.CheckpointAsync("after");
+            if ((await machine.MomentsAsync()).All(moment => moment.Name != "theirs"))
+                await machine.AdoptAsync("theirs");
+
+            await machine.WriteAsync("vda", 4, 6 * Grain, Grain);
+            string where = $"step {step}";
+            Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
+            Assert.True(((long, long)[])[(2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)] is var theirs && theirs.SequenceEqual(await machine.ChangesAsync("theirs")), where);
+            Assert.Equal([(0, Grain), (2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("own"));
+            Assert.Equal([(6 * Grain, Grain)], await machine.ChangesAsync("after"));
+            await AssertNothingLeftAsync(machine, where);
+            if (survived)
+            {
+                output.WriteLine($"adopt, {(running ? "running" : "stopped")}: {step - 1} points of death tried");
+                return;
+            }
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AKilledHandOverLeavesAllOursOrAllTheirs(bool running)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+            if (running)
+                await machine.StartAsync();
+            await machine.CheckpointAsync("a");
+            await machine.WriteAsync("vda", 1, 0, Grain);
+            await machine.CheckpointAsync("b");
+            await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+            string directory = Path.Combine(machine.Scratch, "out");
+            bool survived = Run(machine, step, "hand-over", directory);
+            await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
+            // Any changing command recovers first.
+            await machine.CheckpointAsync("after");
+            IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
+            if (moments.Count == 1)
+                await machine.Engine.ImportMomentsAsync(TestMachine.Name, new ImportMomentsRequest { Paths = [directory] }, machine.Report, CancellationToken.None);
+            else
+                Assert.Equal(["a", "b", "after"], moments.Select(moment => moment.Name));
+            await machine.WriteAsync("vda", 4, 6 * Grain, Grain);
+            Assert.Equal([(0, Grain), (2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("a"));
+            Assert.Equal([(2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("b"));
+            Assert.Equal([(6 * Grain, Grain)], await machine.ChangesAsync("after"));
+            await AssertNothingLeftAsync(machine, $"step {step}");
+            if (survived)
+            {
+                output.WriteLine($"hand over, {(running ? "running" : "stopped")}: {step - 1} points of death tried");
+                return;
+            }
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private static async Task AssertNothingLeftAsync(TestMachine machine, string where)
+    {
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+        IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+        Assert.DoesNotContain(bitmaps, bitmap => bitmap.State == VMBitmapState.Foreign || bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal));
+        if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
+            return;
+        foreach (string query in (string[])["query-jobs", "query-block-exports"])
+            Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
+        Assert.DoesNotContain("null-co", await machine.NodesAsync(), StringComparison.Ordinal);
+    }
+
+    private static bool Run(TestMachine machine, int step, string operation, string argument)
+    {
+        (int exit, _, string error) = Tool.TryRun(
+            "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+            TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, argument);
+        Assert.True(exit is 0 or 137, $"step {step} of {operation} ended with {exit}: {error}");
+        return exit == 0;
+    }
+}
