@@ -3,7 +3,7 @@ using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
-/// <summary>Makes moments known from their XML, all or none.</summary>
+/// <summary>Makes moments known from their XML, or from bitmaps of other programs, all or none.</summary>
 [Cmdlet(VerbsData.Import, "VMMoment", DefaultParameterSetName = XmlSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMMoment))]
 public sealed class ImportVMMomentCommand : MomentCmdlet
@@ -24,7 +24,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <summary>The domain.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = XmlSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = FromBitmapSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = FromBitmapSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [SupportsWildcards]

@@ -60,4 +60,23 @@ Describe 'Export-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
     It 'says which names there are' {
         { Export-VMMoment $vm munday -ErrorAction Stop } | Should -Throw -ErrorId 'MomentNotFound,*'
     }
+
+    Context 'for libvirt' {
+        It 'hands all moments over, and Import-VMMoment takes them back' {
+            New-Machine $place given | Out-Null
+            New-VMCheckpoint given a | Out-Null
+            New-VMCheckpoint given b | Out-Null
+            Export-VMMoment given -ForLibvirt -Path $place/given-out -WhatIf
+            Get-VMMoment given | Should -HaveCount 2
+            $files = Export-VMMoment given -ForLibvirt -Path $place/given-out -Confirm:$false
+            $files.Name | Should -Be a.xml, b.xml
+            Get-VMMoment given | Should -BeNullOrEmpty
+            (Get-VMBitmap given).Name | Sort-Object | Should -Be a, b
+            (Import-VMMoment given -Path $place/given-out).Name | Should -Be a, b
+        }
+
+        It 'needs a directory' {
+            { Export-VMMoment $vm -ForLibvirt -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathInvalid,*'
+        }
+    }
 }

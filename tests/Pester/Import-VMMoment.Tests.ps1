@@ -65,4 +65,40 @@ Describe 'Import-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         Get-VMMoment $vm | Should -BeNullOrEmpty
         { Import-VMMoment $vm -Xml (Get-CheckpointXml a a) -WhatIf -ErrorAction Stop } | Should -Throw -ErrorId 'ImportParentCycle,*'
     }
+
+    Context 'of bitmaps' {
+        BeforeEach {
+            $disk = (Get-VMDomain $vm).Disks[0].Path
+            qemu-img bitmap --add -f qcow2 $disk theirs
+            Write-Disk $disk 'write -P 1 64k 64k'
+        }
+
+        It 'makes a checkpoint of a bitmap' {
+            $moment = Import-VMMoment $vm -FromBitmap theirs -Description said
+            $moment | Should -BeOfType ([MomentTools.VMCheckpoint])
+            $moment.Name, $moment.Description, $moment.Current | Should -Be theirs, said, $true
+            (Get-VMChangedBlock $vm -Since theirs).Offset | Should -Be 65536
+            (Get-VMBitmap $vm | Where-Object Name -EQ theirs).Owner | Should -Be theirs
+        }
+
+        It 'takes bitmap objects, and gives another name' {
+            New-VMCheckpoint $vm own | Out-Null
+            $moment = Get-VMBitmap $vm | Where-Object State -EQ Foreign | Import-VMMoment -Name ours -Created ([datetimeoffset]::Now)
+            $moment.Name, $moment.Parent | Should -Be ours, own
+            Get-VMBitmap $vm | Where-Object Name -EQ theirs | Should -BeNullOrEmpty
+        }
+
+        It 'changes nothing with -WhatIf' {
+            Import-VMMoment $vm -FromBitmap theirs -WhatIf
+            Get-VMMoment $vm | Should -BeNullOrEmpty
+            (Get-VMBitmap $vm).State | Should -Be Foreign
+        }
+
+        It 'refuses what does not record, and what is not there' {
+            qemu-img bitmap --disable -f qcow2 $disk theirs
+            { Import-VMMoment $vm -FromBitmap theirs -ErrorAction Stop } | Should -Throw -ErrorId 'BitmapNotAdoptable,*'
+            { Import-VMMoment $vm -FromBitmap nosuch -ErrorAction Stop } | Should -Throw -ErrorId 'BitmapNotFound,*'
+            { Get-VMBitmap -Path $disk | Import-VMMoment -ErrorAction Stop } | Should -Throw -ErrorId 'BitmapDomainMissing,*'
+        }
+    }
 }

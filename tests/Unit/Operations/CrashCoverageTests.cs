@@ -1,5 +1,6 @@
 using System.Reflection;
 using MomentTools.Operations;
+using MomentTools.Tests.Operations.Foreign;
 using MomentTools.Tests.Operations.Metadata;
 
 namespace MomentTools.Tests.Operations;
@@ -20,6 +21,8 @@ public sealed class CrashCoverageTests
         ["bitmap-remove"] = (typeof(BitmapRemovalTests), nameof(BitmapRemovalTests.AProcessKilledAtAnyStepLeavesItThereOrNot)),
         ["bitmap-create"] = (typeof(ImportCrashTests), nameof(ImportCrashTests.AKilledBitmapIsMadeOrGone)),
         ["moment-import"] = (typeof(ImportCrashTests), nameof(ImportCrashTests.AKilledImportIsWholeOrNotThere)),
+        ["bitmap-adopt"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledAdoptionIsUndoneOrFinished)),
+        ["hand-over"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledHandOverLeavesAllOursOrAllTheirs)),
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
     };
