@@ -11,7 +11,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     private const string PathSet = "Path";
     private const string XmlSet = "Xml";
     private const string FromBitmapSet = "FromBitmap";
-    private const string BitmapObjectSet = "BitmapObject";
+    private const string InputObjectSet = "InputObject";
 
     private readonly PipedDocuments _documents = new();
 
@@ -62,7 +62,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     public string[] FromBitmap { get; set; } = [];
 
     /// <summary>Bitmap objects.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = BitmapObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public VMBitmap[] InputObject { get; set; } = [];
 
@@ -74,18 +74,18 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 
     /// <summary>The checkpoint's name, where it shall not be the bitmap's; the bitmap is renamed.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
-    [Parameter(ParameterSetName = BitmapObjectSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
     /// <summary>What the checkpoints are about.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
-    [Parameter(ParameterSetName = BitmapObjectSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
     public string? Description { get; set; }
 
     /// <summary>When the bitmaps were begun.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
-    [Parameter(ParameterSetName = BitmapObjectSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
     public DateTimeOffset? Created { get; set; }
 
     /// <inheritdoc/>
@@ -98,7 +98,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
             Add(bitmap);
         if (ParameterSetName == FromBitmapSet)
             ForEachDomain(VM, vm => Adopt(vm, FromBitmap.Distinct(StringComparer.Ordinal).ToDictionary(name => name, _ => (IReadOnlyList<string>)Disk, StringComparer.Ordinal)));
-        if (ParameterSetName is FromBitmapSet or BitmapObjectSet)
+        if (ParameterSetName is FromBitmapSet or InputObjectSet)
             return;
         if (ParameterSetName == PathSet)
             ForEachDomain(VM, vm => Import(vm, [.. Path.Select(FilePath)], []));

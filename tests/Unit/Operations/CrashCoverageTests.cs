@@ -22,6 +22,7 @@ public sealed class CrashCoverageTests
         ["bitmap-create"] = (typeof(ImportCrashTests), nameof(ImportCrashTests.AKilledBitmapIsMadeOrGone)),
         ["moment-import"] = (typeof(ImportCrashTests), nameof(ImportCrashTests.AKilledImportIsWholeOrNotThere)),
         ["bitmap-adopt"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledAdoptionIsUndoneOrFinished)),
+        ["moment-repair"] = (typeof(Repairs.RepairCrashTests), nameof(Repairs.RepairCrashTests.ARepairKilledAtAnyStepIsFinishedByTheNext)),
         ["hand-over"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledHandOverLeavesAllOursOrAllTheirs)),
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
