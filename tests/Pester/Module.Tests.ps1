@@ -164,6 +164,6 @@ Describe 'The views' {
     It 'show health' {
         $moment = [MomentTools.VMCheckpoint]@{ VM = 'web1'; Name = 'monday'; Created = [datetimeoffset]::Now
             Disks = [MomentTools.VMMomentDisk[]]@([MomentTools.VMMomentDisk]@{ Name = 'vda'; State = 'Missing'; Problem = 'vda: lost' }) }
-        Get-View $moment | Select-Object -Last 1 | Should -Match 'vda: lost'
+        Get-View $moment | Select-Object -Last 1 | Should -Match '! no bitmap'
     }
 }

@@ -83,7 +83,7 @@ public static class ViewText
     {
         VMDomain { Pending: { } pending } => "pending: " + pending,
         VMDomain { Attached: true } => "attached",
-        VMDisk disk => disk.Tracking is VMDiskTracking.Impossible or VMDiskTracking.Lost or VMDiskTracking.Unknown ? disk.TrackingText ?? disk.Reason ?? "" : disk.Path ?? "",
+        VMDisk disk => disk.Tracking is VMDiskTracking.Impossible or VMDiskTracking.Lost or VMDiskTracking.Unknown ? disk.TrackingReason ?? disk.Reason ?? "" : disk.Path ?? "",
         _ => "",
     };
 

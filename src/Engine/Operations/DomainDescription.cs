@@ -41,7 +41,7 @@ internal static class DomainDescription
             Disks = [.. domain.Disks.Select(disk => (Disk: disk, State: DiskTrackingWords.Of(disk, state.Disk(disk.Name), seen.GetValueOrDefault(disk.Name)))).Select(pair => pair.Disk with
             {
                 Tracking = pair.State.Tracking,
-                TrackingText = pair.State.Text,
+                TrackingReason = pair.State.Text,
                 Checkpoints = [.. byDisk[pair.Disk.Name].Where(moment => moment.Kind == MomentKind.Checkpoint).Select(moment => moment.Name)],
                 Current = state.Disk(pair.Disk.Name).Current?.Name,
             })],

@@ -25,7 +25,7 @@ public sealed record VMDisk
     public VMDiskTracking Tracking { get; init; }
 
     /// <summary>The same in plain words, with the reason and since when.</summary>
-    public string? TrackingText { get; init; }
+    public string? TrackingReason { get; init; }
 
     /// <summary>The checkpoints that cover the disk, oldest first.</summary>
     public IReadOnlyList<string> Checkpoints { get; init; } = [];

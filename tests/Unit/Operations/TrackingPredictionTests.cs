@@ -57,7 +57,7 @@ public sealed class TrackingPredictionTests
         VMDisk disk = Assert.Single((await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None)).Disks);
         Assert.Equal(works ? VMDiskTracking.Ready : VMDiskTracking.Impossible, disk.Tracking);
         Assert.Equal(works, disk.Trackable);
-        Assert.Contains(reason ?? "", disk.TrackingText, StringComparison.Ordinal);
+        Assert.Contains(reason ?? "", disk.TrackingReason, StringComparison.Ordinal);
         Assert.Equal(works, await WorksAsync(machine));
         if (works)
             Assert.Equal(VMDiskTracking.Recorded, await TrackingAsync(machine));
@@ -72,11 +72,11 @@ public sealed class TrackingPredictionTests
         Assert.Equal(VMDiskTracking.Recorded, await TrackingAsync(machine));
         await machine.StartAsync();
         VMDisk recorded = Assert.Single((await DomainAsync(machine)).Disks);
-        Assert.Equal((VMDiskTracking.Recorded, "Recorded since 'a'."), (recorded.Tracking, recorded.TrackingText));
+        Assert.Equal((VMDiskTracking.Recorded, "Recorded since 'a'."), (recorded.Tracking, recorded.TrackingReason));
         await machine.KillMachineAsync();
         VMDisk lost = Assert.Single((await DomainAsync(machine)).Disks);
         Assert.Equal(VMDiskTracking.Lost, lost.Tracking);
-        Assert.Contains("since 'a' is not known", lost.TrackingText, StringComparison.Ordinal);
+        Assert.Contains("since 'a' is not known", lost.TrackingReason, StringComparison.Ordinal);
         await machine.CheckpointAsync("b");
         Assert.Equal(VMDiskTracking.Recorded, await TrackingAsync(machine));
         await machine.RemoveAsync("a", descendants: true);
