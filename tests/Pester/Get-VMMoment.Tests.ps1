@@ -63,6 +63,7 @@ Describe '<_>' -ForEach Get-VMMoment, Get-VMCheckpoint -Skip:(-not (Get-Command 
         ($lines -match 'C monday').Count | Should -Be 1
         $lines -join "`n" | Should -Match '└─ C tuesday'
         $lines -join "`n" | Should -Match 'C friday \*'
+        $lines -join "`n" | Should -Match '└─ \(now'
         ($lines | Measure-Object Length -Maximum).Maximum | Should -BeLessOrEqual 80
     }
 

@@ -159,8 +159,17 @@ internal sealed class MomentListing(EngineContext context)
     private static List<VMMoment> Drawn(MomentTree tree, MomentQuery query, List<VMMoment> found)
     {
         MomentTree shown = query.Kind is { } kind ? tree.Project(Enum.Parse<MomentKind>(kind, ignoreCase: true)) : tree;
-        var lines = MomentTreeDrawing.Draw(shown, DateTimeOffset.UtcNow).Where(line => line.Moment is not null)
-            .ToDictionary(line => line.Moment!.Key, line => line.Text);
+        var lines = new Dictionary<MomentKey, string>();
+        MomentKey last = default;
+        foreach (MomentTreeLine line in MomentTreeDrawing.Draw(shown, DateTimeOffset.UtcNow))
+        {
+            // The present state is no object: its line follows that of the moment above it.
+            if (line.Moment is { } moment)
+                lines[last = moment.Key] = line.Text;
+            else
+                lines[last] += "\n" + line.Text;
+        }
+
         return [.. found.Select(moment => moment with { Tree = lines.GetValueOrDefault(new MomentKey(Enum.Parse<MomentKind>(moment.Kind), moment.Name)) })];
     }
 }

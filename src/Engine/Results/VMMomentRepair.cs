@@ -6,6 +6,18 @@ public sealed record VMMomentRepair
     /// <summary>The finding.</summary>
     public required VMMomentFinding Finding { get; init; }
 
+    /// <summary>The machine's name.</summary>
+    public string VM => Finding.VM;
+
+    /// <summary>The finding's id.</summary>
+    public string Id => Finding.Id;
+
+    /// <summary>The moment it is about, or null.</summary>
+    public string? Moment => Finding.Moment;
+
+    /// <summary>The disk it is about, or null.</summary>
+    public string? Disk => Finding.Disk;
+
     /// <summary>What is done about it: whole sentences.</summary>
     public required string Action { get; init; }
 
