@@ -133,6 +133,8 @@ Describe 'The views' {
             [MomentTools.VMChangedBlockMeasure]@{ VM = $long; Disk = 'vda'; Since = $long; Bytes = 1MB; Count = 100000; DiskSize = 10GB }
             [MomentTools.VMBackupDisk]@{ Name = 'vda'; Kind = 'Full'; Path = "/backup/$long"; Size = 10GB; StoredSize = 1MB; CopiedBytes = 1MB; Reason = $long }
             [MomentTools.VMBackup]@{ VM = $long; Id = '20261121T023714Z-ab12'; Kind = 'Incremental'; Created = [datetimeoffset]::Now; Repository = "/backup/$long"; Uuid = [guid]::NewGuid() }
+            [MomentTools.VMMomentRepair]@{ Action = $long; Left = $true
+                Finding = [MomentTools.VMMomentFinding]@{ Id = 'MomentFileUnreadable'; Severity = 'Error'; VM = $long; Moment = $long; Disk = 'vda'; Text = $long; Remedy = $long } }
             [MomentTools.VMRestoredDisk]@{ VM = $long; BackupId = '20261121T023714Z-ab12'; Disk = 'vda'; Path = "/restore/$long"; Format = 'qcow2'; Size = 10GB }
         )
         $views = $objects | ForEach-Object { @{ Type = $_.GetType().Name; Object = $_ } }
