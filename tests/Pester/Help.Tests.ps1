@@ -56,7 +56,8 @@ Describe 'The help of <Command>' -ForEach $commands {
     It 'has two examples or more on its page, numbered, with code and words' {
         $examples.Count | Should -BeGreaterOrEqual 2
         $examples.Number | Should -Be @(1..$examples.Count)
-        @(Select-String '^### Example' (Join-Path (Get-RepositoryRoot) "docs/help/$Command.md")).Count | Should -Be $examples.Count
+        $titles = [regex]::Match((Get-Content (Join-Path (Get-RepositoryRoot) "docs/help/$Command.md") -Raw), '(?ms)^## EXAMPLES\n(.*?)^## ').Value
+        [regex]::Matches($titles, '(?m)^### ').Count | Should -Be $examples.Count -Because 'one without a number, code or words is none'
         $examples.Code -join ' ' | Should -Match ([regex]::Escape($Command))
     }
 
