@@ -104,7 +104,10 @@ Describe 'The commands in <File>' -ForEach $texts {
             [regex]::Matches($text, '(?m)(?:^(?: {8}.*)?\n)+').Value.Where{ $_ -cmatch '(?m)^ {8}(?:[''"$(A-Z@]|if |try |exit )' -and $_ -cmatch '[A-Z][a-z]+-VM' }
     }
 
-    It 'are PowerShell, and exist' { $blocks | ForEach-Object { Find-Mistake $_ } | Should -BeNullOrEmpty }
+    It 'are PowerShell, and exist' {
+        $blocks | Should -Not -BeNullOrEmpty
+        $blocks | ForEach-Object { Find-Mistake $_ } | Should -BeNullOrEmpty
+    }
 }
 
 Describe 'The findings of Test-VMMoment' {
