@@ -24,25 +24,18 @@ internal sealed record FrozenRecord(ExtentMap Blocks, int Layers, long Smallest,
     /// <param name="cancellation">Stops the reading.</param>
     public static async Task<IReadOnlyDictionary<string, FrozenRecord>> ReadAsync(IReadOnlyList<SeenLayer> chain, IReadOnlyCollection<string> names, CancellationToken cancellation)
     {
+        // Where the chain cannot be followed to its end, a part of a bitmap may lie beyond: nothing is adopted that may be too small.
+        if (chain.FirstOrDefault(layer => layer.Trouble is not null) is { Trouble: { } trouble })
+            throw trouble;
+        if (chain[^1].Facts!.BackingFile is { } beyond)
+            throw new MomentException(
+                ForeignErrors.BitmapNotAdoptable, $"Cannot adopt bitmaps: '{chain[^1].Path}' stands on '{beyond}', which cannot be read as a file of a known format, and parts of them may lie there. Nothing was changed.", chain[^1].Path,
+                "Say the format with 'qemu-img rebase -u -b BACKING -F FORMAT' once the image is not in use, or import with -MetadataOnly.");
         List<(string Path, long Size, Dictionary<string, (Qcow2Bitmap Bitmap, ExtentMap? Blocks)> Bitmaps)> layers = [];
-        string? broken = null;
-        foreach (SeenLayer layer in chain.Skip(1))
-        {
-            try
-            {
-                if (layer.Trouble is { } trouble)
-                    throw trouble;
-                // A raw layer ends the chain and has no bitmaps.
-                if (layer.Facts!.Format == "qcow2")
-                    layers.Add(await ReadAsync(layer.Path, names, cancellation));
-            }
-            catch (MomentException failure)
-            {
-                broken = $"the layer '{layer.Path}' could not be read: {failure.Message.TrimEnd('.')}";
-            }
-        }
-
-        return names.ToDictionary(name => name, name => broken is null ? Of(name, layers) : None with { Doubt = broken }, StringComparer.Ordinal);
+        // A raw layer has no bitmaps.
+        foreach (SeenLayer layer in chain.Skip(1).Where(layer => layer.Facts!.Format == "qcow2"))
+            layers.Add(await ReadAsync(layer.Path, names, cancellation));
+        return names.ToDictionary(name => name, name => Of(name, layers), StringComparer.Ordinal);
     }
 
     private static async Task<(string Path, long Size, Dictionary<string, (Qcow2Bitmap Bitmap, ExtentMap? Blocks)> Bitmaps)> ReadAsync(

@@ -80,30 +80,43 @@ internal sealed class HandOver(EngineContext context)
             }))),
             ["commit"] = scope.Store.Difference(scope.State, next).ToJson(),
         }, next);
-        TransactionAction[] broken = [.. steps.SelectMany(step => step.Broken.Select(name => TransactionAction.BitmapRemove(session.Disks[step.Disk].NodeName, name)))];
-        if (broken.Length > 0)
-            await session.Qmp.TransactionAsync(broken, CancellationToken.None);
-        await using (AuthoredBitmaps authored = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. steps.SelectMany(step => step.Authored)], cancellation))
+        bool given = false;
+        try
         {
+            TransactionAction[] broken = [.. steps.SelectMany(step => step.Broken.Select(name => TransactionAction.BitmapRemove(session.Disks[step.Disk].NodeName, name)))];
+            if (broken.Length > 0)
+                await session.Qmp.TransactionAsync(broken, CancellationToken.None);
+            await using AuthoredBitmaps authored = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. steps.SelectMany(step => step.Authored)], cancellation);
             journal.Pass("transaction");
-            int taken = 0;
-            List<TransactionAction> actions = [];
-            foreach (HandOverStep step in steps)
-            {
-                int count = step.Authored.Count();
-                actions.AddRange(step.Actions(authored.Bitmaps.Skip(taken).Take(count)));
-                taken += count;
-            }
-
+            TransactionAction[] actions = [.. Actions(steps, authored.Bitmaps)];
+            given = true;
             // Not cancelled: a transaction whose answer was not awaited may have happened.
-            if (actions.Count > 0)
+            if (actions.Length > 0)
                 await session.Qmp.TransactionAsync(actions, CancellationToken.None);
+        }
+        catch (Exception failure) when (!given || failure is MomentException refused && refused.ErrorId == QmpErrors.QmpCommandFailed)
+        {
+            // Nothing happened, so nothing has to be looked into later.
+            journal.End();
+            throw;
         }
 
         journal.Pass("close");
         await session.CloseAsync(CancellationToken.None);
         scope.Commit(journal, next);
         scope.Store.Sweep(scope.State);
+    }
+
+    private static IEnumerable<TransactionAction> Actions(List<HandOverStep> steps, IReadOnlyList<BitmapRef> authored)
+    {
+        int taken = 0;
+        foreach (HandOverStep step in steps)
+        {
+            int count = step.Authored.Count();
+            foreach (TransactionAction action in step.Actions(authored.Skip(taken).Take(count)))
+                yield return action;
+            taken += count;
+        }
     }
 
     private static IEnumerable<string> Inexpressible(DomainDocument domain, DomainMoments state)
