@@ -73,8 +73,8 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     public string[] Disk { get; set; } = [];
 
     /// <summary>The checkpoint's name, where it shall not be the bitmap's; the bitmap is renamed.</summary>
-    [Parameter(ParameterSetName = FromBitmapSet)]
-    [Parameter(ParameterSetName = InputObjectSet)]
+    [Parameter(Position = 1, ParameterSetName = FromBitmapSet)]
+    [Parameter(Position = 1, ParameterSetName = InputObjectSet)]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
