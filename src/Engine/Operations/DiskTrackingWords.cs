@@ -19,8 +19,10 @@ internal static class DiskTrackingWords
             return (VMDiskTracking.Lost, $"Changes to the disk are refused: its image is '{disk.Path}', and '{recorded}' is recorded.");
         if (seen is null)
             return (VMDiskTracking.Unknown, $"Recorded since {since}, as far as is known: the disk could not be looked at.");
-        return new TrackingProof(tracking, seen).Doubt is { } doubt
-            ? (VMDiskTracking.Lost, $"What changed since {since} is not known: {doubt}. The next checkpoint begins anew.")
+        if (new TrackingProof(tracking, seen).Doubt is { } doubt)
+            return (VMDiskTracking.Lost, $"What changed since {since} is not known: {doubt}. The next checkpoint begins anew.");
+        return tracking.Points[tip.PointId].Sources.OfType<SegmentSource.Lost>().FirstOrDefault() is { } lost
+            ? (VMDiskTracking.Lost, $"What changed since {since} is not known: {lost.Reason}. It is recorded again, and the next checkpoint is one to compare with.")
             : (VMDiskTracking.Recorded, $"Recorded since {since}.");
     }
 }

@@ -69,7 +69,7 @@ public sealed class CmdletSurfaceTests
                 else if (parameter.Name == "Name")
                 {
                     Assert.False(binding.FromPipeline || binding.FromProperty, "a moment's name never binds from the pipeline");
-                    Assert.True(name is "Register-VMDomain" or "Import-VMMoment" || binding.Position == 1, "-Name is at position 1");
+                    Assert.True(name == "Register-VMDomain" || binding.Position == 1, "-Name is at position 1");
                 }
                 else if (parameter.Name == "InputObject")
                 {

@@ -77,6 +77,9 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public Task<VMDomain> StartAsync() => Engine.StartDomainAsync(Name, paused: true, Report, CancellationToken.None);
 
+    /// <summary>What the domain object says of its first disk.</summary>
+    public async Task<VMDiskTracking> TrackingAsync() => (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).Disks[0].Tracking;
+
     public Task<VMDomain> StopAsync() => Engine.StopDomainAsync(Name, force: true, TimeSpan.FromSeconds(20), Report, CancellationToken.None);
 
     public Task<VMCheckpoint> CheckpointAsync(string name, params string[] disks) =>

@@ -66,7 +66,7 @@ internal sealed class DiskCheck
         if (trouble.ErrorId == FileErrors.FileMissing)
             Add(FindingIds.DiskMissing, FindingList.Error,
                 $"The image of disk '{_tracking.Disk}' is not there: '{_look.Path}'.",
-                $"Put the file back, or restore it with Restore-VMBackup; if it is gone for good, '{_findings.Repair}' writes that down.");
+                "Put the file back, or restore it with Restore-VMBackup.");
         else
             Add(FindingIds.ImageUnreadable, FindingList.Error,
                 $"The image of disk '{_tracking.Disk}' cannot be read, so nothing is known of its bitmaps. {trouble.Message}",

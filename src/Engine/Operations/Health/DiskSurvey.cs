@@ -85,7 +85,7 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
                 && snapshot.Disks.Any(one => one.Name == disk.Target && one.Mode == SnapshotMode.Internal))
                 findings.Add(FindingIds.SnapshotMissing, FindingList.Error,
                     $"The internal snapshot '{moment.Key.Name}' is not in the image of disk '{disk.Target}' ('{look.Path}') any more: there is nothing to go back to.",
-                    $"'{findings.Repair}' forgets it.", moment.Key.Name, disk.Target, look.Path);
+                    $"'Remove-VMMoment {findings.Vm} {FindingList.Word(moment.Key.Name)} -MetadataOnly' forgets it.", moment.Key.Name, disk.Target, look.Path);
     }
 
     // Closed segments may lie on layers that are not written to any more.
@@ -105,7 +105,7 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
             {
                 findings.Add(FindingIds.LayerMissing, FindingList.Error,
                     $"The image '{path}', which holds closed history of disk '{tracking.Disk}', cannot be read. {failure.Message}",
-                    $"Put the file back; '{findings.Repair}' goes on with what is saved of it.", disk: tracking.Disk, layer: path);
+                    "Put the file back; until then what is saved beside it serves, and the rest is unknown.", disk: tracking.Disk, layer: path);
             }
         }
     }

@@ -23,8 +23,10 @@ public sealed class RepairTests
         Assert.Equal((VMBitmapState.Closed, 2 * Grain), (salvaged.State, salvaged.Size));
         MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("a"));
         Assert.Equal(OperationErrors.ChangesUnknown, unknown.ErrorId);
+        Assert.Equal(VMDiskTracking.Lost, await machine.TrackingAsync());
         await machine.StartAsync();
         await machine.CheckpointAsync("c");
+        Assert.Equal(VMDiskTracking.Recorded, await machine.TrackingAsync());
         await machine.WriteAsync("vda", 9, 30 * Grain, Grain);
         Assert.Equal([(30 * Grain, Grain)], await machine.ChangesAsync("c"));
         Assert.Empty(machine.Report.Warnings);
