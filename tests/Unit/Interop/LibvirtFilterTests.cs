@@ -31,10 +31,10 @@ public sealed class LibvirtFilterTests
     [SkippableTheory]
     [InlineData(1)]
     [InlineData(2)]
-    public void EveryCombinationGivesTheSameNames(int seed)
+    public async Task EveryCombinationGivesTheSameNames(int seed)
     {
         using var scratch = new ScratchDirectory();
-        using var daemon = LibvirtDaemon.Start(scratch.Path);
+        using LibvirtDaemon daemon = await LibvirtDaemon.StartAsync(scratch.Path);
         var random = new Random(seed);
         string store = scratch["store"];
         List<string> redefine = [];
@@ -54,11 +54,11 @@ public sealed class LibvirtFilterTests
             }
         }
 
-        daemon.Virsh(redefine);
+        daemon.VirshAll(redefine);
         MomentTree tree = new MomentStore(store).Load(failure => throw failure).Tree(out IReadOnlyList<MomentTreeFault> faults);
         Assert.Empty(faults);
         List<(string Command, MomentFilter Filter)> asked = [.. Enumerable.Range(0, Combinations).Select(_ => Combination(random))];
-        IReadOnlyList<string> told = daemon.Virsh([.. asked.Select(pair => pair.Command)]);
+        IReadOnlyList<string> told = daemon.VirshAll([.. asked.Select(pair => pair.Command)]);
         List<string> wrong = [];
         foreach (((string command, MomentFilter filter), string output) in asked.Zip(told))
         {

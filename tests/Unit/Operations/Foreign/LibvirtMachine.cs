@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using MomentTools.Tests.Support;
-using LibvirtDaemon = MomentTools.Tests.Operations.Metadata.LibvirtDaemon;
 
 namespace MomentTools.Tests.Operations.Foreign;
 
