@@ -45,10 +45,12 @@ public sealed partial class MomentEngine
         if (!request.Update)
         {
             VMDomain made = await _life.RegisterAsync(request, report, cancellation);
+            await StartCheck.OfAttachedAsync(_context, made.Name, report, cancellation);
             return await CompleteAsync(made, _context.Catalogue.Place(made.Name), report, cancellation);
         }
 
         DomainPlace place = await new DomainUpdate(_context).RunAsync(request, report, cancellation);
+        await StartCheck.OfAttachedAsync(_context, place.Name, report, cancellation);
         return await GetDomainAsync(place.Name, report, cancellation);
     }
 

@@ -5,7 +5,8 @@ namespace MomentTools.Files;
 /// <param name="Inode">The file in it.</param>
 /// <param name="Length">Its length in bytes.</param>
 /// <param name="Modified">Its last change of content, in nanoseconds since 1970.</param>
-internal sealed record FileStamp(ulong Device, ulong Inode, long Length, long Modified)
+/// <param name="Changed">Its last change of content, name, owner or mode, in nanoseconds since 1970: nobody can set it back.</param>
+internal sealed record FileStamp(ulong Device, ulong Inode, long Length, long Modified, long Changed)
 {
     /// <summary>Takes the stamp; null where there is no such file, or it may not be looked at.</summary>
     public static FileStamp? Of(string path) => Libc.Stat(path);

@@ -16,12 +16,14 @@ internal static partial class Libc
     /// <summary>The file at the end of all links; null, with errno set, where there is none or it may not be looked at.</summary>
     public static unsafe FileStamp? Stat(string path)
     {
-        const int inode = 32, length = 40, modified = 112, major = 136, minor = 140, billion = 1_000_000_000;
+        const int inode = 32, length = 40, changed = 96, modified = 112, major = 136, minor = 140;
         byte* result = stackalloc byte[StatSize];
         if (Stat(CurrentDirectory, path, 0, BasicStats, result) != 0)
             return null;
         ulong device = ((ulong)*(uint*)(result + major) << 32) | *(uint*)(result + minor);
-        long nanoseconds = Math.Max(0, unchecked(*(long*)(result + modified) * billion + *(uint*)(result + modified + 8)));
-        return new FileStamp(device, *(ulong*)(result + inode), *(long*)(result + length), nanoseconds);
+        return new FileStamp(device, *(ulong*)(result + inode), *(long*)(result + length), Nanoseconds(result + modified), Nanoseconds(result + changed));
     }
+
+    // struct statx_timestamp: seconds in 64 bits, nanoseconds in 32.
+    private static unsafe long Nanoseconds(byte* time) => Math.Max(0, unchecked(*(long*)time * 1_000_000_000 + *(uint*)(time + 8)));
 }

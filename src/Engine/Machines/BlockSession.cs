@@ -33,6 +33,12 @@ internal sealed class BlockSession : IAsyncDisposable
 
     public string RuntimeDirectory { get; }
 
+    /// <summary>
+    /// When the machine or the storage daemon started, or a moment before, in nanoseconds since 1970: it opened its images later. 0 where
+    /// that is not known.
+    /// </summary>
+    public long OpenedAfter { get; private init; }
+
     /// <summary>What an attached machine has otherwise than its definition says, a sentence each.</summary>
     public IReadOnlyList<string> Differences { get; private init; } = [];
 
@@ -110,7 +116,7 @@ internal sealed class BlockSession : IAsyncDisposable
         try
         {
             var machine = new MachineDisks(qmp, domain);
-            return new BlockSession(place, qmp, null, await machine.ResolveAsync(wanted, cancellation), []) { Differences = machine.Differences };
+            return new BlockSession(place, qmp, null, await machine.ResolveAsync(wanted, cancellation), []) { Differences = machine.Differences, OpenedAfter = MachineProbe.ProcessOf(place)?.StartedAt() ?? 0 };
         }
         catch
         {
@@ -136,6 +142,7 @@ internal sealed class BlockSession : IAsyncDisposable
 
     private static async Task<BlockSession> OverNewDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
     {
+        long now = HostProcess.Before(DateTime.UtcNow);
         List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = [];
         foreach (DomainDisk disk in wanted)
             chains.Add((disk, await DiskChain.ResolveAsync(domain.Name, disk, readOnly: access == BlockAccess.Read, cancellation)));
@@ -144,7 +151,7 @@ internal sealed class BlockSession : IAsyncDisposable
         {
             IReadOnlyDictionary<string, SessionDisk> disks = await new DaemonDisks(daemon.Qmp, domain.Name).OpenAsync(chains, cancellation);
             string[] written = [.. chains.Select(one => one.Chain[0]).Where(top => !top.ReadOnly).Select(top => top.Path)];
-            return new BlockSession(place, daemon.Qmp, daemon, disks, written);
+            return new BlockSession(place, daemon.Qmp, daemon, disks, written) { OpenedAfter = now };
         }
         catch
         {

@@ -10,6 +10,9 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
     public const int Terminate = 15;
     public const int Kill = 9;
 
+    // Clocks of files and of processes tick each 10 ms at least.
+    private static readonly TimeSpan Ticks = TimeSpan.FromMilliseconds(20);
+
     private static readonly TimeSpan LookPeriod = TimeSpan.FromMilliseconds(5);
 
     /// <summary>All processes that this user may see.</summary>
@@ -34,6 +37,23 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
             return null;
         return new HostProcess(
             id, int.Parse(fields[1], CultureInfo.InvariantCulture), stat[(open + 1)..close], long.Parse(fields[19], CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>A time so long before another that a file written then was written before, whatever clock ticked, in nanoseconds since 1970.</summary>
+    public static long Before(DateTime time) => Math.Max(0, (time - DateTime.UnixEpoch - Ticks).Ticks * 100);
+
+    /// <summary>When it started, in nanoseconds since 1970, or a moment before; 0 where that cannot be told.</summary>
+    public long StartedAt()
+    {
+        try
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(Id);
+            return Before(process.StartTime.ToUniversalTime());
+        }
+        catch (Exception unknown) when (unknown is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception or IOException)
+        {
+            return 0;
+        }
     }
 
     public bool IsAlive => Find(Id)?.StartTime == StartTime;

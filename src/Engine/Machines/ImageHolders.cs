@@ -6,10 +6,13 @@ namespace MomentTools.Machines;
 internal static class ImageHolders
 {
     /// <summary>The processes, as "qemu-system-x86 (process 4711)"; none where this user may not see them.</summary>
-    public static IReadOnlyList<string> Of(string path)
+    public static IReadOnlyList<string> Of(string path) => [.. Processes(path).Select(process => $"{process.Name} (process {process.Id})")];
+
+    /// <summary>The processes; none where this user may not see them.</summary>
+    public static IEnumerable<HostProcess> Processes(string path)
     {
         string real = Libc.RealPath(path) ?? path;
-        return [.. HostProcess.All().Where(process => process.Id != Environment.ProcessId && Holds(process.Id, real)).Select(process => $"{process.Name} (process {process.Id})")];
+        return HostProcess.All().Where(process => process.Id != Environment.ProcessId && Holds(process.Id, real));
     }
 
     private static bool Holds(int id, string path)

@@ -43,12 +43,12 @@ internal sealed class BackupCreation(EngineContext context)
         string id = repository.NextId(directory, DateTimeOffset.UtcNow);
 
         // Looked at now, not at the opening: the repository may have been waited for.
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await LayerAcceptance.SettleAsync(scope.State, session.Disks.Values, await SessionView.ReadAsync(session, scope.State, cancellation), cancellation);
         List<BackupDecision> decisions = [.. disks.Select(disk => BackupDecision.Make(session.Disks[disk], request.Kind, backups, scope.State.Disk(disk), seen[disk], scope.Store.Segments))];
         foreach (BackupDecision decision in decisions)
             report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");
         StoredMoment moment = CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository.Root);
-        CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen, await LayerReading.UnrecordedAsync(scope.State, Tracked(session, moment), cancellation));
+        CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen);
         await StartCheck.WarnAsync(scope, seen, decisions.Where(decision => decision.Reason is not null).Select(decision => decision.Disk.Name), report, cancellation);
         await using BackupStaging staging = repository.Stage(vm, uuid, id, report);
         BackupTarget[] targets = [.. decisions.Select((decision, index) => new BackupTarget(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
@@ -139,6 +139,8 @@ internal sealed class BackupCreation(EngineContext context)
             }, progress, cancellation);
         }
 
+        // Whoever wrote to a layer meanwhile made the copy one of no instant.
+        await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, seen, cancellation);
         journal.Pass("close targets");
         foreach (BackupTarget target in targets)
             await target.CloseAsync(session, cancellation);

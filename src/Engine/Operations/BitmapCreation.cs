@@ -56,7 +56,7 @@ internal sealed class BitmapCreation(EngineContext context)
     public static async Task UndoAsync(DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, string name, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         TransactionAction[] removals = [.. session.Disks.Values.Where(disk => seen[disk.Name].Bitmaps.ContainsKey(name)).Select(disk => TransactionAction.BitmapRemove(disk.NodeName, name))];
         if (removals.Length > 0)
             await session.Qmp.TransactionAsync(removals, cancellation);

@@ -62,7 +62,7 @@ internal sealed class BitmapListing(EngineContext context)
     private static async Task<IReadOnlyDictionary<string, ObservedLayer>> LiveAsync(DomainPlace place, DomainDocument domain, DomainDisk[] asked, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. asked.Select(disk => disk.Target)], BlockAccess.Read, cancellation);
-        return SessionView.AtOpening(session);
+        return SessionView.BitmapsAtOpening(session);
     }
 
     // A chain that cannot be followed hides nothing of the active layer.

@@ -22,7 +22,7 @@ internal sealed class BitmapRemoval(EngineContext context)
             throw CheckpointAlignment.UnknownDisk(disk, scope.Domain);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, [disk], BlockAccess.Change, cancellation);
         SessionDisk active = session.Disks[disk];
-        ObservedLayer seen = SessionView.AtOpening(session)[disk];
+        ObservedLayer seen = SessionView.BitmapsAtOpening(session)[disk];
         if (!seen.Bitmaps.TryGetValue(name, out ObservedBitmap? bitmap))
             throw await NotThereAsync(vm, definition, name, cancellation);
         if (new BitmapOwner(scope.State.Disk(disk)).Of(active.Path, name) is { } owner)

@@ -44,6 +44,8 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
             if (path.Add(edge) is { } reason)
                 return Unknown(reason) with { NeedsActiveLayer = path.NeedsActiveLayer };
 
+        if (nowIsEnd && edges.Count > 0 && path.Drift is { } drift)
+            return Unknown(drift.Doubt);
         if (nowIsEnd && seen is null)
             return Unknown("the disk was not looked at") with { NeedsActiveLayer = true };
         long first = SizeOf(from), second = SizeOf(to), smaller = Math.Min(Math.Min(first, second), path.Floor), larger = Math.Max(first, second);
@@ -68,6 +70,8 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
         private readonly List<string> _bitmaps = [];
         private readonly List<FrozenBitmap> _frozen = [];
         private readonly List<ExtentMap> _saved = [];
+
+        public LayerDrift? Drift => _proof?.Drift;
 
         public IReadOnlyList<string> Bitmaps => _bitmaps;
 

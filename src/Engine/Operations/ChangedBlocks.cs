@@ -74,7 +74,7 @@ internal sealed class ChangedBlocks(EngineContext context)
     private static async Task<IReadOnlyList<DiskChanges>> LiveAsync(DomainPlace place, ChangeQuestion question, MomentStore store, bool withKinds, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, question.Domain, question.Present, BlockAccess.Read, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, question.State, cancellation);
         List<(SessionDisk Disk, ChangePath Path)> paths = [.. question.Present.Select(disk => (session.Disks[disk], question.Proven(disk, question.Path(disk, seen[disk], store.Segments))))];
         string copy = $"mt-tmp-{MomentIds.New()}";
         (SessionDisk Disk, ChangePath Path)[] copied = [.. paths.Where(path => path.Path.Bitmaps.Count > 0)];

@@ -15,11 +15,11 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
     /// <param name="operationId">The operation's id, part of all temporary names.</param>
     /// <param name="sidecarId">The file that the closed segments are saved in.</param>
     /// <param name="disks">The covered disks in the session.</param>
-    /// <param name="seen">What is really on them.</param>
-    /// <param name="chains">By disk: the image files of those that are not described yet.</param>
+    /// <param name="seen">What is really on them, and what they stand on.</param>
+    /// <exception cref="MomentException"><c>DiskLayerUnexpected</c>: a disk stands on another image than its moments.</exception>
     public static CheckpointPlan Make(
         DomainMoments state, StoredMoment moment, string operationId, string sidecarId,
-        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen, IReadOnlyDictionary<string, IReadOnlyList<SeenLayer>>? chains = null)
+        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen)
     {
         List<CheckpointStep> steps = [];
         Dictionary<string, string> doubts = new(StringComparer.Ordinal);
@@ -31,15 +31,17 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
             ObservedLayer observed = seen[disk.Name];
             RefuseForeign(moment, disk, observed);
             TrackingLayer layer = Layer(tracking, disk);
-            if (chains?.GetValueOrDefault(disk.Name) is { } chain)
+            var proof = new TrackingProof(tracking, observed);
+            if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
+                throw OperationErrors.Rebased(disk.Name, rebased);
+            if (observed.Chain is { } chain)
             {
-                tracking = LayerReading.Record(tracking, layer, chain);
-                layer = tracking.Layers[layer.Id];
+                tracking = tracking.ActiveTip is null || layer.Facts is null ? LayerReading.Record(tracking, layer, chain.Layers) : LayerAcceptance.Accept(tracking, chain);
+                layer = tracking.Layers.GetValueOrDefault(layer.Id, layer);
             }
 
-            var proof = new TrackingProof(tracking, observed);
             TrackingTip? tip = tracking.ActiveTip;
-            bool proven = tip is not null && proof.Doubt is null;
+            bool proven = tip is not null && proof.OwnDoubt is null;
             if (tip is not null && proof.Doubt is { } doubt)
                 doubts[disk.Name] = doubt;
             DiskTracking after = tracking.Checkpoint(

@@ -39,12 +39,12 @@ internal sealed class CheckpointRemoval(EngineContext context)
                 OperationErrors.SnapshotContentKept, $"Cannot remove snapshot '{snapshot.Name}' of '{vm}': its content was made by another program, and MomentTools cannot remove it.", snapshot.Name,
                 "Use -MetadataOnly to forget the snapshot and leave its content where it is. Nothing was removed.");
         if (moments.Count > 0)
-            await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly ? BitmapScope.None : BitmapScope.Moments, cancellation);
+            await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly ? BitmapScope.None : BitmapScope.Moments, report, cancellation);
         return (before, tree, moments);
     }
 
     /// <summary>Removes moments within a change that is under way.</summary>
-    public static async Task RunAsync(ChangeScope scope, MomentTree tree, IReadOnlyList<MomentKey> keys, BitmapScope bitmaps, CancellationToken cancellation)
+    public static async Task RunAsync(ChangeScope scope, MomentTree tree, IReadOnlyList<MomentKey> keys, BitmapScope bitmaps, IOperationReport report, CancellationToken cancellation)
     {
         DomainMoments next = Reparented(scope.State, tree, keys);
         HashSet<MomentKey> gone = [.. keys];
@@ -61,7 +61,10 @@ internal sealed class CheckpointRemoval(EngineContext context)
         }
 
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, open, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
+        // Who takes all bitmaps out asks nothing of them any more.
+        if (bitmaps != BitmapScope.All)
+            await StartCheck.WarnAsync(scope, seen, [], report, cancellation);
         List<(string Disk, RemovalStep Step)> steps = [.. open.Select((disk, index) =>
             (disk, RemovalStep.Make(scope.State.Disk(disk), keys, seen[disk], session.Disks[disk].NodeName, scope.Id + index, bitmaps == BitmapScope.All)))];
         next = steps.Aggregate(next, (state, step) => state.With(step.Step.Next));
@@ -101,7 +104,7 @@ internal sealed class CheckpointRemoval(EngineContext context)
     private static async Task<bool> HappenedAsync(DomainPlace place, DomainDocument domain, Dictionary<string, string[]> removed, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, removed.Keys, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
         bool happened = removed.All(disk => disk.Value.All(name => !seen[disk.Key].Bitmaps.ContainsKey(name)));
         await session.CloseAsync(cancellation);
         return happened;

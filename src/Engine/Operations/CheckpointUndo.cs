@@ -39,7 +39,7 @@ internal static class CheckpointUndo
     {
         await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
         await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operationId, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         string increment = BackupCreation.IncrementBitmap(operationId);
         TransactionAction[] actions =
         [

@@ -26,7 +26,7 @@ internal sealed class DomainRemoval(EngineContext context)
         if (scope.State.Disks.Count > 0 && !request.KeepBitmaps)
         {
             TellLost(vm, scope, report);
-            await CheckpointRemoval.RunAsync(scope, scope.State.Tree(out _), [.. scope.State.Moments.Keys], BitmapScope.All, cancellation);
+            await CheckpointRemoval.RunAsync(scope, scope.State.Tree(out _), [.. scope.State.Moments.Keys], BitmapScope.All, report, cancellation);
         }
 
         context.Probe?.Invoke($"{Operation}:remove");

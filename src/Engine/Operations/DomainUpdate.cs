@@ -63,7 +63,7 @@ internal sealed class DomainUpdate(EngineContext context)
     {
         try
         {
-            return new TrackingProof(tracking, await ObservedLayer.ReadAsync(path, cancellation)).Doubt;
+            return new TrackingProof(tracking, await ObservedLayer.ReadAsync(path, cancellation)).OwnDoubt;
         }
         catch (MomentException failure)
         {

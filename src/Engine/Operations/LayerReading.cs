@@ -8,7 +8,7 @@ namespace MomentTools.Operations;
 
 /// <summary>
 /// What a disk's image files are, layer by layer: read when a disk's history begins, and held against that later. Headers alone are read,
-/// whoever has the files open.
+/// whoever has the files open. What is recorded is what was read before the moment that it is recorded with: a write after it is seen.
 /// </summary>
 internal static class LayerReading
 {
@@ -28,17 +28,28 @@ internal static class LayerReading
         return chain;
     }
 
-    /// <summary>The layers of those disks of a change whose image is not described yet, by disk; files that may not be read are left out.</summary>
-    public static async Task<IReadOnlyDictionary<string, IReadOnlyList<SeenLayer>>> UnrecordedAsync(DomainMoments state, IEnumerable<SessionDisk> disks, CancellationToken cancellation)
+    /// <summary>The layers of a disk that is tracked. Of a recorded file whose header this user may not read, its stamp is enough: while that is the same, so is the header.</summary>
+    public static async Task<IReadOnlyList<SeenLayer>> ChainAsync(DiskTracking tracking, string path, string format, CancellationToken cancellation)
     {
-        Dictionary<string, IReadOnlyList<SeenLayer>> chains = new(StringComparer.Ordinal);
-        foreach (SessionDisk disk in disks)
-            if (state.Disk(disk.Name) is { ActiveTip: var tip, Layers: var layers } && (tip is null || layers[tip.LayerId].Facts is null))
-                chains[disk.Name] = await ChainAsync(disk.Path, disk.Format, cancellation);
-        return chains;
+        List<SeenLayer> chain = [.. await ChainAsync(path, format, cancellation)];
+        if (chain[^1].Facts is not null)
+            return chain;
+        foreach ((TrackingLayer layer, int index) in LayerDrift.Recorded(tracking).Select((layer, index) => (layer, index)).Skip(1))
+        {
+            SeenLayer seen = chain.ElementAtOrDefault(index) ?? new SeenLayer(layer.Path, null, null);
+            if (index >= chain.Count)
+                chain.Add(seen);
+            if (seen.Facts is null && layer.Facts is { } facts)
+                chain[index] = Stamped(seen, facts);
+        }
+
+        return chain;
     }
 
-    /// <summary>Writes down what the active layer and those beneath are; the frozen ones with length and time, by which a change is seen.</summary>
+    /// <summary>
+    /// Writes down what the active layer and those beneath are; the frozen ones with length and time, by which a change is seen. What was
+    /// recorded of a layer earlier stays, but where the disk has no history that it belongs to.
+    /// </summary>
     public static DiskTracking Record(DiskTracking tracking, TrackingLayer active, IReadOnlyList<SeenLayer> chain)
     {
         var layers = new Dictionary<string, TrackingLayer>(tracking.Layers, StringComparer.Ordinal);
@@ -46,7 +57,7 @@ internal static class LayerReading
         foreach (SeenLayer frozen in chain.Skip(1).Where(layer => layer.Facts is not null).Reverse())
         {
             TrackingLayer known = layers.Values.FirstOrDefault(layer => layer.Path == frozen.Path && layer.Id != active.Id) ?? new TrackingLayer(MomentIds.New(), frozen.Path, null);
-            layers[known.Id] = known with { BackingId = below, Facts = known.Facts ?? frozen.Facts };
+            layers[known.Id] = known with { BackingId = below, Facts = tracking.Tips.Count == 0 ? frozen.Facts : known.Facts ?? frozen.Facts };
             below = known.Id;
         }
 
@@ -65,13 +76,21 @@ internal static class LayerReading
             FileStamp stamp = FileStamp.Of(path) ?? throw FileErrors.From(new IOException("the system does not describe it"), "look at", path);
             // The time of a block device's node says nothing of its content.
             bool timed = !BlockDevices.Is(path);
-            return new SeenLayer(path, new LayerFacts(format, stamp.Device, stamp.Inode, header?.BackingFile, header?.BackingFormat, timed ? stamp.Length : null, timed ? stamp.Modified : null), null);
+            return new SeenLayer(path, new LayerFacts(format, stamp.Device, stamp.Inode, header?.BackingFile, header?.BackingFormat, timed ? stamp.Length : null, timed ? stamp.Modified : null), null)
+            {
+                Placed = stamp.Changed,
+            };
         }
         catch (MomentException failure)
         {
             return new SeenLayer(path, null, failure);
         }
     }
+
+    private static SeenLayer Stamped(SeenLayer layer, LayerFacts recorded) =>
+        !BlockDevices.Is(layer.Path) && FileStamp.Of(layer.Path) is { } stamp
+            ? new SeenLayer(layer.Path, recorded with { Device = stamp.Device, Inode = stamp.Inode, Length = stamp.Length, Modified = stamp.Modified }, null) { Placed = stamp.Changed }
+            : layer;
 
     // A name that leads to no file (json:, nbd://) ends the chain as far as files go.
     private static string? Resolved(string path, string backing)

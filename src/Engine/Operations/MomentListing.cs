@@ -49,11 +49,11 @@ internal sealed class MomentListing(EngineContext context)
     /// <summary>What is really on the disks that are tracked; a disk that cannot be looked at is told, and its bitmaps' state is unknown.</summary>
     public static Task<IReadOnlyDictionary<string, ObservedLayer>> LookAsync(
         DomainPlace place, DomainDocument domain, DomainMoments state, IOperationReport report, CancellationToken cancellation) =>
-        LookAsync(place, domain, [.. domain.Disks.Select(disk => disk.Target).Where(disk => state.Disk(disk).ActiveTip is not null)], report, cancellation);
+        LookAsync(place, domain, state, [.. domain.Disks.Select(disk => disk.Target).Where(disk => state.Disk(disk).ActiveTip is not null)], report, cancellation);
 
     /// <summary>What is really on some disks of the machine.</summary>
     public static async Task<IReadOnlyDictionary<string, ObservedLayer>> LookAsync(
-        DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, IOperationReport report, CancellationToken cancellation)
+        DomainPlace place, DomainDocument domain, DomainMoments state, IReadOnlyCollection<string> disks, IOperationReport report, CancellationToken cancellation)
     {
         Dictionary<string, ObservedLayer> seen = new(StringComparer.Ordinal);
         if (disks.Count == 0)
@@ -63,7 +63,7 @@ internal sealed class MomentListing(EngineContext context)
             if ((await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped)
             {
                 await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
-                return SessionView.AtOpening(session);
+                return await SessionView.AtOpeningAsync(session, state, cancellation);
             }
 
             foreach (string disk in disks)

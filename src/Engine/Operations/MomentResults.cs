@@ -106,6 +106,8 @@ internal sealed class MomentResults(
     {
         if (children.Length == 0)
             return "nothing records any more what was written since";
+        if (proof.Drift is { } drift && children.Any(proof.IsNow))
+            return drift.Doubt;
         foreach (SegmentSource source in children.SelectMany(child => child.Sources))
         {
             string? problem = source switch

@@ -10,6 +10,9 @@ namespace MomentTools.Operations;
 /// <param name="Bitmaps">The bitmaps by name.</param>
 internal sealed record ObservedLayer(string Path, long Size, IReadOnlyDictionary<string, ObservedBitmap> Bitmaps)
 {
+    /// <summary>The image files from this one down; null where nobody looked, which proves nothing of them.</summary>
+    public SeenChain? Chain { get; init; }
+
     public static ObservedLayer From(string path, long size, IEnumerable<QmpDirtyBitmap> bitmaps) =>
         new(path, size, bitmaps.Where(bitmap => bitmap.Name is not null).Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal));
 
@@ -21,6 +24,6 @@ internal sealed record ObservedLayer(string Path, long Size, IReadOnlyDictionary
         var found = bitmaps.Select(ObservedBitmap.From).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal);
         foreach (Qcow2Bitmap mark in bitmaps.Where(bitmap => bitmap.Name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal) && bitmap is { InUse: false, Granularity: TrackingProof.Granularity }))
             found[mark.Name] = found[mark.Name] with { Count = TrackingProof.InBlocks((await image.ReadBitmapAsync(mark, cancellation)).TotalLength) };
-        return new ObservedLayer(path, image.Header.Size, found);
+        return new ObservedLayer(path, image.Header.Size, found) { Chain = new SeenChain(await LayerReading.ChainAsync(path, "qcow2", cancellation)) };
     }
 }

@@ -9,6 +9,7 @@ internal static class OperationErrors
     public static readonly ErrorId NoMetadataAlone = new("NoMetadataAlone", ErrorKind.InvalidArgument);
     public static readonly ErrorId BitmapExists = new("BitmapExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId DiskLayerUnexpected = new("DiskLayerUnexpected", ErrorKind.InvalidState);
+    public static readonly ErrorId LayerChanging = new("LayerChanging", ErrorKind.InvalidState);
     public static readonly ErrorId ChangesUnknown = new("ChangesUnknown", ErrorKind.InvalidState);
     public static readonly ErrorId DiskNotCovered = new("DiskNotCovered", ErrorKind.InvalidArgument);
     public static readonly ErrorId DomainHasMoments = new("DomainHasMoments", ErrorKind.InvalidState);
@@ -55,6 +56,16 @@ internal static class OperationErrors
             full ? "Free some space for the repository, then run the command again: no half backup is kept." : "Nothing was kept of this backup. Look at the storage of the disk and of the repository, then run the command again.",
             job);
     }
+
+    /// <summary>Somebody writes to what a disk stands on while a moment is taken.</summary>
+    public static MomentException BeingWritten(string disk, string path, string text) => new(
+        LayerChanging, $"Cannot take a moment of disk '{disk}': the image '{path}' beneath it is being changed by somebody else in this very moment: {text}.", disk,
+        "Nothing was kept. Find out who writes there ('fuser -v' names the processes that have a file open), then run the command again.");
+
+    /// <summary>A disk stands on another image than its moments.</summary>
+    public static MomentException Rebased(string disk, LayerDrift drift) => new(
+        DiskLayerUnexpected, $"Cannot change disk '{disk}': {drift.Doubt}.", disk,
+        "Put the recorded image back beneath it, or, where the disk's content is right, accept the layers as they are with Repair-VMMoment.");
 
     /// <param name="until">The other moment, or null where it is now.</param>
     public static MomentException Unknown(string vm, string disk, string since, string? until, string reason) => new(

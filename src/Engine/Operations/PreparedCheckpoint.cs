@@ -52,8 +52,8 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
             report.Warning(difference);
         try
         {
-            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
-            CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen, await LayerReading.UnrecordedAsync(scope.State, session.Disks.Values, cancellation));
+            IReadOnlyDictionary<string, ObservedLayer> seen = await LayerAcceptance.SettleAsync(scope.State, session.Disks.Values, await SessionView.AtOpeningAsync(session, scope.State, cancellation), cancellation);
+            CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
             GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
             await StartCheck.WarnAsync(scope, seen, plan.Doubts.Keys, report, cancellation);
             foreach ((string disk, string doubt) in plan.Doubts)
@@ -97,6 +97,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     {
         _journal!.Pass("capture");
         await _marks!.DisposeAsync();
+        await LayerAcceptance.VerifyAsync(Scope.State, _session.Disks.Values, _seen, cancellation);
         Task sidecar = Task.CompletedTask;
         try
         {

@@ -4,7 +4,7 @@ using MomentTools.Operations.Health;
 namespace MomentTools.Operations;
 
 /// <summary>
-/// After a start, and before a change: what is recorded of the opened disks is held against them, as Test-VMMoment does. Differences are
+/// After a start, at an attach, and before a change: what is recorded of the opened disks is held against them, as Test-VMMoment does. Differences are
 /// warnings with its ids, never repaired unasked. Sidecars are not read for it.
 /// </summary>
 internal static class StartCheck
@@ -13,6 +13,15 @@ internal static class StartCheck
     {
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(scope.Place, scope.Domain, scope.State, report, cancellation);
         await WarnAsync(scope, seen, [], report, cancellation);
+    }
+
+    /// <summary>Of a machine that somebody else started, when it is made known: the whole look, for what it did since is not known.</summary>
+    public static async Task OfAttachedAsync(EngineContext context, string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        if (context.Catalogue.Load(context.Catalogue.Place(vm)).Monitor is null)
+            return;
+        // That it does not answer is told by whoever describes it.
+        Warn((await new HealthCheck(context).RunAsync(vm, [], report, cancellation)).Where(finding => finding.Id != FindingIds.MachineUnreachable), report);
     }
 
     /// <param name="scope">The domain.</param>
@@ -32,10 +41,18 @@ internal static class StartCheck
             if (!told.Contains(disk, StringComparer.Ordinal))
                 BitmapCheck.RunActive(facts, layer, findings);
             if (tracking.ActiveTip is not null && scope.Domain.FindDisk(disk) is { Format: { } format })
-                LayerCheck.Run(tracking, await LayerReading.ChainAsync(layer.Path, format, cancellation), findings);
+            {
+                LayerCheck.Run(tracking, layer.Chain?.Layers ?? await LayerReading.ChainAsync(tracking, layer.Path, format, cancellation), findings);
+                SizeCheck.Run(tracking, layer, findings);
+            }
         }
 
-        foreach (VMMomentFinding finding in findings.All.Where(finding => finding.Severity != FindingList.Information))
+        Warn(findings.All, report);
+    }
+
+    private static void Warn(IEnumerable<VMMomentFinding> findings, IOperationReport report)
+    {
+        foreach (VMMomentFinding finding in findings.Where(finding => finding.Severity != FindingList.Information))
             report.Warning($"{finding.Id}: {finding.Text} {finding.Remedy}");
     }
 }

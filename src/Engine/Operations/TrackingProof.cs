@@ -23,11 +23,21 @@ internal sealed class TrackingProof
         _tracking = tracking;
         _observed = observed;
         _layerDoubt = LayerDoubt();
-        Doubt = tracking.ActiveTip is null ? "no checkpoint covers the disk" : _layerDoubt ?? RecordingDoubt(tracking.ActiveTip);
+        OwnDoubt = tracking.ActiveTip is null ? "no checkpoint covers the disk" : _layerDoubt ?? RecordingDoubt(tracking.ActiveTip);
+        Drift = LayerDrift.Find(tracking, observed.Chain?.Layers) is [var first, ..] ? first : null;
     }
 
-    /// <summary>Why what was written since the last moment is not known, or null: the recording bitmap is proven.</summary>
-    public string? Doubt { get; }
+    /// <summary>Why what was written since the last moment is not known, or null: the recording bitmap is proven, and so are the layers beneath.</summary>
+    public string? Doubt => OwnDoubt ?? Drift?.Doubt;
+
+    /// <summary>The same of the active image alone: what the guest wrote.</summary>
+    public string? OwnDoubt { get; }
+
+    /// <summary>
+    /// What beneath the active image is not as it was at the last moment, or null. It leaves the bitmaps as true as they were, and what
+    /// closed at an earlier moment as complete; but what is read now is another content than the last moment's.
+    /// </summary>
+    public LayerDrift? Drift { get; }
 
     /// <summary>
     /// Beyond this offset in bytes nothing is known by bitmaps, because the disk was smaller since the last moment, perhaps only for a
@@ -40,6 +50,9 @@ internal sealed class TrackingProof
     public bool IsMarkFull => Mark is { Granularity: Granularity, Count: { } count } && count >= InBlocks(_observed.Size);
 
     private ObservedBitmap? Mark => _tracking.ActiveTip is { } tip && _layerDoubt is null ? _observed.Bitmaps.GetValueOrDefault(tip.Marker) : null;
+
+    /// <summary>Whether a point is the disk's present state.</summary>
+    public bool IsNow(TrackingPoint point) => point.Id == _tracking.ActiveTip?.PointId;
 
     /// <summary>A size in bytes, rounded up to whole blocks of the granularity.</summary>
     public static long InBlocks(long size) => (size + Granularity - 1) & -Granularity;
@@ -63,12 +76,13 @@ internal sealed class TrackingProof
     {
         if (_tracking.ActiveTip is not { } tip)
             return [];
-        return [.. _tracking.Points[tip.PointId].Sources.Select(source => source switch
+        IEnumerable<SegmentSource> own = _tracking.Points[tip.PointId].Sources.Select(source => source switch
         {
             SegmentSource.Bitmap bitmap when bitmap.Name == tip.Recording && bitmap.LayerId == tip.LayerId =>
-                Doubt is { } doubt ? new SegmentSource.Lost(doubt) : bitmap with { SidecarId = sidecarId },
+                OwnDoubt is { } doubt ? new SegmentSource.Lost(doubt) : bitmap with { SidecarId = sidecarId },
             _ => source,
-        })];
+        });
+        return [.. own, .. OwnDoubt is null && Drift is { } drift ? [new SegmentSource.Lost(drift.Doubt)] : (SegmentSource[])[]];
     }
 
     private string? LayerDoubt()

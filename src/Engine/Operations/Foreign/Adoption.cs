@@ -24,14 +24,14 @@ internal static class Adoption
     {
         string[] disks = [.. bitmaps.Select(bitmap => bitmap.Disk).Distinct(StringComparer.Ordinal)];
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await LayerAcceptance.SettleAsync(scope.State, session.Disks.Values, await SessionView.AtOpeningAsync(session, scope.State, cancellation), cancellation);
         foreach (AdoptedBitmap bitmap in bitmaps)
             ForeignBitmaps.RequireAdoptable(scope.Place.Name, scope.State.Disk(bitmap.Disk), bitmap, seen[bitmap.Disk]);
         Dictionary<string, IReadOnlyList<SeenLayer>> chains = new(StringComparer.Ordinal);
         Dictionary<string, IReadOnlyDictionary<string, FrozenRecord>> frozen = new(StringComparer.Ordinal);
         foreach (SessionDisk disk in session.Disks.Values)
         {
-            chains[disk.Name] = await LayerReading.ChainAsync(disk.Path, disk.Format, cancellation);
+            chains[disk.Name] = seen[disk.Name].Chain!.Layers;
             frozen[disk.Name] = await FrozenRecord.ReadAsync(chains[disk.Name], [.. bitmaps.Where(bitmap => bitmap.Disk == disk.Name).Select(bitmap => bitmap.Bitmap)], cancellation);
         }
 
@@ -63,6 +63,7 @@ internal static class Adoption
         }
 
         journal.Pass("capture");
+        await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, seen, cancellation);
         IReadOnlyDictionary<string, Dictionary<string, Segment>> read = await CaptureAsync(scope, session, plan, seen, cancellation);
         journal.Pass("remove copies");
         await session.Qmp.TransactionAsync(plan.Steps.SelectMany(step => step.Adopted.Select(adoptee => adoptee.Copy).Append(step.Own.Copy).OfType<string>()

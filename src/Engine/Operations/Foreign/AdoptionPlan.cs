@@ -34,15 +34,16 @@ internal sealed record AdoptionPlan(
             ObservedLayer observed = seen[group.Key];
             DiskTracking tracking = state.Disk(group.Key);
             TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
-            if (tracking.ActiveTip is null || layer.Facts is null)
-            {
-                tracking = LayerReading.Record(tracking, layer, chains[group.Key]);
-                layer = tracking.Layers[layer.Id];
-            }
-
             var proof = new TrackingProof(tracking, observed);
+            if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
+                throw OperationErrors.Rebased(group.Key, rebased);
+            if (tracking.ActiveTip is null || layer.Facts is null)
+                tracking = LayerReading.Record(tracking, layer, chains[group.Key]);
+            else if (observed.Chain is { } chain)
+                tracking = LayerAcceptance.Accept(tracking, chain);
+            layer = tracking.Layers.GetValueOrDefault(layer.Id, layer);
             TrackingTip? tip = tracking.ActiveTip;
-            bool proven = tip is not null && proof.Doubt is null;
+            bool proven = tip is not null && proof.OwnDoubt is null;
             if (tip is not null && proof.Doubt is { } doubt)
                 doubts.Add($"what changed on disk '{group.Key}' between '{tracking.Current?.Name}' and now is lost, because {doubt}");
             List<AdoptionStep.Adoptee> adopted = [];
@@ -59,7 +60,9 @@ internal sealed record AdoptionPlan(
                     doubts.Add($"what changed on disk '{group.Key}' since '{bitmap.Moment.Name}' is not known, because {lost}");
                 else if (record.Layers > 0)
                     Into(saved, below, group.Key, new Segment(record.Blocks, Math.Max(record.Largest, observed.Size), TrackingProof.Granularity));
-                leaves.Add(Leaf(bitmap.Moment, Sources(layer.Id, adoptee, record, below), record, observed.Size, layer.Id));
+                // Whether its moment was before or after what happened beneath is not known.
+                SegmentSource[] beneath = proof.Drift is { } drift ? [new SegmentSource.Lost(drift.Doubt)] : [];
+                leaves.Add(Leaf(bitmap.Moment, [.. Sources(layer.Id, adoptee, record, below), .. beneath], record, observed.Size, layer.Id));
             }
 
             DiskTracking after = tracking.Adopt(

@@ -31,7 +31,7 @@ internal static class AdoptionUndo
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. steps.Select(step => step.Disk)], BlockAccess.Change, cancellation);
         await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
         await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operationId, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         TransactionAction[] actions = [.. steps.SelectMany(step => step.UndoActions(session.Disks[step.Disk].NodeName, seen[step.Disk]))];
         if (actions.Length > 0)
             await session.Qmp.TransactionAsync(actions, cancellation);

@@ -19,7 +19,7 @@ internal sealed class BitmapImport(EngineContext context)
             throw new MomentException(ForeignErrors.BitmapAmbiguous, $"Cannot import {request.Bitmaps.Count} bitmaps of '{vm}' as one checkpoint '{request.Name}'. Nothing was changed.", request.Name, "Give one bitmap with -Name, or leave out -Name.");
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Import-VMMoment", report, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(
-            scope.Place, scope.Domain, [.. scope.Domain.Disks.Where(disk => disk is { Format: "qcow2", SourcePath: not null }).Select(disk => disk.Target)], report, cancellation);
+            scope.Place, scope.Domain, scope.State, [.. scope.Domain.Disks.Where(disk => disk is { Format: "qcow2", SourcePath: not null }).Select(disk => disk.Target)], report, cancellation);
         DomainMoments moments = scope.State;
         List<AdoptedBitmap> bitmaps = [];
         foreach ((string bitmap, IReadOnlyList<string> disks) in request.Bitmaps)

@@ -32,7 +32,7 @@ internal sealed class HandOver(EngineContext context)
         List<string> problems = [.. Inexpressible(scope.Domain, state)];
         string[] disks = [.. state.Disks.Values.Where(disk => disk.Points.Values.Any(point => point.Moment is not null) && scope.Domain.FindDisk(disk.Disk) is not null).Select(disk => disk.Disk)];
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, state, cancellation);
         List<HandOverStep> steps = [];
         foreach (string disk in disks)
         {
@@ -57,7 +57,7 @@ internal sealed class HandOver(EngineContext context)
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. disks.Select(disk => disk.Key)], BlockAccess.Change, cancellation);
         await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
         await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, entry.Id, cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
         // Where QEMU died meanwhile the bitmaps are not theirs yet: what was saved of ours serves better.
         bool happened = disks.All(disk => !seen[disk.Key].Bitmaps.ContainsKey((string)disk.Value!["marker"]!)
             && disk.Value["bitmaps"]!.AsArray().All(name => seen[disk.Key].Bitmaps.GetValueOrDefault((string)name!) is { Recording: true, Inconsistent: false }));

@@ -38,7 +38,7 @@ internal sealed class DiskCheck
         bool replaced = _findings.All.Skip(before).Any(finding => finding.Id == FindingIds.ImageReplaced);
         if (tip is not null && !replaced)
         {
-            CheckSize(tip, seen);
+            SizeCheck.Run(_tracking, seen, _findings);
             LayerCheck.Run(_tracking, _look.Chain, _findings);
         }
     }
@@ -92,15 +92,6 @@ internal sealed class DiskCheck
         else
             return false;
         return true;
-    }
-
-    private void CheckSize(TrackingTip tip, ObservedLayer seen)
-    {
-        long recorded = _tracking.Points[tip.PointId].Size;
-        if (recorded != seen.Size)
-            Add(FindingIds.DiskResized, FindingList.Warning,
-                $"Disk '{_tracking.Disk}' has {seen.Size} bytes; {recorded} are recorded: it was {(seen.Size > recorded ? "made larger" : "made smaller")}. The range between the two counts as changed.",
-                $"'{_findings.Repair}' records the size; so does the next checkpoint.");
     }
 
     // The mark is missing and another file lies here: that is why.

@@ -1,5 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Moments;
 using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Health;
@@ -27,15 +28,16 @@ internal sealed record DiskLook(string Path, ObservedLayer? Live, MomentExceptio
     public bool Discarded => Header is { BitmapsValid: false } header && header.Extension(Qcow2HeaderExtension.Bitmaps) is not null;
 
     /// <summary>Looks at the files of a disk.</summary>
+    /// <param name="tracking">What is recorded of it.</param>
     /// <param name="path">The active image.</param>
     /// <param name="format">Its format.</param>
     /// <param name="live">What QEMU says, or null.</param>
     /// <param name="liveTrouble">Why QEMU's disk is not the recorded one, or null.</param>
     /// <param name="runs">Whether the machine runs, as far as is known.</param>
     /// <param name="cancellation">Stops the look.</param>
-    public static async Task<DiskLook> TakeAsync(string path, string format, ObservedLayer? live, MomentException? liveTrouble, bool runs, CancellationToken cancellation)
+    public static async Task<DiskLook> TakeAsync(DiskTracking tracking, string path, string format, ObservedLayer? live, MomentException? liveTrouble, bool runs, CancellationToken cancellation)
     {
-        IReadOnlyList<SeenLayer> chain = await LayerReading.ChainAsync(path, format, cancellation);
+        IReadOnlyList<SeenLayer> chain = await LayerReading.ChainAsync(tracking, path, format, cancellation);
         var look = new DiskLook(path, live, liveTrouble, chain, chain[0].Trouble);
         if (look.Trouble is not null || format != "qcow2")
             return look;

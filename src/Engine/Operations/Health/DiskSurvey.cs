@@ -31,7 +31,7 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
                 continue;
             report.Verbose($"Looking at disk '{disk.Target}' of '{domain.Name}': '{path}'.");
             (ObservedLayer? live, MomentException? liveTrouble) = session is null ? (null, null) : await AskAsync(session, disk, cancellation);
-            DiskLook look = await DiskLook.TakeAsync(path, disk.Format ?? "qcow2", live, liveTrouble, runs, cancellation);
+            DiskLook look = await DiskLook.TakeAsync(tracking, path, disk.Format ?? "qcow2", live, liveTrouble, runs, cancellation);
             // While a machine runs, its files have the bitmaps as of its start: without its word they say nothing.
             if (machine.Trouble is not null)
                 look = look with { Stored = null };

@@ -18,7 +18,7 @@ internal static class ImportAdoption
             .Where(disk => disk.Mode == CheckpointMode.Bitmap && scope.Domain.FindDisk(disk.Name) is { Format: "qcow2" })
             .Select(disk => new AdoptedBitmap(disk.Name, disk.Bitmap ?? moment.Key.Name, moment.Key)))];
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(
-            scope.Place, scope.Domain, [.. wanted.Select(bitmap => bitmap.Disk).Distinct(StringComparer.Ordinal)], report, cancellation);
+            scope.Place, scope.Domain, scope.State, [.. wanted.Select(bitmap => bitmap.Disk).Distinct(StringComparer.Ordinal)], report, cancellation);
         List<AdoptedBitmap> found = [];
         foreach (IGrouping<string, AdoptedBitmap> disk in wanted.Where(bitmap => seen.ContainsKey(bitmap.Disk)).GroupBy(bitmap => bitmap.Disk, StringComparer.Ordinal))
         {

@@ -47,7 +47,7 @@ internal static class ImportValidation
         if (disks.Length == 0 || (await MachineProbe.RunAsync(scope.Place, scope.Domain, cancellation)).State is VMState.Stopped)
             return new Dictionary<string, ObservedLayer>(StringComparer.Ordinal);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Read, cancellation);
-        return SessionView.AtOpening(session);
+        return SessionView.BitmapsAtOpening(session);
     }
 
     private static async Task<DiskContent> ReadAsync(DomainDocument domain, string disk, ObservedLayer? live, CancellationToken cancellation)

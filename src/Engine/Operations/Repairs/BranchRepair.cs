@@ -40,6 +40,6 @@ internal static class BranchRepair
         if (!runs)
             return await ObservedLayer.ReadAsync(domain.FindDisk(disk)!.SourcePath!, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [disk], BlockAccess.Read, cancellation);
-        return (await SessionView.ReadAsync(session, cancellation))[disk];
+        return (await SessionView.BitmapsAsync(session, cancellation))[disk];
     }
 }

@@ -68,7 +68,7 @@ internal sealed class DiskRepair
             foreach (TrackingPoint point in before.Points.Values.Where(point => point.ParentId is not null))
                 repair.Settle(point);
             bool resized = repair.Resize(tip);
-            if ((repair._proof.Doubt ?? doubt) is { } lost)
+            if ((repair._proof.OwnDoubt ?? doubt) is { } lost)
                 repair.RecordAnew(tip, lost, allocation, opened);
             if (resized || repair.Opened is not null)
                 repair.MarkAnew(tip);

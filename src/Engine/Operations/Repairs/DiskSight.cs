@@ -39,7 +39,7 @@ internal sealed record DiskSight(string Path, ObservedLayer Seen, IReadOnlyDicti
             salvaged[bitmap.Name] = Granules(await BitmapRescue.ReadAsync(image, bitmap, cancellation), bitmap.Granularity);
         seen = seen with { Bitmaps = seen.Bitmaps.Values.Select(bitmap => salvaged.TryGetValue(bitmap.Name, out long bytes) ? bitmap with { Inconsistent = false, Count = bytes } : bitmap).ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal) };
         LayerAllocation? allocation = null;
-        if (tracking.ActiveTip is not null && new TrackingProof(tracking, seen).Doubt is not null)
+        if (tracking.ActiveTip is not null && new TrackingProof(tracking, seen).OwnDoubt is not null)
             allocation = await LayerAllocation.ReadAsync(image, tracking, state, await BeneathAsync(domain, definition, cancellation), DateTimeOffset.UtcNow, cancellation);
         return new DiskSight(path, seen, salvaged, salvage, allocation);
     }

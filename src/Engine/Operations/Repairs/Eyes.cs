@@ -37,7 +37,7 @@ internal sealed class Eyes : IAsyncDisposable
         if (Stored)
             return await DiskSight.StoredAsync(_domain, state, disk, _store.Segments, cancellation);
         BlockSession session = await SessionAsync([disk], cancellation);
-        return DiskSight.Live((await SessionView.ReadAsync(session, cancellation))[disk]);
+        return DiskSight.Live((await SessionView.ReadAsync(session, state, cancellation))[disk]);
     }
 
     /// <summary>A session with these disks at least.</summary>

@@ -76,7 +76,7 @@ internal sealed class MomentRepair(EngineContext context)
             await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. disks.Select(disk => disk.Key)], BlockAccess.Change, cancellation);
             await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
             await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, entry.Id, cancellation);
-            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.AtOpening(session);
+            IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
             happened = disks.All(disk => disk.Value!["added"]!.AsArray().All(name => seen[disk.Key].Bitmaps.GetValueOrDefault((string)name!) is { Inconsistent: false })
                 && disk.Value["removed"]!.AsArray().All(name => !seen[disk.Key].Bitmaps.ContainsKey((string)name!)));
             TransactionAction[] undo = happened ? [] : [.. disks.SelectMany(disk => disk.Value!["added"]!.AsArray().Where(name => seen[disk.Key].Bitmaps.ContainsKey((string)name!))
@@ -164,7 +164,7 @@ internal sealed class MomentRepair(EngineContext context)
             await Salvage.RunAsync(sight.Path, scope.State.Disk(disk), scope.Store.Segments, cancellation);
         journal.Pass("open");
         BlockSession session = await eyes.SessionAsync([.. edited.Select(one => one.Disk)], cancellation);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.ReadAsync(session, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         foreach ((string disk, DiskSight sight, _) in edited)
             if (!sight.Agrees(seen[disk]))
                 throw new MomentException(OperationErrors.RepairOvertaken, $"Cannot repair disk '{disk}' of '{scope.Place.Name}': '{sight.Path}' is not any more what it was when the repair was planned.", disk, "Run the command again.");

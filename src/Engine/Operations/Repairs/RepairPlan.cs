@@ -70,7 +70,9 @@ internal sealed class RepairPlan
             DiskSight sight = await lookAt(plan.Next, disk);
             plan.RepairDisk(disk, sight, own, sidecars, operationId + number++, canRead, removeForeign, rewired);
             if (own.Any(finding => finding.Id is FindingIds.LayerChanged or FindingIds.ImageReplaced or FindingIds.DiskChanged) && plan.Next.Disk(disk) is { ActiveTip: { } tip } tracking)
-                plan.Next = plan.Next.With(LayerReading.Record(Forgotten(tracking), tracking.Layers[tip.LayerId], await LayerReading.ChainAsync(sight.Path, "qcow2", cancellation)));
+                plan.Next = plan.Next.With(canRead
+                    ? LayerReading.Record(Forgotten(tracking), tracking.Layers[tip.LayerId], await LayerReading.ChainAsync(sight.Path, "qcow2", cancellation))
+                    : sight.Seen.Chain is { } chain ? LayerAcceptance.Accept(tracking, chain) : tracking);
         }
 
         foreach (VMMomentFinding finding in findings)
