@@ -49,6 +49,7 @@ internal sealed partial class RandomStory
         Tell(_running ? "stop" : "start");
         _ = _running ? await _machine.StopAsync() : await _machine.StartAsync();
         _running = !_running;
+        _starts += _running ? 1 : 0;
     }
 
     private async Task KillAsync()
@@ -73,6 +74,50 @@ internal sealed partial class RandomStory
 
         _counts.Kills++;
         _counts.LossyKills += lossy ? 1 : 0;
+    }
+
+    // Some stand on other images, of which QEMU reads a raw one as it is, and a qcow2 one as it was when it was opened.
+    private StoryDisk MakeDisk(string name, long size)
+    {
+        if (!_layered)
+            return new StoryDisk(name, size);
+        List<StoryBase> bases = [];
+        for (int count = _random.Next(3); bases.Count < count;)
+        {
+            var one = new StoryBase(Path.Combine(_machine.Scratch, $"{name}-{bases.Count}.base"), bases.Count == 0 && Chance(2) ? "raw" : "qcow2", size);
+            Create(one.Path, one.Format, bases, size);
+            Tool.Run("qemu-io", "-f", one.Format, "-c", $"write -P {200 + bases.Count} {bases.Count * Least / 4} {Least / 4}", one.Path);
+            bases.Add(one);
+        }
+
+        File.Delete(_machine.DiskPath(name));
+        Create(_machine.DiskPath(name), "qcow2", bases, size);
+        Tell($"{name} stands on {string.Join(", ", bases.Select(one => one.Format))}");
+        var disk = new StoryDisk(name, size) { Bases = bases };
+        disk.Refresh(_machine.Content(_machine.DiskPath(name)));
+        return disk;
+    }
+
+    private static void Create(string path, string format, List<StoryBase> bases, long size) => Tool.Run(
+        "qemu-img", ["create", "-q", "-f", format, .. bases.Count > 0 ? ["-b", bases[^1].Path, "-F", bases[^1].Format] : (string[])[], path, size.ToString(CultureInfo.InvariantCulture)]);
+
+    private async Task WriteBeneathAsync()
+    {
+        (StoryDisk Disk, StoryBase Base)[] places = [.. _disks.SelectMany(disk => disk.Bases.Select(one => (disk, one))).Where(place => !_running || place.one.Format == "raw")];
+        if (places.Length == 0)
+            return;
+        (StoryDisk disk, StoryBase beneath) = Any(places);
+        long length = _random.Next(1, 257) * (long)Sector, offset = _random.NextInt64((beneath.Size - length) / Sector) * Sector;
+        byte pattern = (byte)_random.Next(1, 256);
+        Tell($"write beneath {disk.Name} into {Path.GetFileName(beneath.Path)} {offset}+{length} = {pattern}");
+        Tool.Run("qemu-io", "--image-opts", "-c", $"write -P {pattern} {offset} {length}", $"driver={beneath.Format},file.driver=file,file.locking=off,file.filename={beneath.Path}");
+        // Which of two things was first can be told where they are some ticks apart.
+        await Task.Delay(50);
+        disk.Replace(await _judge.ReadAsync(disk));
+        disk.WrittenBeneathIn = _running ? _starts : 0;
+        _copies.Remove(disk.Name);
+        _writtenBeneath = true;
+        _counts.WritesBeneath++;
     }
 
     private Task CopyAsync()

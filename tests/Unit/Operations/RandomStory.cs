@@ -24,6 +24,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private readonly Dictionary<string, (string Path, byte[] Content)> _copies = new(StringComparer.Ordinal);
     private readonly (int Weight, Func<Task> Run)[] _operations;
     private readonly bool _mayKill;
+    private readonly bool _layered;
     private TestMachine _machine = null!;
     private StoryJudge _judge = null!;
     private StoryModel _model = null!;
@@ -31,6 +32,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private bool _running;
     private bool _killed;
     private bool _copiedBack;
+    private bool _writtenBeneath;
+    private int _starts;
     private int _names;
     private string? _cancelAt;
     private string? _killAt;
@@ -41,11 +44,13 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _random = new Random(seed);
         _counts = counts;
         bool kills = Chance(2), copies = Chance(3), resizes = Chance(3);
+        _layered = Chance(2);
         _mayKill = kills;
         _operations =
         [
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
             (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync), (1, RenameAsync),
+            (_layered ? 5 : 0, WriteBeneathAsync),
         ];
     }
 
@@ -59,7 +64,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         string[] disks = [.. ((string[])["vda", "vdb", "vdc"]).Take(story._random.Next(1, 4))];
         story.Tell($"{disks.Length} disks of {size} bytes");
         story._machine = await TestMachine.CreateAsync(size, discard: true, story.OnStep, disks);
-        story._disks = [.. disks.Select(disk => new StoryDisk(disk, size))];
+        story._disks = [.. disks.Select(disk => story.MakeDisk(disk, size))];
         story._judge = new StoryJudge(story._machine, story._disks, counts);
         story._model = new StoryModel(story._machine, disks);
         return story;
@@ -74,7 +79,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         await _judge.CheckMomentsAsync();
         await _model.CheckAsync(bitmapsToo: !_killed && !_copiedBack && _stale.Count == 0);
         if (!_killed && !_copiedBack)
-            await _judge.CheckLeftoversAsync(mayBeForeign: _stale.Count > 0);
+            await _judge.CheckLeftoversAsync(mayBeForeign: _stale.Count > 0, mayWarn: _writtenBeneath);
         if (Chance(3))
             await _judge.CheckContentAsync(Any(_disks));
         if (_backups.Count > 0 && Chance(3))
@@ -104,7 +109,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         {
             await _machine.CheckpointAsync(name, [.. covered.Select(disk => disk.Name)]);
             foreach (StoryDisk disk in covered)
-                disk.Keep(name);
+                Keep(disk, name);
             _model.Take(name, [.. covered.Select(disk => disk.Name)]);
         }, refused => refused.ErrorId == OperationErrors.BitmapExists && (_copiedBack || _stale.Contains(name)));
         if (made)
@@ -122,11 +127,22 @@ internal sealed partial class RandomStory : IAsyncDisposable
             if (kind == VMBackupKind.Automatic)
                 Assert.All(backup.Disks.Where(disk => increments.Contains(disk.Name)), disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
             Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
-            _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => disk.Keep(backup.Checkpoint!), StringComparer.Ordinal)));
+            _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => Keep(disk, backup.Checkpoint!), StringComparer.Ordinal)));
             _model.Take(backup.Checkpoint!, [.. _disks.Select(disk => disk.Name)]);
             _counts.Backups++;
             _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
         }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);
+    }
+
+    // What was written beneath a running machine may come to light when it starts again: until then each moment leaves it open.
+    private byte[] Keep(StoryDisk disk, string moment)
+    {
+        byte[] kept = disk.Keep(moment);
+        if (_running && disk.WrittenBeneathIn == _starts)
+            disk.Doubt();
+        else
+            disk.WrittenBeneathIn = 0;
+        return kept;
     }
 
     // The name alone says nothing: another checkpoint may bear it by now.

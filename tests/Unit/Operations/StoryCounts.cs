@@ -40,7 +40,10 @@ internal sealed class StoryCounts
 
     public int Removals { get; set; }
 
+    /// <summary>Writes of somebody else to an image beneath a disk.</summary>
+    public int WritesBeneath { get; set; }
+
     public override string ToString() =>
         $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
-        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed";
+        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk";
 }

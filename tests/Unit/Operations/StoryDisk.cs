@@ -22,6 +22,12 @@ internal sealed class StoryDisk(string name, long size)
 
     public IReadOnlyDictionary<string, StoryMoment> Moments => _moments;
 
+    /// <summary>The images that it stands on.</summary>
+    public IReadOnlyList<StoryBase> Bases { get; init; } = [];
+
+    /// <summary>The start of the machine under which somebody wrote to an image beneath, or 0.</summary>
+    public int WrittenBeneathIn { get; set; }
+
     /// <summary>The present state, as if it were a moment.</summary>
     public StoryMoment Now => new(Content, _log.Count);
 
@@ -59,6 +65,9 @@ internal sealed class StoryDisk(string name, long size)
         Content = content;
         _log.Add(Replaced);
     }
+
+    /// <summary>What the disk holds is not known to be what it held at its last moment.</summary>
+    public void Doubt() => _log.Add(Replaced);
 
     /// <summary>Replaces the content where only the guest itself did something whose effect is read back.</summary>
     public void Refresh(byte[] content) => Content = content;
