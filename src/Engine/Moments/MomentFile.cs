@@ -15,6 +15,7 @@ internal static class MomentFile
     private const string SnapshotFolder = "snapshots";
 
     private static readonly XName[] Tail = ["domain", "inactiveDomain", "cookie"];
+    private static readonly XName Disk = TrackingXml.Name("disk");
 
     /// <summary>The folder of a kind below the domain's state directory.</summary>
     public static string FolderOf(MomentKind kind) => kind == MomentKind.Checkpoint ? CheckpointFolder : SnapshotFolder;
@@ -26,7 +27,7 @@ internal static class MomentFile
     {
         if (!moment.Whole)
             throw new InvalidOperationException($"Only the head of {moment.Key} is known: written like this its domain would be lost.");
-        var extension = new XElement(TrackingXml.Name("moment"),
+        var extension = new XElement(XmlNames.Moment,
             new XAttribute("id", moment.Id),
             new XAttribute("created", moment.Created.ToString("O", CultureInfo.InvariantCulture)),
             moment.Repository is null ? null : new XAttribute("repository", moment.Repository),
@@ -36,36 +37,66 @@ internal static class MomentFile
         return (moment.Document with { Extension = extension }).ToXml(secure: true, includeExtension: true);
     }
 
-    /// <summary>Reads a file, or only its head.</summary>
+    /// <summary>What reads the heads of many files for <see cref="ReadHead"/>; each thread needs its own.</summary>
+    public static HeadReader Heads() => new(Tail, XmlNames.Moment);
+
+    /// <summary>Reads what a list shows of a file.</summary>
     /// <exception cref="MomentException">The file cannot be read, breaks a rule, or holds another moment than its name says.</exception>
-    public static (StoredMoment Moment, List<(string Disk, TrackingPoint Point)> Points) Read(string path, MomentKey key, bool whole)
+    public static MomentFileContent ReadHead(HeadReader heads, string path, MomentKey key)
     {
-        XElement root = (whole ? XmlSource.ReadFile(path) : XmlSource.ReadHead(path, Tail, TrackingXml.Name("moment"))).Root!;
+        if (heads.ReadPlain(path) is { } plain)
+        {
+            try
+            {
+                return From(plain, path, key, whole: false);
+            }
+            catch (MomentException)
+            {
+                // It breaks a rule, of which the other reader tells the line.
+            }
+        }
+
+        return From(heads.Read(path), path, key, whole: false);
+    }
+
+    /// <summary>Reads a whole file.</summary>
+    /// <exception cref="MomentException">The file cannot be read, breaks a rule, or holds another moment than its name says.</exception>
+    public static MomentFileContent Read(string path, MomentKey key) => From(XmlSource.ReadFile(path).Root!, path, key, whole: true);
+
+    private static MomentFileContent From(XElement root, string path, MomentKey key, bool whole)
+    {
         MomentDocument document = MomentDocuments.FromElement(root, path, XmlOrigin.Store);
         MomentKind kind = document is CheckpointDocument ? MomentKind.Checkpoint : MomentKind.Snapshot;
         if (document.Name != key.Name || kind != key.Kind)
             throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' holds {(document.Name is null ? "a moment without a name" : $"the moment '{new MomentKey(kind, document.Name)}'")}, not '{key}'.", path, "Rename the file after the moment it holds, or remove it.");
         var check = new XmlCheck(path);
         XElement? extension = document.Extension;
-        DateTimeOffset created = DateTimeOffset.TryParse(extension?.Attribute("created")?.Value, CultureInfo.InvariantCulture, out DateTimeOffset exact)
-            ? exact : DateTimeOffset.FromUnixTimeSeconds(document.CreationTime ?? 0);
+        DateTimeOffset created = ReadTime(extension?.Attribute("created")?.Value) ?? DateTimeOffset.FromUnixTimeSeconds(document.CreationTime ?? 0);
         var moment = new StoredMoment(
             key, extension?.Attribute("id")?.Value ?? key.ToString(), document with { Extension = null }, Parent(document, key, check), created, extension?.Attribute("repository")?.Value)
         {
             Whole = whole,
             Group = extension?.Attribute("group")?.Value,
         };
-        List<(string Disk, TrackingPoint Point)> points =
-            [.. (extension?.Elements(TrackingXml.Name("disk")) ?? []).Select(disk => (check.Required(disk, "name"), TrackingXml.ReadPoint(disk, key, check)))];
-        return points.Select(pair => pair.Disk).Distinct(StringComparer.Ordinal).Count() == points.Count
-            ? (moment, points)
-            : throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names one disk more than once.", path, "The file was changed by hand; put it back, or remove it.");
+        var points = new Dictionary<string, TrackingPoint>(StringComparer.Ordinal);
+        foreach (XElement disk in extension?.Elements(Disk) ?? [])
+        {
+            if (!points.TryAdd(check.Required(disk, "name"), TrackingXml.ReadPoint(disk, key, check)))
+                throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' names one disk more than once.", path, "The file was changed by hand; put it back, or remove it.");
+        }
+
+        return new MomentFileContent(moment, points);
     }
+
+    // The form that is written is read many times as fast as any other one.
+    private static DateTimeOffset? ReadTime(string? text) =>
+        DateTimeOffset.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time) || DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out time)
+            ? time : null;
 
     /// <summary>The moment with what its head lacks, taken from its file; what was changed in the head stays changed.</summary>
     public static StoredMoment Complete(StoredMoment head, string path)
     {
-        (StoredMoment whole, _) = Read(path, head.Key, whole: true);
+        StoredMoment whole = Read(path, head.Key).Moment;
         if (whole.Id != head.Id)
             throw new MomentException(MomentErrors.MomentFileInvalid, $"The file '{path}' holds another moment than a moment ago: it was replaced meanwhile.", path, "Run the command again.");
         return head with

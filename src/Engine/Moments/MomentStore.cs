@@ -21,6 +21,8 @@ internal sealed class MomentStore(string directory)
 
     private const int MostReaders = 8;
 
+    private static readonly IReadOnlyDictionary<string, TrackingPoint> NoPoints = new Dictionary<string, TrackingPoint>(StringComparer.Ordinal);
+
     public SegmentFile Segments { get; } = new(Path.Combine(directory, "segments"));
 
     /// <summary>
@@ -136,21 +138,25 @@ internal sealed class MomentStore(string directory)
             fault(second);
         // Collected first and put in once: a copy of the tree for each of thousands of moments would be quadratic.
         var points = disks.Keys.ToDictionary(name => name, name => new Dictionary<string, TrackingPoint>(disks[name].Points, StringComparer.Ordinal), StringComparer.Ordinal);
-        foreach ((MomentKey key, StoredMoment? moment, List<(string Disk, TrackingPoint Point)> own, MomentException? failure) in ReadMoments(whole))
+        IReadOnlyList<MomentKey> keys = Keys();
+        object[] read = ReadMoments(keys, whole);
+        for (int index = 0; index < read.Length; index++)
         {
-            MomentException? problem = failure;
-            foreach ((string disk, TrackingPoint point) in own)
+            MomentKey key = keys[index];
+            var content = read[index] as MomentFileContent;
+            MomentException? problem = read[index] as MomentException;
+            foreach ((string disk, TrackingPoint point) in content?.Points ?? NoPoints)
                 if (points.TryGetValue(disk, out Dictionary<string, TrackingPoint>? known) && known.ContainsKey(point.Id))
                     problem = new MomentException(MomentErrors.MomentFileInvalid, $"The file '{PathOf(key)}' names the point '{point.Id}' of disk '{disk}', which another file has already.", PathOf(key), "One of the two is a copy; remove it.");
-            if (problem is not null)
+            if (content is null || problem is not null)
             {
                 broken.Add(key);
-                fault(problem);
+                fault(problem!);
                 continue;
             }
 
-            moments[key] = moment!;
-            foreach ((string disk, TrackingPoint point) in own)
+            moments[key] = content.Moment;
+            foreach ((string disk, TrackingPoint point) in content.Points)
                 points.GetValueOrDefault(disk)?.Add(point.Id, point);
         }
 
@@ -163,34 +169,34 @@ internal sealed class MomentStore(string directory)
         };
     }
 
-    private (MomentKey Key, StoredMoment? Moment, List<(string Disk, TrackingPoint Point)> Points, MomentException? Failure)[] ReadMoments(bool whole)
+    // Of each what its file says, or the error. Plain tasks: the framework's parallel loops are compiled anew in each process.
+    private object[] ReadMoments(IReadOnlyList<MomentKey> keys, bool whole)
     {
-        IReadOnlyList<MomentKey> keys = Keys();
-        var read = new (MomentKey Key, StoredMoment? Moment, List<(string Disk, TrackingPoint Point)> Points, MomentException? Failure)[keys.Count];
-        if (keys.Count < FewFiles)
-        {
-            for (int index = 0; index < keys.Count; index++)
-                ReadOne(index);
-        }
-        else
-        {
-            Parallel.For(0, keys.Count, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, MostReaders) }, ReadOne);
-        }
-
+        object[] read = new object[keys.Count];
+        int next = -1;
+        int others = keys.Count < FewFiles ? 0 : Math.Min(Environment.ProcessorCount, MostReaders) - 1;
+        Task[] tasks = [.. Enumerable.Range(0, others).Select(_ => Task.Run(ReadSome))];
+        ReadSome();
+        Task.WaitAll(tasks);
         return read;
 
-        void ReadOne(int index)
+        void ReadSome()
         {
-            MomentKey key = keys[index];
-            try
-            {
-                (StoredMoment moment, List<(string Disk, TrackingPoint Point)> points) = MomentFile.Read(PathOf(key), key, whole);
-                read[index] = (key, moment, points, null);
-            }
-            catch (MomentException failure)
-            {
-                read[index] = (key, null, [], failure);
-            }
+            HeadReader heads = MomentFile.Heads();
+            for (int index; (index = Interlocked.Increment(ref next)) < read.Length;)
+                read[index] = ReadOne(heads, keys[index], whole);
+        }
+    }
+
+    private object ReadOne(HeadReader heads, MomentKey key, bool whole)
+    {
+        try
+        {
+            return whole ? MomentFile.Read(PathOf(key), key) : MomentFile.ReadHead(heads, PathOf(key), key);
+        }
+        catch (MomentException failure)
+        {
+            return failure;
         }
     }
 

@@ -8,10 +8,13 @@ namespace MomentTools.Moments;
 internal static class TrackingXml
 {
     private static readonly XNamespace Ns = XmlNames.Moments;
+    private static readonly XName PointName = Ns + "point";
+    private static readonly XName BitmapName = Ns + "bitmap";
+    private static readonly XName SidecarName = Ns + "sidecar";
 
     public static XName Name(string local) => Ns + local;
 
-    public static XElement Write(TrackingPoint point) => new(Ns + "point",
+    public static XElement Write(TrackingPoint point) => new(PointName,
         new XAttribute("id", point.Id),
         point.ParentId is null ? null : new XAttribute("parent", point.ParentId),
         new XAttribute("size", point.Size),
@@ -22,7 +25,7 @@ internal static class TrackingXml
 
     public static TrackingPoint ReadPoint(XElement parent, MomentKey? moment, XmlCheck check)
     {
-        XElement element = check.Single(parent, Ns + "point") ?? throw check.Broken(parent, "the element <point> is missing");
+        XElement element = check.Single(parent, PointName) ?? throw check.Broken(parent, "the element <point> is missing");
         check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed");
         return new TrackingPoint(
             check.Required(element, "id"),
@@ -73,24 +76,24 @@ internal static class TrackingXml
 
     private static XElement Write(SegmentSource source) => source switch
     {
-        SegmentSource.Bitmap bitmap => new XElement(Ns + "bitmap",
+        SegmentSource.Bitmap bitmap => new XElement(BitmapName,
             new XAttribute("layer", bitmap.LayerId),
             new XAttribute("name", bitmap.Name),
             bitmap.SidecarId is null ? null : new XAttribute("sidecar", bitmap.SidecarId)),
-        SegmentSource.Sidecar sidecar => new XElement(Ns + "sidecar", new XAttribute("id", sidecar.SidecarId)),
+        SegmentSource.Sidecar sidecar => new XElement(SidecarName, new XAttribute("id", sidecar.SidecarId)),
         SegmentSource.Lost lost => new XElement(Ns + "lost", new XAttribute("reason", lost.Reason)),
         _ => throw new InvalidOperationException($"A source of kind {source.GetType().Name} has no element."),
     };
 
     private static SegmentSource ReadSource(XElement element, XmlCheck check)
     {
-        if (element.Name == Ns + "bitmap")
+        if (element.Name == BitmapName)
         {
             check.Attributes(element, "layer", "name", "sidecar");
             return new SegmentSource.Bitmap(check.Required(element, "layer"), check.Required(element, "name"), SafeId(element, "sidecar", check));
         }
 
-        if (element.Name == Ns + "sidecar")
+        if (element.Name == SidecarName)
         {
             check.Attributes(element, "id");
             return new SegmentSource.Sidecar(SafeId(element, "id", check) ?? check.Required(element, "id"));

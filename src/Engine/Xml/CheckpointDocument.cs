@@ -7,12 +7,14 @@ internal sealed record CheckpointDocument : MomentDocument
 {
     public const string RootName = "domaincheckpoint";
 
+    private static readonly IReadOnlyList<string> Known = [.. Shared, "disks"];
+
     public CheckpointDocument()
     {
     }
 
     private CheckpointDocument(XElement root, XmlCheck check, XmlOrigin origin)
-        : base(root, RootName, ["disks"], MomentNames.CheckpointRule, check, origin)
+        : base(root, RootName, Known, MomentNames.CheckpointRule, check, origin)
     {
         XElement? disks = root.Element("disks");
         Disks = disks is null ? [] : ReadDisks(disks, check, disk => CheckpointDisk.Read(disk, Name, check), disk => disk.Name);

@@ -89,7 +89,7 @@ internal sealed record DomainDisk
 
     /// <summary>Whether a text can be a target: it becomes part of QEMU's device ids and of overlays' file names, so it has to be plain.</summary>
     public static bool IsTarget(string text) => text.Length is > 0 and <= LongestTarget && char.IsAsciiLetterOrDigit(text[0])
-        && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
+        && MomentNames.IsPlain(text);
 
     /// <summary>The attribute of <c>&lt;source&gt;</c> that holds the path.</summary>
     public static string PathAttribute(string sourceType) => sourceType == "block" ? "dev" : "file";

@@ -8,7 +8,8 @@ internal abstract record MomentDocument
     // The last second that a DateTimeOffset can hold (31 December 9999).
     private const long LatestCreationTime = 253_402_300_799;
 
-    private static readonly string[] Shared = ["name", "description", "parent", "creationTime", "domain"];
+    /// <summary>The names of the elements that all kinds have.</summary>
+    protected static readonly IReadOnlyList<string> Shared = ["name", "description", "parent", "creationTime", "domain"];
 
     protected MomentDocument()
     {
@@ -16,14 +17,14 @@ internal abstract record MomentDocument
 
     /// <summary>Reads what the kinds share, and checks that there is nothing else but the kind's own elements.</summary>
     /// <param name="rootName">The name that the root element must have.</param>
-    /// <param name="own">The names of the kind's own elements, each of which may be there once.</param>
+    /// <param name="known">The names of all elements that the kind knows, each of which may be there once.</param>
     /// <param name="nameRule">The rule of <see cref="MomentNames"/> for names of the kind.</param>
-    protected MomentDocument(XElement root, string rootName, IEnumerable<string> own, Func<string, string?> nameRule, XmlCheck check, XmlOrigin origin)
+    protected MomentDocument(XElement root, string rootName, IReadOnlyList<string> known, Func<string, string?> nameRule, XmlCheck check, XmlOrigin origin)
     {
         check.Root(root, rootName);
         check.Attributes(root);
         List<XElement>? others = origin == XmlOrigin.Store ? [] : null;
-        check.Content(root, [.. Shared, .. own], unknown: others);
+        check.Content(root, known, unknown: others);
         Name = ReadName(root.Element("name"), nameRule, check);
         Description = root.Element("description") is { } description ? Plain(description, check) : null;
         // In the store, where moments form one tree, the parent of a checkpoint may be a snapshot.
@@ -128,10 +129,15 @@ internal abstract record MomentDocument
 
     private static XElement? TakeExtension(List<XElement>? others, XmlCheck check)
     {
-        List<XElement> found = others?.FindAll(element => element.Name == XmlNames.Moments + "moment") ?? [];
-        if (found.Count > 1)
-            throw check.Broken(found[1], "it may be there only once");
-        others?.RemoveAll(found.Contains);
-        return found.FirstOrDefault();
+        XElement? found = null;
+        foreach (XElement element in others ?? [])
+        {
+            if (element.Name == XmlNames.Moment)
+                found = found is null ? element : throw check.Broken(element, "it may be there only once");
+        }
+
+        if (found is not null)
+            others!.Remove(found);
+        return found;
     }
 }

@@ -24,7 +24,7 @@ internal static class MomentNames
 
     /// <summary>The rule that the name of a checkpoint breaks, without a full stop, or null.</summary>
     public static string? CheckpointRule(string name) => PlainRule(name)
-        ?? (name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-') ? null : "a checkpoint's name may have only letters a to z, digits, '_', '-' and '.'");
+        ?? (IsPlain(name) ? null : "a checkpoint's name may have only letters a to z, digits, '_', '-' and '.'");
 
     /// <summary>The rule that the name of a snapshot breaks, without a full stop, or null.</summary>
     public static string? SnapshotRule(string name) => PlainRule(name)
@@ -32,6 +32,18 @@ internal static class MomentNames
 
     /// <summary>The rule that the name of a domain breaks, without a full stop, or null.</summary>
     public static string? DomainRule(string name) => PlainRule(name);
+
+    /// <summary>Whether a text has only letters a to z, digits, '_', '-' and '.'.</summary>
+    public static bool IsPlain(string text)
+    {
+        foreach (char c in text)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('_' or '.' or '-'))
+                return false;
+        }
+
+        return true;
+    }
 
     private static string? PlainRule(string name)
     {
@@ -44,6 +56,8 @@ internal static class MomentNames
             return "a name may not begin with '.'";
         if (name.Contains('/', StringComparison.Ordinal))
             return "'/' is not allowed";
+        if (!name.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            return null;
         foreach (Rune rune in name.EnumerateRunes())
             // A lone surrogate shows as U+FFFD, which no honest name has either.
             if (rune.Value is 0xFFFD or 0xFFFE or 0xFFFF || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)

@@ -10,15 +10,15 @@ internal sealed record SnapshotDocument : MomentDocument
     // The schema's, and the one more that libvirt's code knows for a machine asleep.
     private static readonly string[] States = ["running", "blocked", "paused", "shutdown", "shutoff", "crashed", "disk-snapshot", "pmsuspended"];
 
-    private static readonly string[] Own =
-        ["state", "memory", "disks", "revertDisks", "inactiveDomain", "cookie", "active"];
+    private static readonly IReadOnlyList<string> Known =
+        [.. Shared, "state", "memory", "disks", "revertDisks", "inactiveDomain", "cookie", "active"];
 
     public SnapshotDocument()
     {
     }
 
     private SnapshotDocument(XElement root, XmlCheck check, XmlOrigin origin)
-        : base(root, RootName, Own, MomentNames.SnapshotRule, check, origin)
+        : base(root, RootName, Known, MomentNames.SnapshotRule, check, origin)
     {
         State = root.Element("state") is { } state ? ReadState(state, check) : null;
         Memory = root.Element("memory") is { } memory ? SnapshotMemory.Read(memory, check) : null;

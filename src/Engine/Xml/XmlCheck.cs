@@ -24,25 +24,28 @@ internal sealed class XmlCheck(string source)
     }
 
     /// <summary>Checks that an element has only the child elements it may have, and no text beside them.</summary>
-    /// <param name="once">Names that may be there once.</param>
+    /// <param name="once">Names that may be there once: 64 at most.</param>
     /// <param name="many">Names that may be repeated.</param>
     /// <param name="unknown">Collects elements of other names; without it they are refused.</param>
     public void Content(XElement parent, IReadOnlyList<string> once, IReadOnlyList<string>? many = null, ICollection<XElement>? unknown = null)
     {
-        HashSet<string> seen = new(StringComparer.Ordinal);
-        foreach (XNode node in parent.Nodes())
+        // Plain loops here and below: these rules are gone through for each of the thousands of files of a list.
+        ulong seen = 0;
+        for (XNode? node = parent.FirstNode; node is not null; node = node.NextNode)
         {
             if (node is XText text && !IsBlank(text.Value))
                 throw Broken(text, $"text may not stand beside the elements of {XmlErrors.Tag(parent)}");
             if (node is not XElement child)
                 continue;
             string name = child.Name.ToString();
-            if (once.Contains(name, StringComparer.Ordinal))
+            if (IndexOf(once, name) is >= 0 and int index)
             {
-                if (!seen.Add(name))
+                ulong bit = 1UL << index;
+                if ((seen & bit) != 0)
                     throw Broken(child, $"it may be there only once in {XmlErrors.Tag(parent)}");
+                seen |= bit;
             }
-            else if (many?.Contains(name, StringComparer.Ordinal) != true)
+            else if (many is null || IndexOf(many, name) < 0)
             {
                 if (unknown is null)
                     throw Broken(child, $"{XmlErrors.Tag(parent)} may have only {List([.. once, .. many ?? []])}");
@@ -54,8 +57,8 @@ internal sealed class XmlCheck(string source)
     /// <summary>Checks that an element has no attributes but these.</summary>
     public void Attributes(XElement element, params IReadOnlyList<string> allowed)
     {
-        foreach (XAttribute attribute in element.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration))
-            if (!allowed.Contains(attribute.Name.ToString(), StringComparer.Ordinal))
+        for (XAttribute? attribute = element.FirstAttribute; attribute is not null; attribute = attribute.NextAttribute)
+            if (!attribute.IsNamespaceDeclaration && IndexOf(allowed, attribute.Name.ToString()) < 0)
                 throw Broken(attribute, $"the attribute {XmlErrors.Quote(attribute.Name.ToString())} is unknown here; {(allowed.Count == 0 ? "there may be none" : "there may be " + string.Join(", ", allowed))}");
     }
 
@@ -78,7 +81,7 @@ internal sealed class XmlCheck(string source)
 
     /// <summary>The text of an element that may have nothing but text; attributes are the caller's business.</summary>
     public string Text(XElement leaf) =>
-        leaf.Elements().FirstOrDefault() is { } child ? throw Broken(child, $"{XmlErrors.Tag(leaf)} may have text only") : leaf.Value;
+        leaf.HasElements && leaf.Elements().First() is { } child ? throw Broken(child, $"{XmlErrors.Tag(leaf)} may have text only") : leaf.Value;
 
     /// <summary>A whole number between two bounds; blanks around it are ignored as XML Schema does.</summary>
     public long Number(XObject where, string text, long least, long most) =>
@@ -91,7 +94,7 @@ internal sealed class XmlCheck(string source)
     {
         if (element.Attribute(attribute) is not { } given)
             return null;
-        return words.Contains(given.Value, StringComparer.Ordinal)
+        return IndexOf(words, given.Value) >= 0
             ? given.Value
             : throw Broken(given, $"the attribute '{attribute}' must be {string.Join(" or ", words.Select(word => $"'{word}'"))}, not {XmlErrors.Quote(given.Value)}");
     }
@@ -124,6 +127,18 @@ internal sealed class XmlCheck(string source)
 
     /// <summary>Whether a text has only the four characters that XML calls white space.</summary>
     public static bool IsBlank(string text) => text.AsSpan().IndexOfAnyExcept(" \t\n\r") < 0;
+
+    /// <summary>Where a word stands in a short list, or -1.</summary>
+    private static int IndexOf(IReadOnlyList<string> words, string word)
+    {
+        for (int index = 0; index < words.Count; index++)
+        {
+            if (string.Equals(words[index], word))
+                return index;
+        }
+
+        return -1;
+    }
 
     private static string List(IReadOnlyList<string> names) => names.Count == 0 ? "text" : string.Join(", ", names.Select(name => $"<{name}>"));
 }

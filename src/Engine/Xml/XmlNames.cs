@@ -8,6 +8,9 @@ internal static class XmlNames
     /// <summary>Ours, for what libvirt has no word for.</summary>
     public static readonly XNamespace Moments = "https://momenttools.dev/xml/1";
 
+    /// <summary>The one element of ours in a moment's document.</summary>
+    public static readonly XName Moment = Moments + "moment";
+
     /// <summary>libvirt's for <c>&lt;qemu:commandline&gt;</c>.</summary>
     public static readonly XNamespace Qemu = "http://libvirt.org/schemas/domain/qemu/1.0";
 }
