@@ -55,9 +55,18 @@ internal sealed record DomainMoments
     /// <param name="others">Moments that are known from the images alone.</param>
     public MomentTree Tree(out IReadOnlyList<MomentTreeFault> faults, IReadOnlyList<Moment>? others = null)
     {
-        var points = Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
-            .ToLookup(pair => pair.Point.Moment!.Value);
-        var current = Disks.Values.Where(disk => disk.Current is not null && Present?.Contains(disk.Disk) != false).ToDictionary(disk => disk.Disk, disk => disk.Current!.Value, StringComparer.Ordinal);
+        Dictionary<string, Dictionary<MomentKey, TrackingPoint>> points = new(StringComparer.Ordinal);
+        foreach (DiskTracking disk in Disks.Values)
+        {
+            Dictionary<MomentKey, TrackingPoint> own = points[disk.Disk] = [];
+            foreach (TrackingPoint point in disk.Points.Values)
+            {
+                if (point.Moment is { } moment)
+                    own.TryAdd(moment, point);
+            }
+        }
+
+        var current = Disks.Values.Where(disk => disk.Current is not null && Present?.Contains(disk.Disk) != false).ToDictionary(disk => disk.Disk, disk => disk.Current!, StringComparer.Ordinal);
         IEnumerable<Moment> known = Moments.Values.Select(stored => new Moment
         {
             Kind = stored.Key.Kind,
@@ -68,17 +77,33 @@ internal sealed record DomainMoments
             Created = stored.Created,
             State = (stored.Document as SnapshotDocument)?.MomentState(),
             Location = (stored.Document as SnapshotDocument)?.MomentLocation(),
-            Disks = [.. DisksOf(stored.Document).Select(disk => points[stored.Key].Where(pair => pair.Disk == disk.Name)
-                .Select(pair => new MomentDisk(disk.Name, true, pair.Point.Id, pair.Point.ParentId, pair.Point.Size))
-                .FirstOrDefault(new MomentDisk(disk.Name, disk.Covered, null, null, 0)))],
+            Disks = DisksOf(stored, points),
         });
         return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current);
     }
 
-    private static IEnumerable<(string Name, bool Covered)> DisksOf(MomentDocument document) => document switch
+    private static List<MomentDisk> DisksOf(StoredMoment stored, Dictionary<string, Dictionary<MomentKey, TrackingPoint>> points)
     {
-        CheckpointDocument checkpoint => checkpoint.Disks.Select(disk => (disk.Name, disk.Mode == CheckpointMode.Bitmap)),
-        SnapshotDocument snapshot => snapshot.Disks.Select(disk => (disk.Name, disk.MeantMode is not SnapshotMode.No)),
-        _ => document.DiskNames.Select(name => (name, false)),
-    };
+        List<MomentDisk> disks = [];
+        switch (stored.Document)
+        {
+            case CheckpointDocument checkpoint:
+                foreach (CheckpointDisk disk in checkpoint.Disks)
+                    Add(disk.Name, disk.Mode == CheckpointMode.Bitmap);
+                break;
+            case SnapshotDocument snapshot:
+                foreach (SnapshotDisk disk in snapshot.Disks)
+                    Add(disk.Name, disk.MeantMode is not SnapshotMode.No);
+                break;
+            default:
+                foreach (string name in stored.Document.DiskNames)
+                    Add(name, false);
+                break;
+        }
+
+        return disks;
+
+        void Add(string name, bool covered) => disks.Add(points.TryGetValue(name, out Dictionary<MomentKey, TrackingPoint>? own) && own.TryGetValue(stored.Key, out TrackingPoint? point)
+            ? new MomentDisk(name, true, point.Id, point.ParentId, point.Size) : new MomentDisk(name, covered, null, null, 0));
+    }
 }

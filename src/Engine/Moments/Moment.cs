@@ -3,12 +3,14 @@ namespace MomentTools.Moments;
 /// <summary>A named point in time of a domain, of either kind: what its metadata says. Equal by value, its disks included.</summary>
 internal sealed record Moment
 {
+    private MomentKey? _key;
+
     public required MomentKind Kind { get; init; }
 
     public required string Name { get; init; }
 
     /// <summary>The key under which it is found: unique in its domain.</summary>
-    public MomentKey Key => new(Kind, Name);
+    public MomentKey Key => _key is { } key && key.Kind == Kind && ReferenceEquals(key.Name, Name) ? key : _key = new MomentKey(Kind, Name);
 
     /// <summary>Short text of ours that is unique in the domain and, unlike the name, never used again.</summary>
     public required string Id { get; init; }

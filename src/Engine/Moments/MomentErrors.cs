@@ -21,7 +21,7 @@ internal static class MomentErrors
     public static MomentException NotFound(string name, MomentTree tree)
     {
         // Who asks for "snapshot:x" should be told of "x" and of "checkpoint:x".
-        string wanted = MomentKey.TryParse(name, out MomentKey key) ? key.Name : name;
+        string wanted = MomentKey.TryParse(name, out MomentKey? key) ? key.Name : name;
         IEnumerable<string> names = NearNames.Find(wanted, tree.All.Select(moment => moment.Name));
         string[] near = [.. names.SelectMany(tree.FindByName).Select(moment => moment.Key.ToString()).Distinct(StringComparer.Ordinal)];
         string advice = near.Length > 0 ? $"Did you mean {string.Join(" or ", near)}?"

@@ -125,7 +125,7 @@ internal static class MomentFile
             return null;
         if (document.Extension?.Attribute("parent") is not { } given)
             return new MomentKey(key.Kind, name);
-        return MomentKey.TryParse(given.Value, out MomentKey parent) && parent.Name == name
+        return MomentKey.TryParse(given.Value, out MomentKey? parent) && parent.Name == name
             ? parent
             : throw check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not the parent '{name}' with its kind in front");
     }

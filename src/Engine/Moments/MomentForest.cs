@@ -22,7 +22,7 @@ internal sealed class MomentForest
     public static MomentForest Arrange(Moment[] moments, int[] parents)
     {
         int count = moments.Length;
-        int[] youngestFirst = [.. Enumerable.Range(0, count).OrderByDescending(index => moments[index], MomentOrder.Instance)];
+        int[] youngestFirst = YoungestFirst(moments);
 
         // Each parent's children as a linked list; filled from the youngest, each list begins with the oldest.
         int[] firstChild = Filled(count), nextSibling = Filled(count);
@@ -69,6 +69,20 @@ internal sealed class MomentForest
         int end = position < 0 ? Moments.Length : position + Sizes[position];
         for (int child = position + 1; child < end; child += Sizes[child])
             yield return child;
+    }
+
+    private static int[] YoungestFirst(Moment[] moments)
+    {
+        int[] indexes = new int[moments.Length];
+        bool sorted = true;
+        for (int index = 0; index < indexes.Length; index++)
+        {
+            indexes[^(index + 1)] = index;
+            sorted &= index == 0 || MomentOrder.Instance.Compare(moments[index - 1], moments[index]) <= 0;
+        }
+
+        // Names that begin with the date, or are counted, come from the directory in order.
+        return sorted ? indexes : [.. indexes.OrderByDescending(index => moments[index], MomentOrder.Instance)];
     }
 
     private static int[] Filled(int count)

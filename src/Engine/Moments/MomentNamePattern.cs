@@ -15,7 +15,7 @@ internal sealed class MomentNamePattern
     {
         _text = text;
         _wildcards = WildcardsOf(text);
-        if (!MomentKey.TryParse(text, out MomentKey key))
+        if (!MomentKey.TryParse(text, out MomentKey? key))
             return;
         _key = key;
         _keyWildcards = WildcardsOf(key.Name);

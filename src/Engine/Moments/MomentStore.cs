@@ -33,11 +33,12 @@ internal sealed class MomentStore(string directory)
     /// <param name="whole">With the domain of each moment, which a list does not need and which is most of the file.</param>
     public DomainMoments Load(Action<MomentException> fault, bool whole = false)
     {
-        (DomainMoments state, List<MomentException> faults) = DomainGeneration.Steady(directory, () =>
+        List<MomentException> faults = [];
+        DomainMoments state = DomainGeneration.Steady(directory, () =>
         {
             // Collected first: what is read twice is told once.
-            List<MomentException> found = [];
-            return (Read(found.Add, whole), found);
+            faults.Clear();
+            return Read(faults.Add, whole);
         });
         faults.ForEach(fault);
         return state;
@@ -90,7 +91,7 @@ internal sealed class MomentStore(string directory)
 
     private static ILookup<MomentKey, (string Disk, TrackingPoint Point)> PointsByMoment(DomainMoments state) =>
         state.Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
-            .ToLookup(pair => pair.Point.Moment!.Value);
+            .ToLookup(pair => pair.Point.Moment!);
 
     private static void AddIfChanged(Dictionary<string, string?> files, string path, string? before, string? after)
     {
@@ -210,7 +211,7 @@ internal sealed class MomentStore(string directory)
     }
 
     private static MomentKey? ReadCurrent((XElement Root, XmlCheck Check)? branch) => branch?.Root.Attribute("current") is not { } given ? null
-        : MomentKey.TryParse(given.Value, out MomentKey key) ? key
+        : MomentKey.TryParse(given.Value, out MomentKey? key) ? key
         : throw branch.Value.Check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not a moment's name with its kind in front");
 
     // These two say what is recorded where: without them nothing may be changed, so a broken one is an error, not a loss.

@@ -62,7 +62,7 @@ internal sealed class MomentTree
         Add(new MomentKey(MomentKind.Checkpoint, name));
         Add(new MomentKey(MomentKind.Snapshot, name));
         // A foreign name may look like an address; then both readings count, and the caller says that it is not clear.
-        if (MomentKey.TryParse(name, out MomentKey key))
+        if (MomentKey.TryParse(name, out MomentKey? key))
             Add(key);
         return found;
 

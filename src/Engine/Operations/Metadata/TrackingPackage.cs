@@ -137,5 +137,5 @@ internal sealed record TrackingPackage(
     }
 
     private static MomentKey Key(XAttribute attribute, XmlCheck check) =>
-        MomentKey.TryParse(attribute.Value, out MomentKey key) ? key : throw check.Broken(attribute, $"{XmlErrors.Quote(attribute.Value)} is not a moment with its kind in front");
+        MomentKey.TryParse(attribute.Value, out MomentKey? key) ? key : throw check.Broken(attribute, $"{XmlErrors.Quote(attribute.Value)} is not a moment with its kind in front");
 }
