@@ -160,14 +160,14 @@ internal sealed class MomentListing(EngineContext context)
     {
         MomentTree shown = query.Kind is { } kind ? tree.Project(Enum.Parse<MomentKind>(kind, ignoreCase: true)) : tree;
         var lines = new Dictionary<MomentKey, string>();
-        MomentKey last = default;
+        MomentKey? last = null;
         foreach (MomentTreeLine line in MomentTreeDrawing.Draw(shown, DateTimeOffset.UtcNow))
         {
             // The present state is no object: its line follows that of the moment above it.
             if (line.Moment is { } moment)
                 lines[last = moment.Key] = line.Text;
             else
-                lines[last] += "\n" + line.Text;
+                lines[last!] += "\n" + line.Text;
         }
 
         return [.. found.Select(moment => moment with { Tree = lines.GetValueOrDefault(new MomentKey(Enum.Parse<MomentKind>(moment.Kind), moment.Name)) })];

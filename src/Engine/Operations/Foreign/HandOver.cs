@@ -128,7 +128,7 @@ internal sealed class HandOver(EngineContext context)
             if (disk.Tips.Count > 1)
                 yield return $"disk '{disk.Disk}' has branches, which libvirt does not know";
             foreach (TrackingPoint point in disk.Points.Values.Where(point => point.Moment is { Kind: MomentKind.Snapshot }))
-                yield return $"the change tracking of disk '{disk.Disk}' runs through snapshot '{point.Moment!.Value.Name}', which libvirt cannot express";
+                yield return $"the change tracking of disk '{disk.Disk}' runs through snapshot '{point.Moment!.Name}', which libvirt cannot express";
         }
 
         foreach (StoredMoment moment in state.Moments.Values.Where(moment => moment.Key.Kind == MomentKind.Checkpoint))

@@ -85,7 +85,7 @@ internal sealed class HandOverStep
 
     private async Task AddAsync(DiskTracking tracking, TrackingTip tip, TrackingPoint point, SegmentFile segments, CancellationToken cancellation)
     {
-        string name = point.Moment!.Value.Name;
+        string name = point.Moment!.Name;
         TrackingPoint? next = Next(tracking, point, tip);
         ChangePath path;
         try
@@ -107,8 +107,8 @@ internal sealed class HandOverStep
             doubt ??= why;
         }
 
-        if (doubt is null && next is not null && !_targets.Exists(target => target.Name == next.Moment!.Value.Name))
-            doubt = $"'{next.Moment!.Value.Name}' lies between";
+        if (doubt is null && next is not null && !_targets.Exists(target => target.Name == next.Moment!.Name))
+            doubt = $"'{next.Moment!.Name}' lies between";
         ObservedBitmap? there = _seen.Bitmaps.GetValueOrDefault(name);
         if (doubt is not null)
             _problems.Add($"what changed on disk '{Disk}' since '{name}' is not known, because {doubt}");
@@ -119,7 +119,7 @@ internal sealed class HandOverStep
         else
             _targets.Add(new Target(
                 name, there is { Inconsistent: false, Persistent: true }, there is { Inconsistent: true } or { Persistent: false },
-                next is null ? path.Bitmaps : [.. path.Bitmaps, next.Moment!.Value.Name], saved.Clip(_disk.VirtualSize)));
+                next is null ? path.Bitmaps : [.. path.Bitmaps, next.Moment!.Name], saved.Clip(_disk.VirtualSize)));
     }
 
     // The next checkpoint on the way to the present, or null.

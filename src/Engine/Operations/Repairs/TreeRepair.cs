@@ -55,14 +55,14 @@ internal sealed class TreeRepair
         HashSet<string> below = Below(disk, point);
         TrackingPoint? parent = disk.Points.Values.Where(other => other.Moment is not null && !below.Contains(other.Id) && TimeOf(disk, other) < time).MaxBy(other => TimeOf(disk, other));
         string what = point.Moment?.Name is { } name ? $"'{name}'" : "the present state";
-        _done.Add(parent is null ? $"on disk '{disk.Disk}' {what} begins the history" : $"on disk '{disk.Disk}' {what} follows '{parent.Moment!.Value.Name}', and what changed between is written down as lost");
+        _done.Add(parent is null ? $"on disk '{disk.Disk}' {what} begins the history" : $"on disk '{disk.Disk}' {what} follows '{parent.Moment!.Name}', and what changed between is written down as lost");
         TrackingPoint mended = parent is null
             ? point with { ParentId = null, Floor = point.Size }
             : point with
             {
                 ParentId = parent.Id,
                 // Its bitmaps stay with it: they hold a part of what changed, and nobody else would look after them.
-                Sources = [.. point.Sources.Append(new SegmentSource.Lost($"the record of a moment between '{parent.Moment!.Value.Name}' and {what} is gone")).Distinct()],
+                Sources = [.. point.Sources.Append(new SegmentSource.Lost($"the record of a moment between '{parent.Moment!.Name}' and {what} is gone")).Distinct()],
                 Floor = Math.Min(point.Floor, Math.Min(point.Size, parent.Size)),
             };
         return disk with { Points = new Dictionary<string, TrackingPoint>(disk.Points, StringComparer.Ordinal) { [point.Id] = mended } };
@@ -105,7 +105,7 @@ internal sealed class TreeRepair
             MomentKey? parent = next.Disks.Values.Select(disk => disk.PointOf(moment.Key) is { ParentId: { } above } ? disk.NearestMoment(above) : null).OfType<MomentKey>()
                 .Concat(next.Moments.Values.Where(other => other.Created < stored.Created).OrderByDescending(other => other.Created).Select(other => other.Key))
                 .Where(key => !below.Contains(key) && next.Moments.ContainsKey(key)).Select(key => (MomentKey?)key).FirstOrDefault();
-            _done.Add(parent is null ? $"'{moment.Name}' becomes a root" : $"'{moment.Name}' becomes a child of '{parent.Value.Name}'");
+            _done.Add(parent is null ? $"'{moment.Name}' becomes a root" : $"'{moment.Name}' becomes a child of '{parent.Name}'");
             next = next.With(stored with { Parent = parent, Document = stored.Document with { ParentName = parent?.Name } });
         }
 
