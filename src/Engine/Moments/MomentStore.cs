@@ -10,7 +10,7 @@ namespace MomentTools.Moments;
 /// (<see cref="MomentFile"/>), one a branch (<c>branches/NAME.xml</c>: the tips, and which moment is current where it was set),
 /// and <c>disks.xml</c> (layers, ghosts).
 /// </summary>
-internal sealed class MomentStore(string directory)
+internal sealed partial class MomentStore(string directory)
 {
     private const string BranchFolder = "branches";
     private const string BranchFile = BranchFolder + "/" + DiskTracking.MainBranch + ".xml";
@@ -120,7 +120,8 @@ internal sealed class MomentStore(string directory)
             disk.Points.Values.Where(point => point.Moment is null && disk.Tips.Values.All(tip => tip.PointId != point.Id))
                 .Select(ghost => new XElement(TrackingXml.Name("ghost"), TrackingXml.Write(ghost)))))), "disks");
 
-    private IEnumerable<MomentKey> Keys(MomentKind kind)
+    /// <summary>Those of one kind.</summary>
+    public IEnumerable<MomentKey> Keys(MomentKind kind)
     {
         string folder = Path.Combine(directory, MomentFile.FolderOf(kind));
         // A folder of such a name is no moment, but is told like every file that cannot be read.
@@ -130,11 +131,9 @@ internal sealed class MomentStore(string directory)
 
     private DomainMoments Read(Action<MomentException> fault, bool whole)
     {
-        var disks = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
         var moments = new Dictionary<MomentKey, StoredMoment>();
         HashSet<MomentKey> broken = [];
-        ReadOwn(DisksFile, "disks", (disk, check) => ReadDisk(disk, disks, check));
-        MomentKey? current = ReadCurrent(ReadOwn(BranchFile, "branch", (disk, check) => ReadTip(disk, disks, check)));
+        (Dictionary<string, DiskTracking> disks, MomentKey? current) = ReadTracking();
         foreach (MomentException second in SecondBranches())
             fault(second);
         // Collected first and put in once: a copy of the tree for each of thousands of moments would be quadratic.
@@ -168,6 +167,13 @@ internal sealed class MomentStore(string directory)
             Current = current,
             Disks = disks.Values.ToDictionary(disk => disk.Disk, disk => disk with { Points = points[disk.Disk] }, StringComparer.Ordinal),
         };
+    }
+
+    private (Dictionary<string, DiskTracking> Disks, MomentKey? Current) ReadTracking()
+    {
+        var disks = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
+        ReadOwn(DisksFile, "disks", (disk, check) => ReadDisk(disk, disks, check));
+        return (disks, ReadCurrent(ReadOwn(BranchFile, "branch", (disk, check) => ReadTip(disk, disks, check))));
     }
 
     // Of each what its file says, or the error. Plain tasks: the framework's parallel loops are compiled anew in each process.

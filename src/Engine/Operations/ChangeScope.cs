@@ -34,11 +34,21 @@ internal sealed class ChangeScope : IDisposable
 
     public DomainMoments State { get; private set; }
 
+    /// <summary>Whether <see cref="State"/> has all moments, and not only those that the tips descend from.</summary>
+    public bool IsWhole { get; private init; }
+
     /// <summary>The id of this operation: part of the names of all it makes in QEMU.</summary>
     public string Id { get; } = MomentIds.New();
 
     public static Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation) =>
         OpenAsync(context, vm, operation, recover: true, report, cancellation);
+
+    /// <summary>
+    /// The same for a checkpoint, with no more of the moments than it needs (<see cref="MomentStore.LoadTips"/>): what it costs must not
+    /// grow with their number.
+    /// </summary>
+    public static Task<ChangeScope> OpenTipsAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation) =>
+        OpenAsync(context, vm, operation, recover: true, report, cancellation, tips: true);
 
     /// <param name="context">What operations work with.</param>
     /// <param name="vm">The domain.</param>
@@ -46,8 +56,9 @@ internal sealed class ChangeScope : IDisposable
     /// <param name="recover">False for a domain that is forgotten with its images left as they are: they may be gone.</param>
     /// <param name="report">Where is told what was recovered.</param>
     /// <param name="cancellation">Stops the wait for the lock.</param>
+    /// <param name="tips">Whether the moments above the tips are not needed.</param>
     public static async Task<ChangeScope> OpenAsync(
-        EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation)
+        EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation, bool tips = false)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         FileLock held = await TakeAsync(context, place, operation, cancellation);
@@ -59,8 +70,9 @@ internal sealed class ChangeScope : IDisposable
                 await Recovery.RunAsync(place, domain, report, cancellation);
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
-            DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
-            return new ChangeScope(held, place, domain, store, state, context.Probe);
+            var present = domain.Disks.Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
+            DomainMoments? some = tips ? store.LoadTips(present, report.Failure) : null;
+            return new ChangeScope(held, place, domain, store, some ?? store.Load(report.Failure).Of(present), context.Probe) { IsWhole = some is null };
         }
         catch
         {
@@ -121,7 +133,7 @@ internal sealed class ChangeScope : IDisposable
     /// <summary>A name that no moment has yet; in an empty or exhausted case the rule that was broken is told.</summary>
     public void RequireFree(string name)
     {
-        if (State.Moments.Keys.Any(key => key.Name == name) || Store.Keys().Any(key => key.Name == name))
+        if (State.Moments.Keys.Any(key => key.Name == name) || Store.IsTaken(name))
             throw new MomentException(MomentErrors.MomentExists, $"Cannot make moment '{name}': '{Place.Name}' already has a moment of that name.", name, "Choose another name, or remove the old one first.");
     }
 

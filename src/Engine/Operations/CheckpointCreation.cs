@@ -12,7 +12,7 @@ internal sealed class CheckpointCreation(EngineContext context)
 
     public async Task<VMCheckpoint> RunAsync(string vm, CreateCheckpointRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMCheckpoint", report, cancellation);
+        using ChangeScope scope = await ChangeScope.OpenTipsAsync(context, vm, "New-VMCheckpoint", report, cancellation);
         await using PreparedCheckpoint checkpoint = await PreparedCheckpoint.PrepareAsync(context, scope, request, null, report, cancellation);
         checkpoint.Begin(Operation, null);
         try

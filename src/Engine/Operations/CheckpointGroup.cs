@@ -24,7 +24,7 @@ internal sealed class CheckpointGroup(EngineContext context)
         try
         {
             foreach (string name in names)
-                await OfAsync(names, name, async () => scopes.Add(await ChangeScope.OpenAsync(context, name, "New-VMCheckpoint -Group", report, cancellation)));
+                await OfAsync(names, name, async () => scopes.Add(await ChangeScope.OpenTipsAsync(context, name, "New-VMCheckpoint -Group", report, cancellation)));
             string group = MomentIds.New();
             foreach (ChangeScope scope in scopes)
                 await OfAsync(names, scope.Place.Name, async () => parts.Add(await PreparedCheckpoint.PrepareAsync(context, scope, request, group, report, cancellation)));

@@ -33,10 +33,11 @@ internal static class StartCheck
         ChangeScope scope, IReadOnlyDictionary<string, ObservedLayer> seen, IEnumerable<string> told, IOperationReport report, CancellationToken cancellation)
     {
         var findings = new FindingList(scope.Place.Name) { Busy = true };
-        var names = new HashSet<string>(scope.State.Moments.Keys.Concat(scope.State.Broken).Select(key => key.Name), StringComparer.Ordinal);
+        DomainMoments state = scope.IsWhole || IsAsExpected(scope, seen) ? scope.State : scope.Store.Load(report.Failure).Of(scope.Domain.Disks.Select(disk => disk.Target));
+        var names = new HashSet<string>(state.Moments.Keys.Concat(state.Broken).Select(key => key.Name), StringComparer.Ordinal);
         foreach ((string disk, ObservedLayer layer) in seen)
         {
-            DiskTracking tracking = scope.State.Disk(disk);
+            DiskTracking tracking = state.Disk(disk);
             var facts = new DiskFacts(tracking, names, Incomplete: true, IsSaved: _ => true);
             if (!told.Contains(disk, StringComparer.Ordinal))
                 BitmapCheck.RunActive(facts, layer, findings);
@@ -55,4 +56,11 @@ internal static class StartCheck
         foreach (VMMomentFinding finding in findings.Where(finding => finding.Severity != FindingList.Information))
             report.Warning($"{finding.Id}: {finding.Text} {finding.Remedy}");
     }
+
+    // Each checkpoint's bitmap is there, closed and whole but for the one that records: then the moments above the tips have nothing to tell.
+    private static bool IsAsExpected(ChangeScope scope, IReadOnlyDictionary<string, ObservedLayer> seen) =>
+        scope.Store.Keys(MomentKind.Checkpoint).All(key => seen.Values.Any(layer => layer.Bitmaps.ContainsKey(key.Name)))
+        && seen.All(pair => pair.Value.Bitmaps.Values.All(bitmap =>
+            bitmap is { Inconsistent: false, Recording: false, Persistent: true, Granularity: TrackingProof.Granularity }
+            || scope.State.Disk(pair.Key).ActiveTip is { } tip && (bitmap.Name == tip.Recording || bitmap.Name == tip.Marker)));
 }
