@@ -39,6 +39,15 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
     /// <summary>The directories of all domains.</summary>
     public IEnumerable<string> Directories() => Names().Select(name => Path.Combine(_domains, name));
 
+    /// <summary>The directory of a domain, found without reading its document.</summary>
+    /// <exception cref="MomentException"><c>VMNotFound</c>, with names that are near.</exception>
+    public string DirectoryOf(string name)
+    {
+        string directory = Path.Combine(_domains, name);
+        // The names alone decide: a name like "../x" must not lead elsewhere.
+        return MomentNames.DomainRule(name) is null && Directory.Exists(directory) ? directory : throw MachineErrors.NotFound(name, Names());
+    }
+
     /// <summary>Where a domain's files are.</summary>
     /// <exception cref="MomentException"><c>VMNotFound</c>, with names that are near.</exception>
     public DomainPlace Place(string name) => PlaceOf(Read(name));
@@ -149,10 +158,7 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
 
     private DomainDocument Read(string name, out bool renamed)
     {
-        string path = DocumentPath(name);
-        // The names alone decide: a name like "../x" must not lead elsewhere.
-        if (MomentNames.DomainRule(name) is not null || !Directory.Exists(Path.GetDirectoryName(path)))
-            throw MachineErrors.NotFound(name, Names());
+        string path = Path.Combine(DirectoryOf(name), DocumentName);
         DomainDocument domain = DomainDocument.Load(path);
         renamed = domain.Name != name;
         string? fault = domain.Uuid is null ? "it has no UUID" : renamed && TwinOf(name, domain.Uuid) is { } twin ? $"domain '{twin}' has the same UUID" : null;

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
 using MomentTools.Files;
 
 namespace MomentTools.Moments;
@@ -10,15 +12,21 @@ namespace MomentTools.Moments;
 internal static class DomainGeneration
 {
     private const int Attempts = 100;
+    private const int LongestNumber = 32;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Runs a change; the domain's lock must be held.</summary>
     public static void Change(string domainDirectory, Action change)
     {
-        long number = Read(domainDirectory) | 1;
-        Write(domainDirectory, number);
+        using SafeFileHandle file = Open(domainDirectory);
+        Span<byte> text = stackalloc byte[LongestNumber];
+        long? before = Parse(text[..RandomAccess.Read(file, text, 0)]);
+        if (before is null)
+            RandomAccess.SetLength(file, 0);
+        long number = (before ?? 0) | 1;
+        Write(file, domainDirectory, number);
         change();
-        Write(domainDirectory, number + 1);
+        Write(file, domainDirectory, number + 1);
     }
 
     /// <summary>Reads something that does not change meanwhile; where the writer died in the middle, as it stands.</summary>
@@ -53,11 +61,26 @@ internal static class DomainGeneration
         }
     }
 
-    private static void Write(string domainDirectory, long number)
+    private static long? Parse(ReadOnlySpan<byte> text) => long.TryParse(text, CultureInfo.InvariantCulture, out long number) ? number : null;
+
+    private static SafeFileHandle Open(string domainDirectory)
     {
         try
         {
-            File.WriteAllText(PathOf(domainDirectory), number.ToString(CultureInfo.InvariantCulture));
+            return File.OpenHandle(PathOf(domainDirectory), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "write", PathOf(domainDirectory));
+        }
+    }
+
+    // In place of the number before, which is never longer: who reads meanwhile sees one of the two.
+    private static void Write(SafeFileHandle file, string domainDirectory, long number)
+    {
+        try
+        {
+            RandomAccess.Write(file, Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)), 0);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -24,6 +24,7 @@ internal sealed class Journal : IDisposable
     private readonly FileStream _file;
     private readonly string _domainDirectory;
     private readonly Action<string>? _probe;
+    private (FileChanges Changes, StagedFiles Files)? _staged;
 
     private Journal(FileStream file, string domainDirectory, string id, string operation, Action<string>? probe)
     {
@@ -55,14 +56,23 @@ internal sealed class Journal : IDisposable
             Directory.CreateDirectory(directory);
             journal = new Journal(new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1), domainDirectory, id, operation, probe);
             probe?.Invoke($"{operation}:begin");
-            journal.Append(new JsonObject
+            // Together: the file system then writes its own journal once for both.
+            Task name = Task.Run(() => DurableFile.FlushDirectory(directory));
+            try
             {
-                ["operation"] = operation,
-                ["process"] = Environment.ProcessId,
-                ["started"] = DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture),
-                ["intent"] = intent,
-            });
-            DurableFile.FlushDirectory(directory);
+                journal.Append(new JsonObject
+                {
+                    ["operation"] = operation,
+                    ["process"] = Environment.ProcessId,
+                    ["started"] = DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture),
+                    ["intent"] = intent,
+                });
+            }
+            finally
+            {
+                name.GetAwaiter().GetResult();
+            }
+
             probe?.Invoke($"{operation}:intent");
             return journal;
         }
@@ -96,6 +106,12 @@ internal sealed class Journal : IDisposable
         }
     }
 
+    /// <summary>
+    /// Brings what will change to stable storage under temporary names, while something else is waited for; the commit then has only to
+    /// change the names. Until then nothing is decided.
+    /// </summary>
+    public void Stage(FileChanges changes) => _staged = (changes, StagedFiles.Stage(Files(_domainDirectory, changes)));
+
     /// <summary>Names a step to tests without writing anything: nothing needs to be known about it afterwards.</summary>
     public void Pass(string step) => _probe?.Invoke($"{Operation}:{step}");
 
@@ -106,20 +122,43 @@ internal sealed class Journal : IDisposable
         File.Delete(_file.Name + SpaceExtension);
         Append(new JsonObject { ["commit"] = changes.ToJson() });
         _probe?.Invoke($"{Operation}:commit");
-        DomainGeneration.Change(_domainDirectory, () => Apply(_domainDirectory, changes, _probe is null ? null : step => _probe($"{Operation}:{step}")));
+        Action<string>? done = _probe is null ? null : path => _probe($"{Operation}:apply {System.IO.Path.GetRelativePath(_domainDirectory, path)}");
+        DomainGeneration.Change(_domainDirectory, () =>
+        {
+            if (_staged is { } staged && ReferenceEquals(staged.Changes, changes))
+                staged.Files.Apply(done);
+            else
+                DurableFile.WriteAll(Files(_domainDirectory, changes), done);
+        });
         End();
     }
 
-    /// <summary>Removes the journal: the operation is done or undone.</summary>
+    /// <summary>
+    /// Removes the journal: the operation is done or undone. Not flushed: one that a loss of power brings back is done or undone once more,
+    /// to no effect, and the next operation flushes the directory before it does anything else.
+    /// </summary>
     public void End()
     {
         _probe?.Invoke($"{Operation}:before-end");
-        _file.Dispose();
-        Remove(_file.Name);
+        Dispose();
+        try
+        {
+            File.Delete(_file.Name + SpaceExtension);
+            File.Delete(_file.Name);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "delete", _file.Name);
+        }
+
         _probe?.Invoke($"{Operation}:end");
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _staged?.Files.Dispose();
+        _file.Dispose();
+    }
 
     /// <summary>The operations of a domain that did not end, oldest first. Meaningful while the domain's lock is held.</summary>
     public static IReadOnlyList<JournalEntry> Pending(string domainDirectory)
@@ -136,7 +175,7 @@ internal sealed class Journal : IDisposable
     /// <summary>Finishes an operation that was decided.</summary>
     public static void Redo(string domainDirectory, JournalEntry entry)
     {
-        DomainGeneration.Change(domainDirectory, () => Apply(domainDirectory, entry.Commit!, null));
+        DomainGeneration.Change(domainDirectory, () => DurableFile.WriteAll(Files(domainDirectory, entry.Commit!), null));
         Remove(entry.Path);
     }
 
@@ -150,7 +189,7 @@ internal sealed class Journal : IDisposable
     private static string DirectoryOf(string domainDirectory) => System.IO.Path.Combine(domainDirectory, "journal");
 
     // Each write is whole or not at all, and doing it twice gives the same: that is what makes a redo safe.
-    private static void Apply(string domainDirectory, FileChanges changes, Action<string>? probe)
+    private static List<(string Path, byte[]? Content)> Files(string domainDirectory, FileChanges changes)
     {
         List<(string Path, byte[]? Content)> files = [];
         foreach ((string relative, string? content) in changes.Files)
@@ -161,7 +200,7 @@ internal sealed class Journal : IDisposable
             files.Add((path, content is null ? null : Encoding.UTF8.GetBytes(content)));
         }
 
-        DurableFile.WriteAll(files, probe is null ? null : path => probe($"apply {System.IO.Path.GetRelativePath(domainDirectory, path)}"));
+        return files;
     }
 
     private static JournalEntry Read(string path)

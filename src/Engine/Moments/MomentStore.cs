@@ -66,10 +66,21 @@ internal sealed partial class MomentStore(string directory)
                 files[MomentFile.PathOf(key)] = MomentFile.Write(LoadWhole(moment), after[key]);
         foreach (MomentKey key in from.Moments.Keys.Where(key => !to.Moments.ContainsKey(key)))
             files[MomentFile.PathOf(key)] = null;
-        AddIfChanged(files, BranchFile, WriteBranch(from), WriteBranch(to));
-        AddIfChanged(files, DisksFile, WriteDisks(from), WriteDisks(to));
+        // To write is dearer than to compare, and a checkpoint always has other tips, and the same layers and ghosts.
+        if (from.Current != to.Current || !Tips(from).SequenceEqual(Tips(to)))
+            files[BranchFile] = WriteBranch(to);
+        else
+            AddIfChanged(files, BranchFile, WriteBranch(from), WriteBranch(to));
+        if (!Layers(from).SequenceEqual(Layers(to)) || !Ghosts(from).SequenceEqual(Ghosts(to)))
+            AddIfChanged(files, DisksFile, WriteDisks(from), WriteDisks(to));
         return new FileChanges(files);
     }
+
+    /// <summary>The same changes, where one moment is described otherwise since and nothing else is.</summary>
+    public FileChanges Renew(FileChanges changes, DomainMoments to, MomentKey key) => new(new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal)
+    {
+        [MomentFile.PathOf(key)] = MomentFile.Write(LoadWhole(to.Moments[key]), PointsByMoment(to)[key]),
+    });
 
     /// <summary>Removes sidecars that no edge refers to; the domain's lock must be held and no operation be pending.</summary>
     public void Sweep(DomainMoments state)
@@ -92,6 +103,18 @@ internal sealed partial class MomentStore(string directory)
     private static ILookup<MomentKey, (string Disk, TrackingPoint Point)> PointsByMoment(DomainMoments state) =>
         state.Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
             .ToLookup(pair => pair.Point.Moment!);
+
+    private static IEnumerable<(string Disk, TrackingTip Tip)> Tips(DomainMoments state) =>
+        state.Disks.Values.Where(disk => disk.Tips.ContainsKey(DiskTracking.MainBranch)).Select(disk => (disk.Disk, disk.Tips[DiskTracking.MainBranch]));
+
+    private static IEnumerable<(string Disk, TrackingLayer? Layer)> Layers(DomainMoments state) =>
+        state.Disks.Values.SelectMany(disk => disk.Layers.Values.Select(layer => (disk.Disk, (TrackingLayer?)layer)).Prepend((disk.Disk, null)));
+
+    private static IEnumerable<(string Disk, TrackingPoint Ghost)> Ghosts(DomainMoments state) =>
+        state.Disks.Values.SelectMany(disk => Ghosts(disk).Select(ghost => (disk.Disk, ghost)));
+
+    private static IEnumerable<TrackingPoint> Ghosts(DiskTracking disk) =>
+        disk.Points.Values.Where(point => point.Moment is null && disk.Tips.Values.All(tip => tip.PointId != point.Id));
 
     private static void AddIfChanged(Dictionary<string, string?> files, string path, string? before, string? after)
     {
@@ -117,7 +140,7 @@ internal sealed partial class MomentStore(string directory)
         state.Disks.Values.Select(disk => new XElement(TrackingXml.Name("disk"),
             new XAttribute("name", disk.Disk),
             disk.Layers.Values.Select(TrackingXml.Write),
-            disk.Points.Values.Where(point => point.Moment is null && disk.Tips.Values.All(tip => tip.PointId != point.Id))
+            Ghosts(disk)
                 .Select(ghost => new XElement(TrackingXml.Name("ghost"), TrackingXml.Write(ghost)))))), "disks");
 
     /// <summary>Those of one kind.</summary>

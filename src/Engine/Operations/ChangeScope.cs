@@ -60,12 +60,11 @@ internal sealed class ChangeScope : IDisposable
     public static async Task<ChangeScope> OpenAsync(
         EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation, bool tips = false)
     {
-        DomainPlace place = context.Catalogue.Place(vm);
-        FileLock held = await TakeAsync(context, place, operation, cancellation);
+        FileLock held = await TakeAsync(context, vm, operation, cancellation);
         try
         {
-            // Again: while the lock was waited for the name may have gone to another domain.
-            (place, DomainDocument domain) = context.Catalogue.Settle(vm);
+            // Only now: while the lock was waited for the name may have gone to another domain.
+            (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
             if (recover)
                 await Recovery.RunAsync(place, domain, report, cancellation);
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
@@ -81,16 +80,16 @@ internal sealed class ChangeScope : IDisposable
         }
     }
 
-    private static async Task<FileLock> TakeAsync(EngineContext context, DomainPlace place, string operation, CancellationToken cancellation)
+    private static async Task<FileLock> TakeAsync(EngineContext context, string vm, string operation, CancellationToken cancellation)
     {
         try
         {
-            return await DomainLock.TakeAsync(place.StateDirectory, operation, context.LockTimeout, cancellation);
+            return await DomainLock.TakeAsync(context.Catalogue.DirectoryOf(vm), operation, context.LockTimeout, cancellation);
         }
         catch (MomentException failure) when (failure.ErrorId == FileErrors.FileMissing)
         {
             // The domain was renamed or unregistered in this moment; then the name means nothing any more, and that is the error.
-            _ = context.Catalogue.Place(place.Name);
+            _ = context.Catalogue.Place(vm);
             throw;
         }
     }
@@ -115,18 +114,37 @@ internal sealed class ChangeScope : IDisposable
     /// <summary>Notes something beside the operation that must be ended whatever becomes of it; it changes no metadata.</summary>
     public Journal BeginBeside(string operation, JsonObject intent) => Journal.Begin(Place.StateDirectory, MomentIds.New(), operation, intent, _probe);
 
+    /// <summary>Brings the metadata of the next state to stable storage beforehand; it counts when it is decided.</summary>
+    /// <param name="journal">The operation.</param>
+    /// <param name="next">The moments after it: those that it was begun with, but for one moment that was described anew since.</param>
+    /// <param name="moment">That moment.</param>
+    public void Stage(Journal journal, DomainMoments next, MomentKey moment)
+    {
+        _planned = (next, Store.Renew(_planned!.Value.Changes, next, moment));
+        journal.Stage(_planned.Value.Changes);
+    }
+
+    /// <summary>The files that change with the next state.</summary>
+    public FileChanges ChangesTo(DomainMoments next) =>
+        _planned is { } planned && ReferenceEquals(planned.Next, next) ? planned.Changes : Store.Difference(State, next);
+
     /// <summary>Decides the operation: its metadata is written as one.</summary>
     /// <param name="journal">The operation.</param>
     /// <param name="next">The moments after it.</param>
     /// <param name="others">Further files of the domain that change with them: relative path and content.</param>
     public void Commit(Journal journal, DomainMoments next, params ReadOnlySpan<(string Path, string Content)> others)
     {
-        FileChanges changes = _planned is { } planned && ReferenceEquals(planned.Next, next) ? planned.Changes : Store.Difference(State, next);
+        FileChanges changes = ChangesTo(next);
         _planned = null;
-        var files = new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal);
-        foreach ((string path, string content) in others)
-            files[path] = content;
-        journal.Commit(new FileChanges(files));
+        if (others.Length > 0)
+        {
+            var files = new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal);
+            foreach ((string path, string content) in others)
+                files[path] = content;
+            changes = new FileChanges(files);
+        }
+
+        journal.Commit(changes);
         State = next;
     }
 
