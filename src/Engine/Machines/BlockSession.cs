@@ -69,12 +69,12 @@ internal sealed class BlockSession : IAsyncDisposable
     }
 
     /// <summary>Prepares to serve nodes to this process over NBD; nothing is started before the first connection.</summary>
-    public async Task<SessionExports> OpenExportsAsync(CancellationToken cancellation)
+    public SessionExports OpenExports(CancellationToken cancellation)
     {
         PrivateDirectory.Make(RuntimeDirectory);
         var exports = new SessionExports(Qmp, RuntimeDirectory);
         if (IsMachine)
-            await exports.RemoveAbandonedAsync(cancellation);
+            exports.RemoveAbandoned(cancellation);
         return exports;
     }
 

@@ -17,11 +17,12 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
 
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(30);
 
-    private readonly SemaphoreSlim _starting = new(1, 1);
     private readonly Lock _gate = new();
     private readonly List<string> _exports = [];
     private readonly List<NbdClient> _clients = [];
-    private string? _socket;
+    private Task<string>? _server;
+    private Task _tidying = Task.CompletedTask;
+    private bool _closed;
 
     /// <summary>
     /// Exports a node and connects to it; safe from many tasks at once. The client may be disposed any time, and is at the
@@ -38,11 +39,67 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(socket), id, contexts, cancellation);
         lock (_gate)
             _clients.Add(client);
+        await _tidying;
         return client;
     }
 
-    /// <summary>Removes exports that processes of ours left when they died: they keep bitmaps busy.</summary>
-    public async Task RemoveAbandonedAsync(CancellationToken cancellation)
+    /// <summary>
+    /// Removes exports that processes of ours left when they died: they keep bitmaps busy. It goes on beside the first connection, which
+    /// waits for it.
+    /// </summary>
+    public void RemoveAbandoned(CancellationToken cancellation) => _tidying = RemoveAbandonedAsync(cancellation);
+
+    /// <summary>Closes the clients, removes the exports and waits until they are gone; then their bitmaps are free again.</summary>
+    public async ValueTask DisposeAsync() => await CloseAsync(() => Task.CompletedTask);
+
+    /// <summary>
+    /// The same, and then what needs the bitmaps free. Where QEMU does one command after the other its answer need not be waited for
+    /// between them.
+    /// </summary>
+    public async Task CloseAsync(Func<Task> next)
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        Task goodbyes = Task.WhenAll(_clients.Select(client => client.DisposeAsync().AsTask()).Append(SettleAsync(_tidying)));
+        if (_server is not { } server || qmp.Closed.IsCompleted)
+        {
+            await goodbyes;
+            await next();
+            return;
+        }
+
+        using var limit = new CancellationTokenSource(CloseLimit);
+        try
+        {
+            Task<IReadOnlyList<QmpBlockExport>> query = qmp.QueryBlockExportsAsync(limit.Token);
+            await goodbyes;
+            IReadOnlyList<QmpBlockExport> present = await query;
+            // A server that is not ours has none of our sockets.
+            if (server.IsCompletedSuccessfully && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
+            {
+                // It closes every export, and answers when they are gone.
+                Task stopped = qmp.NbdServerStopAsync(limit.Token), after = next();
+                await SettleAsync(after);
+                await stopped;
+                File.Delete(await server);
+                await after;
+                return;
+            }
+
+            foreach (string id in _exports.Where(id => present.Any(export => export.Id == id)))
+                await qmp.BlockExportDelAsync(id, hard: true, limit.Token);
+        }
+        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost)
+        {
+            // The exports went with the process that served them.
+            return;
+        }
+
+        await next();
+    }
+
+    private async Task RemoveAbandonedAsync(CancellationToken cancellation)
     {
         foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))
         {
@@ -53,47 +110,22 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         }
     }
 
-    /// <summary>Closes the clients, removes the exports and waits until they are gone; then their bitmaps are free again.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        foreach (NbdClient client in _clients)
-            await client.DisposeAsync();
-        _starting.Dispose();
-        if (_socket is null || qmp.Closed.IsCompleted)
-            return;
-        using var limit = new CancellationTokenSource(CloseLimit);
-        try
-        {
-            IReadOnlyList<QmpBlockExport> present = await qmp.QueryBlockExportsAsync(limit.Token);
-            if (present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
-            {
-                // It closes every export, and answers when they are gone.
-                await qmp.NbdServerStopAsync(limit.Token);
-                File.Delete(_socket);
-                return;
-            }
-
-            foreach (string id in _exports.Where(id => present.Any(export => export.Id == id)))
-                await qmp.BlockExportDelAsync(id, hard: true, limit.Token);
-        }
-        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost)
-        {
-            // The exports went with the process that served them.
-        }
-    }
-
     private async Task<string> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, bool writable, CancellationToken cancellation)
     {
         string? stopped = null;
         for (int attempt = 1; ; attempt++)
         {
-            string socket = await ServerAsync(stopped, cancellation);
             // Recorded before it is there: a cancelled command may be carried out all the same.
             lock (_gate)
                 _exports.Add(id);
+            Task<string> server = Server(stopped, cancellation);
+            // Right behind it: QEMU does one after the other.
+            Task added = qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable, cancellation);
+            await SettleAsync(added);
+            string socket = await server;
             try
             {
-                await qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable, cancellation);
+                await added;
                 return socket;
             }
             catch (MomentException refused) when (attempt < Attempts && Says(refused, "server not running"))
@@ -106,19 +138,14 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         }
     }
 
-    /// <summary>The server's socket; starts it where none runs, or the one that ran was stopped.</summary>
-    private async Task<string> ServerAsync(string? stopped, CancellationToken cancellation)
+    /// <summary>The server's socket; starts it where none runs, or the one that ran was stopped. The command is on its way when this returns.</summary>
+    private Task<string> Server(string? stopped, CancellationToken cancellation)
     {
-        await _starting.WaitAsync(cancellation);
-        try
+        lock (_gate)
         {
-            if (_socket == stopped)
-                _socket = null;
-            return _socket ??= await StartServerAsync(cancellation);
-        }
-        finally
-        {
-            _starting.Release();
+            if (stopped is not null && _server is { IsCompletedSuccessfully: true } server && server.Result == stopped)
+                _server = null;
+            return _server ??= StartServerAsync(cancellation);
         }
     }
 
@@ -156,6 +183,9 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
 
         return null;
     }
+
+    // Waits for the end, however it ends.
+    private static Task SettleAsync(Task task) => task.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private static bool Says(MomentException refused, string words) =>
         refused.ErrorId == QmpErrors.QmpCommandFailed && refused.Message.Contains(words, StringComparison.Ordinal);

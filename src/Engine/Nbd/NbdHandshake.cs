@@ -7,6 +7,8 @@ namespace MomentTools.Nbd;
 /// <summary>Fixed newstyle negotiation, from the server's greeting to the transmission phase (NBD protocol, "Handshake").</summary>
 internal sealed class NbdHandshake(NbdStream stream)
 {
+    private const string ContextAgreement = "agree on the metadata contexts";
+
     private readonly NbdOptionExchange _options = new(stream);
     private bool _noZeroes;
 
@@ -16,10 +18,21 @@ internal sealed class NbdHandshake(NbdStream stream)
         byte[] name = NbdText.Bytes(exportName, "export name");
         byte[]? query = contexts.Count == 0 ? null : NbdPayload.ContextQuery(name, contexts);
         await GreetAsync(cancellation);
-        bool structured = await AgreeOnStructuredRepliesAsync(cancellation);
-        IReadOnlyList<NbdContext> granted = structured && query is not null
-            ? await AskForContextsAsync(Option.SetMetaContext, query, cancellation) : [];
-        NbdExportInfo info = await GoAsync(name, cancellation);
+        // Sent at once: each wait for an answer would cost as much as the request that the connection is for.
+        List<(Option Option, ReadOnlyMemory<byte> Data)> options = [(Option.StructuredReply, default)];
+        if (query is not null)
+            options.Add((Option.SetMetaContext, query));
+        options.Add((Option.Go, NbdPayload.Go(name)));
+        await _options.SendAsync(options, cancellation);
+
+        bool structured = await HearOfStructuredRepliesAsync(cancellation);
+        var granted = new List<NbdContext>();
+        (OptionReply end, string words) = query is null ? (OptionReply.Ack, "") : await HearContextsAsync(Option.SetMetaContext, granted, cancellation);
+        NbdExportInfo info = await EnterAsync(name, cancellation);
+        if (!structured || end == OptionReply.ErrUnsupported)
+            granted.Clear();
+        else if (end != OptionReply.Ack)
+            throw Refused(ContextAgreement, end, words);
         return new NbdNegotiated(info.Length, info.Flags, info.BlockSizes, structured, granted);
     }
 
@@ -39,8 +52,20 @@ internal sealed class NbdHandshake(NbdStream stream)
     {
         byte[] query = NbdPayload.ContextQuery(NbdText.Bytes(exportName, "export name"), []);
         await GreetAsync(cancellation);
-        IReadOnlyList<NbdContext> contexts = await AgreeOnStructuredRepliesAsync(cancellation)
-            ? await AskForContextsAsync(Option.ListMetaContext, query, cancellation) : [];
+        await _options.SendAsync(Option.StructuredReply, default, cancellation);
+        var contexts = new List<NbdContext>();
+        if (await HearOfStructuredRepliesAsync(cancellation))
+        {
+            await _options.SendAsync(Option.ListMetaContext, query, cancellation);
+            (OptionReply end, string words) = await HearContextsAsync(Option.ListMetaContext, contexts, cancellation);
+            if (end == OptionReply.ErrUnknown)
+                throw await ExportNotFoundAsync(words, cancellation);
+            if (end is not (OptionReply.Ack or OptionReply.ErrUnsupported))
+                throw Refused(ContextAgreement, end, words);
+            if (end == OptionReply.ErrUnsupported)
+                contexts.Clear();
+        }
+
         await _options.SendAsync(Option.Abort, default, cancellation);
         return [.. contexts.Select(context => context.Name)];
     }
@@ -66,18 +91,16 @@ internal sealed class NbdHandshake(NbdStream stream)
         await stream.WriteAsync(answer, cancellation);
     }
 
-    private async Task<bool> AgreeOnStructuredRepliesAsync(CancellationToken cancellation)
+    private async Task<bool> HearOfStructuredRepliesAsync(CancellationToken cancellation)
     {
-        (OptionReply end, string words) = await _options.AskAsync(Option.StructuredReply, default, null, cancellation);
+        (OptionReply end, string words) = await _options.HearAsync(Option.StructuredReply, null, cancellation);
         if (end == OptionReply.ErrTlsRequired)
             throw NbdErrors.TlsRequired(stream.Endpoint, words);
         return end == OptionReply.Ack;
     }
 
-    private async Task<IReadOnlyList<NbdContext>> AskForContextsAsync(Option option, byte[] query, CancellationToken cancellation)
-    {
-        var granted = new List<NbdContext>();
-        (OptionReply end, string words) = await _options.AskAsync(option, query, (type, payload) =>
+    private Task<(OptionReply End, string Words)> HearContextsAsync(Option option, List<NbdContext> granted, CancellationToken cancellation) =>
+        _options.HearAsync(option, (type, payload) =>
         {
             NbdContext context = NbdPayload.Context(type, payload, stream.Endpoint);
             // A list's ids are reserved; those of a grant tell the chunks of a reply apart.
@@ -85,19 +108,11 @@ internal sealed class NbdHandshake(NbdStream stream)
                 throw NbdErrors.Violation(stream.Endpoint, $"it gives the metadata context '{context.Name}' a name or an id twice");
             granted.Add(context);
         }, cancellation);
-        return end switch
-        {
-            OptionReply.Ack => granted,
-            OptionReply.ErrUnsupported => [],
-            OptionReply.ErrUnknown => throw await ExportNotFoundAsync(words, cancellation),
-            _ => throw Refused("agree on the metadata contexts", end, words),
-        };
-    }
 
-    private async Task<NbdExportInfo> GoAsync(byte[] name, CancellationToken cancellation)
+    private async Task<NbdExportInfo> EnterAsync(byte[] name, CancellationToken cancellation)
     {
         var info = new NbdExportInfo(stream.Endpoint);
-        (OptionReply end, string words) = await _options.AskAsync(Option.Go, NbdPayload.Go(name), info.Take, cancellation);
+        (OptionReply end, string words) = await _options.HearAsync(Option.Go, info.Take, cancellation);
         switch (end)
         {
             case OptionReply.Ack:

@@ -7,6 +7,8 @@ namespace MomentTools.Nbd;
 /// <summary>Option haggling: one option goes out, its replies come in until an acknowledgement or an error (NBD protocol, "Option types").</summary>
 internal sealed class NbdOptionExchange(NbdStream stream)
 {
+    private const int HeaderLength = 16;
+
     /// <summary>Takes one reply that is neither an acknowledgement nor an error. The payload is valid only during the call.</summary>
     public delegate void ReplyHandler(OptionReply type, ReadOnlySpan<byte> payload);
 
@@ -16,6 +18,13 @@ internal sealed class NbdOptionExchange(NbdStream stream)
         Option option, ReadOnlyMemory<byte> data, ReplyHandler? take, CancellationToken cancellation, int maxReplies = NbdLimits.MaxOptionReplies)
     {
         await SendAsync(option, data, cancellation);
+        return await HearAsync(option, take, cancellation, maxReplies);
+    }
+
+    /// <summary>Reads all replies to an option that was sent; replies come in the order of the options.</summary>
+    public async Task<(OptionReply End, string Words)> HearAsync(
+        Option option, ReplyHandler? take, CancellationToken cancellation, int maxReplies = NbdLimits.MaxOptionReplies)
+    {
         for (int replies = 0; replies <= maxReplies; replies++)
         {
             (OptionReply type, int length) = await ReadHeaderAsync(option, cancellation);
@@ -32,13 +41,23 @@ internal sealed class NbdOptionExchange(NbdStream stream)
         throw Violation($"{option} has more than {maxReplies} replies");
     }
 
-    public async Task SendAsync(Option option, ReadOnlyMemory<byte> data, CancellationToken cancellation)
+    public Task SendAsync(Option option, ReadOnlyMemory<byte> data, CancellationToken cancellation) => SendAsync([(option, data)], cancellation);
+
+    /// <summary>Sends several options at once, without waiting for what is said to each.</summary>
+    public async Task SendAsync(IReadOnlyList<(Option Option, ReadOnlyMemory<byte> Data)> options, CancellationToken cancellation)
     {
-        byte[] message = new byte[16 + data.Length];
-        BinaryPrimitives.WriteUInt64BigEndian(message, OptionMagic);
-        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(8), (uint)option);
-        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(12), (uint)data.Length);
-        data.Span.CopyTo(message.AsSpan(16));
+        byte[] message = new byte[options.Sum(one => HeaderLength + one.Data.Length)];
+        int at = 0;
+        foreach ((Option option, ReadOnlyMemory<byte> data) in options)
+        {
+            Span<byte> header = message.AsSpan(at);
+            BinaryPrimitives.WriteUInt64BigEndian(header, OptionMagic);
+            BinaryPrimitives.WriteUInt32BigEndian(header[8..], (uint)option);
+            BinaryPrimitives.WriteUInt32BigEndian(header[12..], (uint)data.Length);
+            data.Span.CopyTo(header[HeaderLength..]);
+            at += HeaderLength + data.Length;
+        }
+
         await stream.WriteAsync(message, cancellation);
     }
 

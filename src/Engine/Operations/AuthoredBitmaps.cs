@@ -42,7 +42,7 @@ internal sealed class AuthoredBitmaps : IAsyncDisposable
                 ArgumentOutOfRangeException.ThrowIfGreaterThan(blocks[^1].End, session.Disks[disk].VirtualSize, nameof(sets));
         try
         {
-            await using SessionExports exports = await session.OpenExportsAsync(cancellation);
+            await using SessionExports exports = session.OpenExports(cancellation);
             int number = 0;
             foreach (IGrouping<string, ExtentMap> disk in sets.GroupBy(set => set.Disk, set => set.Blocks, StringComparer.Ordinal))
                 await authored.AddAsync(exports, $"mt-{operationId}-n{number++}", session.Disks[disk.Key].VirtualSize, disk, cancellation);

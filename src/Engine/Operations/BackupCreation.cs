@@ -121,7 +121,7 @@ internal sealed class BackupCreation(EngineContext context)
         BackupTarget[] saving = [.. targets.Where(target => target.Decision.Changes is { Saved.Count: > 0 })];
         await using (FullMarks marks = await FullMarks.MakeAsync(session, plan.Steps, scope.Id, cancellation))
         await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(target => (target.Decision.Disk.Name, target.Decision.Changes!.Saved))], cancellation))
-        await using (SessionExports exports = await session.OpenExportsAsync(cancellation))
+        await using (SessionExports exports = session.OpenExports(cancellation))
         {
             var progress = new BackupProgress(scope.Place.Name, targets, report);
             await session.Jobs.RunAllAsync([.. targets.Select(target => target.JobId)], async token =>

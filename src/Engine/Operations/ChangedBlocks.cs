@@ -88,7 +88,7 @@ internal sealed class ChangedBlocks(EngineContext context)
             await session.Qmp.TransactionAsync(merges, CancellationToken.None);
         try
         {
-            await using SessionExports exports = await session.OpenExportsAsync(cancellation);
+            await using SessionExports exports = session.OpenExports(cancellation);
             foreach ((SessionDisk disk, ChangePath path) in paths)
             {
                 ExtentMap blocks = await question.FrozenAsync(disk.Name, path, cancellation);

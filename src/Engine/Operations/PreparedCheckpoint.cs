@@ -38,7 +38,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     public DateTimeOffset Instant { get; private set; }
 
     /// <summary>What the metadata will be.</summary>
-    public FileChanges Changes => Scope.Store.Difference(Scope.State, _plan.Next);
+    public FileChanges Changes => Scope.ChangesTo(_plan.Next);
 
     /// <summary>Checks and plans everything; what is impossible is refused here.</summary>
     public static async Task<PreparedCheckpoint> PrepareAsync(
@@ -98,31 +98,34 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
         _journal!.Pass("capture");
         await _marks!.DisposeAsync();
         await LayerAcceptance.VerifyAsync(Scope.State, _session.Disks.Values, _seen, cancellation);
-        Task sidecar = Task.CompletedTask;
+        // The disk writes while QEMU flushes, answers and tidies up.
+        Task metadata = Task.Run(() => Scope.Stage(_journal, _plan.Next, _moment.Key), CancellationToken.None), sidecar = Task.CompletedTask;
         try
         {
-            await using (SessionExports exports = await _session.OpenExportsAsync(cancellation))
+            await using (SessionExports exports = _session.OpenExports(cancellation))
             {
                 IReadOnlyDictionary<string, Segment> segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _seen, cancellation);
                 _journal.Pass("sidecar");
-                // The disk writes while QEMU tidies up.
                 if (segments.Count > 0)
                     sidecar = Task.Run(() => Scope.Store.Segments.Write(Scope.Id, segments), CancellationToken.None);
+                await exports.CloseAsync(() => RemoveCopiesAsync(cancellation));
             }
-
-            _journal.Pass("remove copies");
-            TransactionAction[] copies = [.. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
-            if (copies.Length > 0)
-                await _session.Qmp.TransactionAsync(copies, cancellation);
         }
         finally
         {
             // Never left behind: what comes next may be the undoing.
-            await sidecar;
+            await Task.WhenAll(metadata, sidecar);
         }
 
         _journal.Pass("close");
         await _session.CloseAsync(cancellation);
+    }
+
+    private Task RemoveCopiesAsync(CancellationToken cancellation)
+    {
+        _journal!.Pass("remove copies");
+        TransactionAction[] copies = [.. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
+        return copies.Length > 0 ? _session.Qmp.TransactionAsync(copies, cancellation) : Task.CompletedTask;
     }
 
     /// <summary>Takes back what was done, if anything was begun; not cancelled.</summary>
@@ -131,7 +134,11 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
         if (_journal is null)
             return;
         await _session.DisposeAsync();
-        await CheckpointUndo.AfterFailureAsync(Scope, _plan.Steps, _journal, report, CheckpointUndo.RunAsync);
+        await CheckpointUndo.AfterFailureAsync(Scope, _plan.Steps, _journal, report, async (place, domain, steps, id, cancellation) =>
+        {
+            await CheckpointUndo.RunAsync(place, domain, steps, id, cancellation);
+            Scope.Store.Segments.Delete([id]);
+        });
     }
 
     /// <summary>Writes the metadata: the checkpoint is there.</summary>

@@ -90,6 +90,8 @@ public sealed class NbdMutationTests
         Wire handshake = Wire.Greeting().Raw(Wire.OptionReply(8, structured ? 1 : 0x80000001, []).ToArray());
         if (structured)
             handshake.Raw(Wire.OptionReply(10, 4, new Wire().U32(1).Text(Bitmap).ToArray()).ToArray()).Raw(Wire.OptionReply(10, 1, []).ToArray());
+        else
+            handshake.Raw(Wire.OptionReply(10, 0x80000003, []).ToArray());
         handshake.Raw(Wire.OptionReply(7, 3, new Wire().U16(0).U64(4096).U16(7).ToArray()).ToArray())
             .Raw(Wire.OptionReply(7, 3, new Wire().U16(3).U32(1).U32(4096).U32(1 << 20).ToArray()).ToArray())
             .Raw(Wire.OptionReply(7, 1, []).ToArray());

@@ -80,7 +80,7 @@ internal static class Adoption
         ChangeScope scope, BlockSession session, AdoptionPlan plan, IReadOnlyDictionary<string, ObservedLayer> seen, CancellationToken cancellation)
     {
         Dictionary<string, Dictionary<string, Segment>> files = new(StringComparer.Ordinal);
-        await using SessionExports exports = await session.OpenExportsAsync(cancellation);
+        await using SessionExports exports = session.OpenExports(cancellation);
         foreach (AdoptionStep step in plan.Steps)
         {
             IEnumerable<(string Id, string Copy)> copies = step.Adopted.Select(adoptee => (adoptee.SidecarId, adoptee.Copy));

@@ -204,7 +204,7 @@ internal sealed class MomentRepair(EngineContext context)
 
     private static async Task FlushAsync(BlockSession session, IEnumerable<string> disks)
     {
-        await using SessionExports exports = await session.OpenExportsAsync(CancellationToken.None);
+        await using SessionExports exports = session.OpenExports(CancellationToken.None);
         foreach (string disk in disks)
         {
             await using NbdClient client = await exports.ConnectAsync(session.Disks[disk].NodeName, [], [], CancellationToken.None);
