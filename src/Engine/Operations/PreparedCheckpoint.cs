@@ -46,13 +46,16 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     {
         StoredMoment moment = CheckpointCreation.Describe(scope, request) with { Group = group };
         string[] disks = [.. CheckpointCreation.Tracked(moment)];
-        await BitmapCapability.RequireAsync(scope.Domain, disks, cancellation);
+        await BitmapCapability.RequireAsync(scope.Domain, disks.Where(disk => scope.State.Disk(disk).ActiveTip is null), cancellation);
         BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         foreach (string difference in session.Differences)
             report.Warning(difference);
         try
         {
             IReadOnlyDictionary<string, ObservedLayer> seen = await LayerAcceptance.SettleAsync(scope.State, session.Disks.Values, await SessionView.AtOpeningAsync(session, scope.State, cancellation), cancellation);
+            // What has stored bitmaps can have another; a tracked disk without any may be on an image that was put in its place.
+            await BitmapCapability.RequireAsync(
+                scope.Domain, disks.Where(disk => scope.State.Disk(disk).ActiveTip is not null && !seen[disk].Bitmaps.Values.Any(bitmap => bitmap.Persistent)), cancellation);
             CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
             GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
             await StartCheck.WarnAsync(scope, seen, plan.Doubts.Keys, report, cancellation);

@@ -10,17 +10,21 @@ namespace MomentTools.Qmp;
 internal readonly struct QmpValue
 {
     private readonly string _command;
-    private readonly string _path;
+
+    // The way here is put into words only where something is wrong: a machine may have thousands of bitmaps.
+    private readonly Place? _place;
+    private readonly string? _member;
 
     public QmpValue(string command, JsonElement element)
-        : this(command, "", element)
+        : this(command, null, null, element)
     {
     }
 
-    private QmpValue(string command, string path, JsonElement element)
+    private QmpValue(string command, Place? place, string? member, JsonElement element)
     {
         _command = command;
-        _path = path;
+        _place = place;
+        _member = member;
         Element = element;
     }
 
@@ -55,7 +59,10 @@ internal readonly struct QmpValue
     /// <summary>A number of bytes: never negative.</summary>
     public long Size => Int64 is long value and >= 0 ? value : throw NotA("a size of zero or more");
 
-    private string Where => _path.Length == 0 ? "the returned value" : $"'{_path}'";
+    private string Where => Here() is { } here ? $"'{here}'" : "the returned value";
+
+    // Null for the whole reply.
+    private Place? Here() => _member is null ? _place : new Place(_place, _member, null);
 
     public QmpValue this[string name] => Find(name) ?? throw QmpErrors.BadReply(_command, $"it lacks the member '{Below(name)}'.");
 
@@ -66,7 +73,7 @@ internal readonly struct QmpValue
             throw NotA("an object");
         try
         {
-            return Element.TryGetProperty(name, out JsonElement member) ? new QmpValue(_command, Below(name), member) : null;
+            return Element.TryGetProperty(name, out JsonElement member) ? new QmpValue(_command, Here(), name, member) : null;
         }
         catch (InvalidOperationException failure)
         {
@@ -82,12 +89,19 @@ internal readonly struct QmpValue
         if (Element.ValueKind != JsonValueKind.Array)
             throw NotA("an array");
         var items = new List<T>(Element.GetArrayLength());
+        Place? here = Here();
         foreach (JsonElement item in Element.EnumerateArray())
-            items.Add(read(new QmpValue(_command, $"{_path}[{items.Count}]", item)));
+            items.Add(read(new QmpValue(_command, new Place(here, null, items.Count), null, item)));
         return items;
     }
 
-    private string Below(string name) => _path.Length == 0 ? name : $"{_path}.{name}";
+    private string Below(string name) => new Place(Here(), name, null).ToString();
 
     private MomentException NotA(string expected) => QmpErrors.BadReply(_command, $"{Where} is not {expected}.");
+
+    /// <summary>A member of an object, or an item of an array, as the way to it from the top.</summary>
+    private sealed class Place(Place? above, string? member, int? index)
+    {
+        public override string ToString() => index is { } at ? $"{above}[{at}]" : above is null ? member! : $"{above}.{member}";
+    }
 }
