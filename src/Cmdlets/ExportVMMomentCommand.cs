@@ -113,7 +113,8 @@ public sealed class ExportVMMomentCommand : MomentCmdlet
         foreach (VMMomentDocument document in documents)
         {
             if (document.Path is { } written)
-                WriteObject(new FileInfo(written));
+                // As Get-Item gives it: a bare FileInfo lacks what the table of files shows.
+                WriteObject(InvokeProvider.Item.Get([written], force: true, literalPath: true), enumerateCollection: true);
             else
                 WriteObject(document.Xml);
         }

@@ -1,5 +1,7 @@
+using System.Xml.Linq;
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Operations.Metadata;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -20,7 +22,7 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
     /// <summary>The definition that a request gives or points to; one without a UUID is left without.</summary>
     public static async Task<DomainDocument> DefinitionAsync(RegisterDomainRequest request, IOperationReport report, CancellationToken cancellation) => request switch
     {
-        { Xml: { } xml } => FromDocument(xml, request),
+        { Xml: { } xml } => FromDocument(xml, request, report),
         { Monitor: { } monitor } => await FromMonitorAsync(QmpAddress.Parse(monitor), request.Name, report, cancellation),
         _ => throw new MomentException(MachineErrors.VMDefinitionMissing, "Cannot register a domain: neither its XML nor its monitor is given.", request.Name, "Give one of the two: -Path, or -Name and -Monitor."),
     };
@@ -66,9 +68,11 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
         };
     }
 
-    private static DomainDocument FromDocument(string xml, RegisterDomainRequest request)
+    private static DomainDocument FromDocument(string xml, RegisterDomainRequest request, IOperationReport report)
     {
-        DomainDocument domain = DomainDocument.Parse(xml, request.XmlSource ?? "the definition");
+        string source = request.XmlSource ?? "the definition";
+        XElement root = XmlSource.Parse(xml, source, MomentsDocument.MaxBytes).Root!;
+        DomainDocument domain = MomentsDocument.IsOne(root) ? FromExport(root, source, report) : DomainDocument.FromElement(root, source);
         if (request.Name is { } name)
             domain = domain.WithName(name);
         if ((request.Monitor ?? domain.Monitor) is { } monitor)
@@ -77,6 +81,14 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
         if (domain.Disks.FirstOrDefault(disk => disk.SourcePath is { } path && !path.StartsWith('/')) is { } relative)
             throw DiskErrors.PathRelative(domain.Name, relative.Target, relative.SourcePath!);
         return domain;
+    }
+
+    // What Export-VMMoment wrote holds the definition too: after the loss of the state directory it is often all there is.
+    private static DomainDocument FromExport(XElement root, string source, IOperationReport report)
+    {
+        MomentsDocument all = MomentsDocument.FromElement(root, source);
+        report.Warning($"{source} also holds {all.Snapshots.Count + all.Checkpoints.Count} moments of '{all.Domain.Name}'; only the machine is registered. Import-VMMoment brings the moments back.");
+        return all.Domain.WithoutMetadata(TrackingPackage.Root);
     }
 
     private static async Task<DomainDocument> FromMonitorAsync(QmpAddress address, string? name, IOperationReport report, CancellationToken cancellation)

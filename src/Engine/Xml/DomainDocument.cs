@@ -180,15 +180,21 @@ internal sealed class DomainDocument
         var copy = new XElement(Root);
         if (!secure)
             DomainSecrets.Remove(copy);
-        if (!ours && OurElement(copy) is { } element)
-        {
-            XElement metadata = element.Parent!;
-            element.Remove();
-            if (!metadata.HasElements && XmlCheck.IsBlank(metadata.Value))
-                metadata.Remove();
-        }
-
+        if (!ours)
+            RemoveMetadata(copy, XmlNames.Moments + "domain");
         return copy;
+    }
+
+    /// <summary>The document without an element of its <c>&lt;metadata&gt;</c>.</summary>
+    public DomainDocument WithoutMetadata(XName name) => Changed(root => RemoveMetadata(root, name));
+
+    private static void RemoveMetadata(XElement root, XName name)
+    {
+        if (root.Element("metadata") is not { } metadata || metadata.Element(name) is not { } element)
+            return;
+        element.Remove();
+        if (!metadata.HasElements && XmlCheck.IsBlank(metadata.Value))
+            metadata.Remove();
     }
 
     private static XElement? OurElement(XElement root) => root.Element("metadata")?.Element(XmlNames.Moments + "domain");

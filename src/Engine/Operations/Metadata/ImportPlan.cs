@@ -11,11 +11,13 @@ namespace MomentTools.Operations.Metadata;
 /// <param name="UnknownDisks">By disk that the domain does not have: how many of the moments name it.</param>
 internal sealed record ImportPlan(IReadOnlyList<StoredMoment> Moments, IReadOnlyDictionary<string, int> UnknownDisks)
 {
+    private const string OtherDomain = "Import it into the domain that it was exported from. A machine that was registered anew without its <uuid> is another one: unregister it, and register it from the exported document, which has the definition.";
+
     public static ImportPlan Make(ImportSet set, DomainDocument domain, DomainMoments state)
     {
         foreach (DomainDocument around in set.Domains)
             if (around.Uuid is { } uuid && uuid != domain.Uuid)
-                throw new Errors.MomentException(MetadataErrors.ImportUuidMismatch, $"Cannot import {around.Source} into '{domain.Name}': its <uuid> is {uuid}, that of '{domain.Name}' is {domain.Uuid}. Nothing was imported.", domain.Name, "Import it into the domain that it was exported from.");
+                throw new Errors.MomentException(MetadataErrors.ImportUuidMismatch, $"Cannot import {around.Source} into '{domain.Name}': its <uuid> is {uuid}, that of '{domain.Name}' is {domain.Uuid}. Nothing was imported.", domain.Name, OtherDomain);
         var byKey = new Dictionary<MomentKey, ImportedDocument>();
         foreach (ImportedDocument document in set.Documents)
         {
@@ -45,7 +47,7 @@ internal sealed record ImportPlan(IReadOnlyList<StoredMoment> Moments, IReadOnly
         if (document.Document.CreationTime is null)
             throw MetadataErrors.Refused(MetadataErrors.ImportIncomplete, document, domain.Name, "creationTime", "the element is missing, so it is not known when the moment was taken", "Add the seconds since 1970 as <creationTime>.");
         if (document.DomainUuids.FirstOrDefault(uuid => uuid != domain.Uuid) is var other && other != default)
-            throw MetadataErrors.Refused(MetadataErrors.ImportUuidMismatch, document, domain.Name, "uuid", $"it is of the domain with the UUID {other}, and '{domain.Name}' has {domain.Uuid}", "Import it into the domain that it was exported from.");
+            throw MetadataErrors.Refused(MetadataErrors.ImportUuidMismatch, document, domain.Name, "uuid", $"it is of the domain with the UUID {other}, and '{domain.Name}' has {domain.Uuid}", OtherDomain);
         if (state.Moments.ContainsKey(document.Key) || state.Broken.Contains(document.Key))
             throw MetadataErrors.Exists(document, domain.Name);
     }

@@ -21,7 +21,8 @@ internal sealed record TrackingPackage(
     public const int MostSidecarBytes = 16 << 20;
 
     private const string Version = "1";
-    private static readonly XName Root = TrackingXml.Name("tracking");
+    /// <summary>The element's name, in the <c>&lt;metadata&gt;</c> of the domain.</summary>
+    public static readonly XName Root = TrackingXml.Name("tracking");
 
     /// <summary>The element in a domain's metadata, or null.</summary>
     public static XElement? Find(DomainDocument domain) => domain.Root.Element("metadata")?.Element(Root);

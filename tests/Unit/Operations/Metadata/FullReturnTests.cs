@@ -35,6 +35,27 @@ public sealed class FullReturnTests
     }
 
     [SkippableFact]
+    public async Task TheExportAloneIsEnoughToRegisterTheMachineAndGetEverythingBack()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        string xml = await machine.ExportAsync();
+        Directory.Delete(machine.StateDirectory, recursive: true);
+        VMDomain domain = await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None);
+        Assert.Equal(2, domain.Disks.Count);
+        Assert.Contains("Import-VMMoment", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
+        machine.Report.Warnings.Clear();
+        string stored = await File.ReadAllTextAsync(Path.Combine(machine.StateDirectory, "domain.xml"));
+        Assert.DoesNotContain("checkpoint", stored, StringComparison.Ordinal);
+        Assert.DoesNotContain("tracking", stored, StringComparison.Ordinal);
+
+        Assert.All(await machine.ImportAsync(xml), moment => Assert.Equal("OK", moment.Health));
+        await machine.StartAsync();
+        await machine.WriteAsync("vda", 5, 8 * Grain, Grain);
+        Assert.Equal([(4 * Grain, Grain), (8 * Grain, Grain)], await machine.ChangesAsync("b"));
+        Assert.Empty(machine.Report.Warnings);
+    }
+
+    [SkippableFact]
     public async Task ADiskThatWentOnIsNotTakenForTheSame()
     {
         await using TestMachine machine = await PrepareAsync(running: false);
