@@ -21,14 +21,19 @@ internal sealed class MomentTreeDrawing
 
     // The moments on the way to the line that is being drawn, each with whether it is the last below its parent.
     private readonly List<(Moment Moment, int End, bool IsLast)> _path = [];
-    private readonly List<(Moment? Moment, string Prefix, string Name, string Mark)> _rows = [];
+    private readonly List<(Moment? Moment, string Prefix, string Name, string Mark, string Age)> _rows;
+    private readonly StringBuilder _prefix = new();
+    private readonly DateTimeOffset _now;
 
-    private MomentTreeDrawing(MomentTree tree, int columns)
+    private MomentTreeDrawing(MomentTree tree, DateTimeOffset now, int columns)
     {
         _tree = tree;
+        _now = now;
         _columns = Math.Clamp(columns, NarrowestColumns, WidestColumns);
         _drawnLevels = _columns / 2 / LevelColumns;
         _tips = TipsOf(tree);
+        // A list that grew would leave large arrays behind, each of which costs a collection of everything.
+        _rows = new(tree.Count + _tips.Count);
     }
 
     /// <summary>The lines of the tree, from the top.</summary>
@@ -36,9 +41,9 @@ internal sealed class MomentTreeDrawing
     /// <param name="columns">The width of the terminal; used from 40 to 80.</param>
     public static IReadOnlyList<MomentTreeLine> Draw(MomentTree tree, DateTimeOffset now, int columns = WidestColumns)
     {
-        var drawing = new MomentTreeDrawing(tree, columns);
+        var drawing = new MomentTreeDrawing(tree, now, columns);
         drawing.AddRows();
-        return drawing.Lay(now);
+        return drawing.Lay();
     }
 
     private void AddRows()
@@ -50,7 +55,7 @@ internal sealed class MomentTreeDrawing
             int end = position + 1 + _tree.Descendants(moment).Count;
             bool isLast = _path.Count > 0 && end == _path[^1].End && !_tips.ContainsKey(_path[^1].Moment.Key);
             string letter = moment.Kind == MomentKind.Checkpoint ? "C " : "S ";
-            _rows.Add((moment, Prefix(isLast), letter + TextCells.Printable(moment.Name), _tree.IsCurrent(moment) ? " *" : ""));
+            _rows.Add((moment, Prefix(isLast), letter + TextCells.Printable(moment.Name), _tree.IsCurrent(moment) ? " *" : "", MomentAge.Of(moment.Created, _now)));
             _path.Add((moment, end, isLast));
         }
 
@@ -63,7 +68,7 @@ internal sealed class MomentTreeDrawing
         while (_path.Count > 0 && _path[^1].End <= position)
         {
             if (_tips.TryGetValue(_path[^1].Moment.Key, out string? tip))
-                _rows.Add((null, Prefix(isLast: true), tip, ""));
+                _rows.Add((null, Prefix(isLast: true), tip, "", ""));
             _path.RemoveAt(_path.Count - 1);
         }
     }
@@ -73,23 +78,22 @@ internal sealed class MomentTreeDrawing
     {
         if (_path.Count == 0)
             return "";
-        var prefix = new StringBuilder();
+        _prefix.Clear();
         int first = 1;
         if (_path.Count > _drawnLevels)
         {
-            prefix.Append("…  ");
+            _prefix.Append("…  ");
             first = _path.Count - _drawnLevels + 2;
         }
 
         for (int level = first; level < _path.Count; level++)
-            prefix.Append(_path[level].IsLast ? "   " : "│  ");
-        return prefix.Append(isLast ? "└─ " : "├─ ").ToString();
+            _prefix.Append(_path[level].IsLast ? "   " : "│  ");
+        return _prefix.Append(isLast ? "└─ " : "├─ ").ToString();
     }
 
-    private List<MomentTreeLine> Lay(DateTimeOffset now)
+    private List<MomentTreeLine> Lay()
     {
-        var ages = _rows.ConvertAll(row => row.Moment is { } moment ? MomentAge.Of(moment.Created, now) : "");
-        int ageColumns = ages.Select(age => age.Length).DefaultIfEmpty().Max();
+        int ageColumns = _rows.Select(row => row.Age.Length).DefaultIfEmpty().Max();
         int widest = _rows
             .Where(row => row.Moment is not null)
             .Select(row => row.Prefix.Length + TextCells.Width(row.Name) + row.Mark.Length)
@@ -98,7 +102,7 @@ internal sealed class MomentTreeDrawing
         int bodyColumns = Math.Min(widest, _columns - ageColumns - Gap.Length);
 
         var lines = new List<MomentTreeLine>(_rows.Count);
-        foreach (((Moment? moment, string prefix, string name, string mark), string age) in _rows.Zip(ages))
+        foreach ((Moment? moment, string prefix, string name, string mark, string age) in _rows)
         {
             int columns = moment is null ? _columns : bodyColumns;
             string body = prefix + TextCells.Fit(name, columns - prefix.Length - mark.Length) + mark;
