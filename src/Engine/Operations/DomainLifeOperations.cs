@@ -71,7 +71,9 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
     private static DomainDocument FromDocument(string xml, RegisterDomainRequest request, IOperationReport report)
     {
         string source = request.XmlSource ?? "the definition";
-        XElement root = XmlSource.Parse(xml, source, MomentsDocument.MaxBytes).Root!;
+        // Thousands of moments need room; a definition alone does not.
+        bool mayHoldMoments = xml.Contains("<snapshots", StringComparison.Ordinal) || xml.Contains("<checkpoints", StringComparison.Ordinal);
+        XElement root = (mayHoldMoments ? XmlSource.Parse(xml, source, MomentsDocument.MaxBytes) : XmlSource.Parse(xml, source)).Root!;
         DomainDocument domain = MomentsDocument.IsOne(root) ? FromExport(root, source, report) : DomainDocument.FromElement(root, source);
         if (request.Name is { } name)
             domain = domain.WithName(name);
