@@ -166,8 +166,9 @@ catch {
 }
 finally {
     # Also after Ctrl-C: then PowerShell runs this block and nothing below it.
-    if (Get-VMDomain $vm -ErrorAction Ignore | Where-Object State -ne Stopped) {
-        $process = (Get-VMDomain $vm).ProcessId
+    # Its disks were thrown away: that they cannot be looked at is no news here.
+    if (Get-VMDomain $vm -ErrorAction Ignore -WarningAction Ignore | Where-Object State -ne Stopped) {
+        $process = (Get-VMDomain $vm -WarningAction Ignore).ProcessId
         Stop-VMDomain $vm -Force -Confirm:$false -ErrorAction Ignore | Out-Null
         if ($process) { Get-Process -Id $process -ErrorAction Ignore | Where-Object ProcessName -like 'qemu*' | Stop-Process -Force }
     }

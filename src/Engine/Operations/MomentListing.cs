@@ -65,13 +65,24 @@ internal sealed class MomentListing(EngineContext context)
                 await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
                 return await SessionView.AtOpeningAsync(session, state, cancellation);
             }
-
-            foreach (string disk in disks)
-                seen[disk] = await ObservedLayer.ReadAsync(domain.FindDisk(disk)!.SourcePath!, cancellation);
         }
         catch (MomentException failure)
         {
             report.Warning($"The bitmaps of '{domain.Name}' could not be looked at: {failure.Message}");
+            return seen;
+        }
+
+        foreach (string disk in disks)
+        {
+            try
+            {
+                seen[disk] = await ObservedLayer.ReadAsync(domain.FindDisk(disk)!.SourcePath!, cancellation);
+            }
+            catch (MomentException failure)
+            {
+                // One image that is gone does not hide the others.
+                report.Warning($"The bitmaps of disk '{disk}' of '{domain.Name}' could not be looked at: {failure.Message}");
+            }
         }
 
         return seen;

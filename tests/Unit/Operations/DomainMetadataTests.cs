@@ -30,6 +30,17 @@ public sealed class DomainMetadataTests
     }
 
     [SkippableFact]
+    public async Task AnImageThatIsGoneDoesNotHideTheBitmapsOfTheOthers()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        await machine.CheckpointAsync("a");
+        File.Delete(machine.DiskPath("vda"));
+        IReadOnlyList<VMMomentDisk> disks = Assert.Single(await machine.MomentsAsync()).Disks;
+        Assert.Contains("'vda'", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
+        Assert.Equal([VMBitmapState.Unknown, VMBitmapState.Recording], disks.Select(disk => disk.State));
+    }
+
+    [SkippableFact]
     public async Task ADomainWithMomentsIsForgottenOnRequestWithItsBitmapsAndNotWhileItRuns()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
