@@ -1,0 +1,22 @@
+using MomentTools.Errors;
+
+namespace MomentTools.Operations.Snapshots;
+
+/// <summary>What is not done to a machine that somebody else starts.</summary>
+internal static class OwnerErrors
+{
+    public static readonly ErrorId OwnerNotAccepted = new("OwnerNotAccepted", ErrorKind.InvalidState);
+    public static readonly ErrorId OwnerRestartsMachine = new("OwnerRestartsMachine", ErrorKind.Unsupported);
+
+    public static MomentException NotAccepted(string vm, string what) => new(
+        OwnerNotAccepted,
+        $"Cannot {what}: '{vm}' was started by somebody else, and afterwards it would run on another image file. Its owner's definition still names the old one; a restart from it would write to a file that snapshots stand on, and spoil them.",
+        vm,
+        $"Have the owner's definition name the new image from then on, then run the command again with -AcceptOwner; 'Get-VMDomain {vm}' shows which one it is. A restart on the old file is noticed, and everything on that disk stops.");
+
+    public static MomentException Restarts(string vm, string what) => new(
+        OwnerRestartsMachine,
+        $"Cannot {what}: for that QEMU has to be started anew, and '{vm}' was started by somebody else.",
+        vm,
+        "Let its owner stop it; then register it with its definition (Register-VMDomain -Update -Path) and start it with Start-VMDomain, and it can be done. What needs no restart, such as a snapshot of the disks alone, can be done on it as it is.");
+}
