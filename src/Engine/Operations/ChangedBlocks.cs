@@ -64,8 +64,14 @@ internal sealed class ChangedBlocks(EngineContext context)
         using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Get-VMChangedBlock", context.LockTimeout, cancellation);
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
-        ChangeQuestion question = ChangeQuestion.Make(domain, store.Load(report.Failure), from, to, disks);
-        bool runs = (await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped;
+        return await AskAsync(place, ChangeQuestion.Make(domain, store.Load(report.Failure), from, to, disks), withKinds, cancellation);
+    }
+
+    /// <summary>The answer to a question, for one who holds the domain's lock.</summary>
+    public static async Task<IReadOnlyList<DiskChanges>> AskAsync(DomainPlace place, ChangeQuestion question, bool withKinds, CancellationToken cancellation)
+    {
+        var store = new MomentStore(place.StateDirectory);
+        bool runs = (await MachineProbe.RunAsync(place, question.Domain, cancellation)).State is not VMState.Stopped;
         return runs
             ? await LiveAsync(place, question, store, withKinds, cancellation)
             : await OfflineAsync(question, store, withKinds, cancellation);

@@ -13,11 +13,17 @@ internal static class MomentNames
     /// <summary>The longest name in bytes of UTF-8: with prefix and suffix it still fits a file name.</summary>
     public const int MaxBytes = 200;
 
+    /// <summary>How the names of branches begin that nobody made: states that are kept aside for a while.</summary>
+    public const string HiddenBranchPrefix = "mt-";
+
     /// <summary>Refuses a name that libvirt would not take for a checkpoint: <c>[a-zA-Z0-9_-][a-zA-Z0-9_.-]*</c>.</summary>
     public static void CheckCheckpoint(string name) => Throw(CheckpointRule(name), XmlErrors.MomentNameInvalid, "a checkpoint", name);
 
     /// <summary>Refuses a name that no snapshot may have.</summary>
     public static void CheckSnapshot(string name) => Throw(SnapshotRule(name), XmlErrors.MomentNameInvalid, "a snapshot", name);
+
+    /// <summary>Refuses a name that no branch may have.</summary>
+    public static void CheckBranch(string name) => Throw(BranchRule(name), XmlErrors.BranchNameInvalid, "a branch", name);
 
     /// <summary>Refuses a name of a domain that is not safe as the name of its directory.</summary>
     public static void CheckDomain(string name) => Throw(DomainRule(name), XmlErrors.DomainNameInvalid, "a domain", name);
@@ -29,6 +35,10 @@ internal static class MomentNames
     /// <summary>The rule that the name of a snapshot breaks, without a full stop, or null.</summary>
     public static string? SnapshotRule(string name) => PlainRule(name)
         ?? (name.AsSpan().ContainsAny("*?[]") ? "the wildcard characters * ? [ ] are not allowed" : null);
+
+    /// <summary>The rule that the name of a branch breaks, without a full stop, or null: that of snapshots, and ours are not to be had.</summary>
+    public static string? BranchRule(string name) => SnapshotRule(name)
+        ?? (name.StartsWith(HiddenBranchPrefix, StringComparison.OrdinalIgnoreCase) ? $"names that begin with '{HiddenBranchPrefix}' are those of states that are kept aside" : null);
 
     /// <summary>The rule that the name of a domain breaks, without a full stop, or null.</summary>
     public static string? DomainRule(string name) => PlainRule(name);

@@ -14,6 +14,7 @@ internal static class XmlErrors
     public static readonly ErrorId XmlRuleBroken = new("XmlRuleBroken", ErrorKind.InvalidArgument);
     public static readonly ErrorId XmlTextInvalid = new("XmlTextInvalid", ErrorKind.InvalidArgument);
     public static readonly ErrorId MomentNameInvalid = new("MomentNameInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId BranchNameInvalid = new("BranchNameInvalid", ErrorKind.InvalidArgument);
     public static readonly ErrorId DomainNameInvalid = new("DomainNameInvalid", ErrorKind.InvalidArgument);
     public static readonly ErrorId DiskNotInDomain = new("DiskNotInDomain", ErrorKind.NotFound);
     public static readonly ErrorId DiskNamedTwice = new("DiskNamedTwice", ErrorKind.InvalidArgument);

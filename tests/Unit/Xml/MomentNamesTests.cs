@@ -28,6 +28,19 @@ public sealed class MomentNamesTests
     }
 
     [Theory]
+    [InlineData("try-upgrade")]
+    [InlineData("vor dem Übergang")]
+    [InlineData("mtx")]
+    public void BranchesAreCalledLikeSnapshots(string name) => MomentNames.CheckBranch(name);
+
+    [Theory]
+    [InlineData("mt-4711")]
+    [InlineData("MT-4711")]
+    [InlineData("a*")]
+    public void WhatIsKeptAsideHasNamesThatNoBranchMayHave(string name) =>
+        Assert.Equal(XmlErrors.BranchNameInvalid, Assert.Throws<MomentException>(() => MomentNames.CheckBranch(name)).ErrorId);
+
+    [Theory]
     [InlineData("", "empty")]
     [InlineData("  ", "blank")]
     [InlineData("a/b", "'/'")]
@@ -42,7 +55,7 @@ public sealed class MomentNamesTests
     [InlineData("a\uffff", "not text")]
     public void NamesThatNothingMayHaveAreRefusedWithTheRule(string name, string rule)
     {
-        foreach (Action<string> check in (Action<string>[])[MomentNames.CheckCheckpoint, MomentNames.CheckSnapshot, MomentNames.CheckDomain])
+        foreach (Action<string> check in (Action<string>[])[MomentNames.CheckCheckpoint, MomentNames.CheckSnapshot, MomentNames.CheckBranch, MomentNames.CheckDomain])
         {
             var error = Assert.Throws<MomentException>(() => check(name));
             Assert.Contains(rule, error.Message, StringComparison.Ordinal);
