@@ -4,7 +4,7 @@ namespace MomentTools.Moments;
 /// The tree of one disk: points, edges as lists of sources, layers, tips. Immutable and pure; the rules are those of change
 /// tracking in docs/architecture.md. Correct edges make every answer large enough; the right tree makes it tight.
 /// </summary>
-internal sealed record DiskTracking
+internal sealed partial record DiskTracking
 {
     public const string MainBranch = "main";
 
@@ -97,14 +97,7 @@ internal sealed record DiskTracking
     public DiskTracking WithRecording(string bitmap) => this with { Tips = With(Tips, ActiveBranch, ActiveTip! with { Recording = bitmap }) };
 
     /// <summary>The same tree with the active tip's point under another id: its bitmaps were edited, and the image is marked anew.</summary>
-    public DiskTracking WithTipPoint(string id)
-    {
-        TrackingTip tip = ActiveTip!;
-        var points = new Dictionary<string, TrackingPoint>(Points, StringComparer.Ordinal);
-        points.Remove(tip.PointId, out TrackingPoint? point);
-        points.Add(id, point! with { Id = id });
-        return this with { Points = points, Tips = With(Tips, ActiveBranch, tip with { PointId = id }) };
-    }
+    public DiskTracking WithTipPoint(string id) => Renamed(ActiveTip!.PointId, id);
 
     /// <summary>The same tree with its active tip on another image, of which nothing is known: what was recorded last is lost.</summary>
     public DiskTracking Elsewhere(TrackingLayer layer, string reason)
@@ -136,18 +129,32 @@ internal sealed record DiskTracking
         Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Where(source => source.LayerId == layerId)
             .GroupBy(source => source.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
 
-    private DiskTracking Without(IReadOnlyList<string> pointIds)
+    private DiskTracking Without(string[] pointIds)
     {
-        if (pointIds.Count == 0)
+        if (pointIds.Length == 0)
             return this;
         var splice = new TrackingSplice(Points);
         foreach (string id in pointIds)
             splice.Remove(id);
-        var tips = Tips.Where(tip => splice.Points.TryGetValue(tip.Value.PointId, out TrackingPoint? point) && point.ParentId is not null)
-            .ToDictionary(StringComparer.Ordinal);
-        foreach (TrackingTip tip in Tips.Values.Except(tips.Values))
-            splice.RemoveTip(tip.PointId);
-        return this with { Points = splice.Points, Tips = tips };
+        return Spliced(splice, Tips);
+    }
+
+    // A tip without a parent has no history. Of a branch that is not active it says all the same which image is the branch's.
+    private DiskTracking Spliced(TrackingSplice splice, IEnumerable<KeyValuePair<string, TrackingTip>> tips)
+    {
+        Dictionary<string, TrackingTip> stay = tips.Where(tip => splice.Points.ContainsKey(tip.Value.PointId)).ToDictionary(StringComparer.Ordinal);
+        if (stay.GetValueOrDefault(ActiveBranch) is { } active && splice.Points.GetValueOrDefault(active.PointId)?.ParentId is null)
+        {
+            splice.RemoveTip(active.PointId);
+            stay.Remove(ActiveBranch);
+        }
+
+        DiskTracking next = this with { Points = splice.Points, Tips = stay };
+        // It goes on recording there: its bitmap is in use.
+        foreach (TrackingTip tip in stay.Values)
+            if (tip.Saved is null && next.Points[tip.PointId] is { ParentId: null, Sources.Count: 0 })
+                next = next.WithSources(tip.PointId, [new SegmentSource.Bitmap(tip.LayerId, tip.Recording, null)]);
+        return next;
     }
 
     // The tip's point as it is when its edge closes, or a first one.
@@ -158,7 +165,7 @@ internal sealed record DiskTracking
 
     private DiskTracking Recording(string from, TrackingLayer layer, long size, string opened, string newTip) => this with
     {
-        Points = With(Points, newTip, new TrackingPoint(newTip, from, [new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null)),
+        Points = With(Points, newTip, RecordingPoint(newTip, from, layer.Id, size, opened)),
         Tips = With(Tips, ActiveBranch, new TrackingTip(newTip, layer.Id, opened)),
     };
 

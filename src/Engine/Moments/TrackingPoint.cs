@@ -13,4 +13,8 @@ namespace MomentTools.Moments;
 /// <param name="Flushed">Whether all that the guest had written was on stable storage when the point was reported.</param>
 /// <param name="Moment">The moment that the point belongs to; null for the tip and for ghosts.</param>
 internal sealed record TrackingPoint(
-    string Id, string? ParentId, IReadOnlyList<SegmentSource> Sources, long Floor, long Size, string LayerId, bool Flushed, MomentKey? Moment);
+    string Id, string? ParentId, IReadOnlyList<SegmentSource> Sources, long Floor, long Size, string LayerId, bool Flushed, MomentKey? Moment)
+{
+    /// <summary>Whether it is the point of a removed moment that Undo can still bring back: it stays, however few children it has.</summary>
+    public bool Kept { get; init; }
+}

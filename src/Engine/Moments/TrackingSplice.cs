@@ -20,14 +20,14 @@ internal sealed class TrackingSplice
 
     /// <summary>
     /// A moment's point loses its name. One with several children stays as a nameless ghost, since merging its edge into each would blur
-    /// what they changed against each other; else the two edges join as a list of sources.
+    /// what they changed against each other; else the two edges join as a list of sources. A point that is kept for Undo stays as it is.
     /// </summary>
     public void Remove(string pointId)
     {
         _points[pointId] = _points[pointId] with { Moment = null };
         // A ghost above that loses a child may be superfluous in its turn, hence the loop.
         string? next = pointId;
-        while (next is not null && _points.TryGetValue(next, out TrackingPoint? point) && point.Moment is null)
+        while (next is not null && _points.TryGetValue(next, out TrackingPoint? point) && point is { Moment: null, Kept: false })
         {
             if (Children(point.Id) is { Count: > 1 })
                 return;
@@ -40,11 +40,14 @@ internal sealed class TrackingSplice
         }
     }
 
-    /// <summary>Takes a tip's point out, which has nothing below it.</summary>
+    /// <summary>Takes a tip's point out, which has nothing below it, and ghosts above that are needed no more.</summary>
     public void RemoveTip(string pointId)
     {
-        if (_points.TryGetValue(pointId, out TrackingPoint? tip))
-            Drop(tip);
+        if (!_points.TryGetValue(pointId, out TrackingPoint? tip))
+            return;
+        Drop(tip);
+        if (tip.ParentId is { } parent && _points.GetValueOrDefault(parent) is { Moment: null, Kept: false })
+            Remove(parent);
     }
 
     private void Join(TrackingPoint point, TrackingPoint child)
@@ -60,7 +63,7 @@ internal sealed class TrackingSplice
         Adopt(_points[child.Id]);
     }
 
-    private bool IsGhost(string id) => _points[id].Moment is null && Children(id) is { Count: > 0 };
+    private bool IsGhost(string id) => _points[id] is { Moment: null, Kept: false } && Children(id) is { Count: > 0 };
 
     private HashSet<string>? Children(string id) => _children.GetValueOrDefault(id);
 

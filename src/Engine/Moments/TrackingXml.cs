@@ -21,12 +21,13 @@ internal static class TrackingXml
         new XAttribute("floor", point.Floor),
         new XAttribute("layer", point.LayerId),
         new XAttribute("flushed", point.Flushed ? "yes" : "no"),
+        point.Kept ? new XAttribute("kept", "yes") : null,
         point.Sources.Select(Write));
 
     public static TrackingPoint ReadPoint(XElement parent, MomentKey? moment, XmlCheck check)
     {
         XElement element = check.Single(parent, PointName) ?? throw check.Broken(parent, "the element <point> is missing");
-        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed");
+        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed", "kept");
         return new TrackingPoint(
             check.Required(element, "id"),
             element.Attribute("parent")?.Value,
@@ -35,7 +36,10 @@ internal static class TrackingXml
             Number(element, "size", check),
             check.Required(element, "layer"),
             check.Choice(element, "flushed", "yes", "no") == "yes",
-            moment);
+            moment)
+        {
+            Kept = check.Choice(element, "kept", "yes", "no") == "yes",
+        };
     }
 
     public static XElement Write(TrackingLayer layer) => new(Ns + "layer",
@@ -43,13 +47,17 @@ internal static class TrackingXml
         new XAttribute("path", layer.Path),
         layer.BackingId is null ? null : new XAttribute("backing", layer.BackingId),
         layer.FrozenTop is null ? null : new XAttribute("frozen-top", layer.FrozenTop),
+        layer.Made ? new XAttribute("made", "yes") : null,
         layer.Facts is { } facts ? Write(facts) : null);
 
     public static TrackingLayer ReadLayer(XElement element, XmlCheck check)
     {
-        check.Attributes(element, "id", "path", "backing", "frozen-top");
+        check.Attributes(element, "id", "path", "backing", "frozen-top", "made");
         return new TrackingLayer(check.Required(element, "id"), check.Required(element, "path"), element.Attribute("backing")?.Value, element.Attribute("frozen-top")?.Value,
-            check.Single(element, Ns + "facts") is { } facts ? ReadFacts(facts, check) : null);
+            check.Single(element, Ns + "facts") is { } facts ? ReadFacts(facts, check) : null)
+        {
+            Made = check.Choice(element, "made", "yes", "no") == "yes",
+        };
     }
 
     private static XElement Write(LayerFacts facts) => new(Ns + "facts",
