@@ -56,6 +56,20 @@ internal sealed class BlockSession : IAsyncDisposable
             : await OverDaemonAsync(place, domain, wanted, access, cancellation);
     }
 
+    /// <summary>
+    /// Opens other chains than those that the machine works on, in a storage daemon of ours even while it runs: those of branches that are not
+    /// active. The caller knows that the machine does not write to them; QEMU's locks tell where that is wrong.
+    /// </summary>
+    /// <param name="tops">For each disk the uppermost image, and its format, which is never probed.</param>
+    /// <exception cref="MomentException"><c>DiskLocked</c>: another process holds an image.</exception>
+    public static async Task<BlockSession> OpenImagesAsync(
+        DomainPlace place, DomainDocument domain, IReadOnlyDictionary<string, (string Path, string Format)> tops, BlockAccess access, CancellationToken cancellation)
+    {
+        // What the definition says of the layers below belongs to the active chain: of these the images' headers say it.
+        DomainDisk[] wanted = [.. tops.Select(top => (domain.FindDisk(top.Key) ?? new DomainDisk { Target = top.Key }) with { SourceType = "file", SourcePath = top.Value.Path, Format = top.Value.Format, BackingStore = [] })];
+        return await OverDaemonAsync(place, domain, wanted, access, cancellation);
+    }
+
     /// <summary>The dirty bitmaps of each disk's active layer, by disk name.</summary>
     public async Task<IReadOnlyDictionary<string, IReadOnlyList<QmpDirtyBitmap>>> BitmapsAsync(CancellationToken cancellation)
     {

@@ -3,7 +3,7 @@ using MomentTools.Xml;
 namespace MomentTools.Moments;
 
 /// <summary>All that is known of a domain's moments: an immutable value that operations turn into the next one.</summary>
-internal sealed record DomainMoments
+internal sealed partial record DomainMoments
 {
     public static DomainMoments Empty { get; } = new();
 
@@ -17,7 +17,11 @@ internal sealed record DomainMoments
     /// says it. Lists show it, and the next moment gets it as its parent, which then has to clear it. It never touches the tracking:
     /// edges record themselves from which point to which they run.
     /// </summary>
-    public MomentKey? Current { get; init; }
+    public MomentKey? Current
+    {
+        get => Branches.GetValueOrDefault(ActiveBranch)?.Current;
+        init => Branches = With((Branches.GetValueOrDefault(ActiveBranch) ?? new Branch(ActiveBranch)) with { Current = value }).Branches;
+    }
 
     /// <summary>The moments whose files are there, but could not be read: their names are not free.</summary>
     public IReadOnlySet<MomentKey> Broken { get; init; } = new HashSet<MomentKey>();
@@ -25,7 +29,7 @@ internal sealed record DomainMoments
     /// <summary>The disks that the domain has now, or null for all: one that it no longer has keeps its history, but is current nowhere.</summary>
     public IReadOnlySet<string>? Present { get; init; }
 
-    public DiskTracking Disk(string name) => Disks.GetValueOrDefault(name) ?? new DiskTracking { Disk = name };
+    public DiskTracking Disk(string name) => Disks.GetValueOrDefault(name) ?? new DiskTracking { Disk = name, ActiveBranch = ActiveBranch };
 
     /// <summary>The same for a domain with these disks.</summary>
     public DomainMoments Of(IEnumerable<string> disks) => this with { Present = disks.ToHashSet(StringComparer.Ordinal) };
@@ -36,18 +40,19 @@ internal sealed record DomainMoments
     public DomainMoments With(DiskTracking disk) =>
         this with { Disks = new Dictionary<string, DiskTracking>(Disks, StringComparer.Ordinal) { [disk.Disk] = disk } };
 
-    /// <summary>The same without some moments; where one of them was declared current, its nearest parent that stays is.</summary>
+    /// <summary>The same without some moments; where one of them was declared current, or a branch began at it, its nearest parent that stays is.</summary>
     public DomainMoments Without(IReadOnlyCollection<MomentKey> keys)
     {
         var moments = new Dictionary<MomentKey, StoredMoment>(Moments);
-        HashSet<MomentKey> gone = [.. keys], passed = [];
+        HashSet<MomentKey> gone = [.. keys];
         foreach (MomentKey key in gone)
             moments.Remove(key);
-        MomentKey? current = Current;
-        // The parents come from files: changed by hand they may lead in a circle.
-        while (current is { } key && gone.Contains(key) && passed.Add(key))
-            current = Moments.GetValueOrDefault(key)?.Parent;
-        return this with { Moments = moments, Current = current is { } last && gone.Contains(last) ? null : current };
+        DomainMoments next = this with { Moments = moments };
+        foreach (Branch branch in Branches.Values.Where(branch => IsGone(branch.Current) || IsGone(branch.Start)))
+            next = next.With(branch with { Current = Staying(branch.Current, gone), Start = Staying(branch.Start, gone) });
+        return next;
+
+        bool IsGone(MomentKey? key) => key is not null && gone.Contains(key);
     }
 
     /// <summary>The domain-level tree.</summary>

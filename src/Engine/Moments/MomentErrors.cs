@@ -52,11 +52,20 @@ internal static class MomentErrors
             "Moments cannot be listed with -Descendants alone: it says how far -From reaches.",
             advice: "Name the moment to start at with -From.");
 
-    /// <summary>Says that a second file claims to know which state is the present one.</summary>
+    /// <summary>Says that a second file claims to know the present state of a branch.</summary>
     public static MomentException SecondCurrent(string path, string used) =>
         new(
             MomentCurrentAmbiguous,
-            $"Two files say which moment the disks' present content descends from: '{used}', which is used, and '{path}', which is not.",
+            $"Two files say what the present content of one branch descends from: '{used}', which is used, and '{path}', which is not.",
             path,
-            "The second one is a copy or of a newer version of MomentTools. Remove it if it is a copy.");
+            "The second one is a copy. Remove it, or let Repair-VMMoment set it aside.");
+
+    /// <summary>Says that the file of a branch that is not active speaks of what nobody knows.</summary>
+    /// <param name="why">What is unknown, without a full stop.</param>
+    public static MomentException BranchUnknown(string path, string why) =>
+        new(
+            MomentCurrentAmbiguous,
+            $"The file '{path}' says where a branch is, but {why}. The branch is not used.",
+            path,
+            "Put the file back as it was if you have a copy, or let Repair-VMMoment set it aside.");
 }

@@ -63,6 +63,17 @@ internal static class MomentFile
     /// <exception cref="MomentException">The file cannot be read, breaks a rule, or holds another moment than its name says.</exception>
     public static MomentFileContent Read(string path, MomentKey key) => From(XmlSource.ReadFile(path).Root!, path, key, whole: true);
 
+    /// <summary>Reads the text of a file that is kept elsewhere.</summary>
+    /// <param name="relative">Its path below the domain's directory, which says what moment it is.</param>
+    /// <exception cref="MomentException">It breaks a rule, or holds another moment than the path says.</exception>
+    public static MomentFileContent Parse(string relative, string content)
+    {
+        foreach (MomentKind kind in (ReadOnlySpan<MomentKind>)[MomentKind.Checkpoint, MomentKind.Snapshot])
+            if (relative.StartsWith(FolderOf(kind) + "/", StringComparison.Ordinal) && relative.EndsWith(".xml", StringComparison.Ordinal))
+                return From(XmlSource.Parse(content, relative).Root!, relative, new MomentKey(kind, Path.GetFileNameWithoutExtension(relative)), whole: true);
+        throw new MomentException(MomentErrors.MomentFileInvalid, $"'{relative}' is not the file of a moment.", relative, "The record was changed by hand; Repair-VMMoment takes it out.");
+    }
+
     private static MomentFileContent From(XElement root, string path, MomentKey key, bool whole)
     {
         MomentDocument document = MomentDocuments.FromElement(root, path, XmlOrigin.Store);

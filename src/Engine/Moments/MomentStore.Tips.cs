@@ -14,24 +14,21 @@ internal sealed partial class MomentStore
     /// <returns>Null where that is not enough: a moment was declared current, the disks descend from different ones, or something is odd.</returns>
     public DomainMoments? LoadTips(IReadOnlySet<string> present, Action<MomentException> fault)
     {
-        (Dictionary<string, DiskTracking> disks, MomentKey? declared) = ReadTracking();
-        (string Disk, TrackingPoint Point, string Recording)[] tips =
-            [.. disks.Values.Where(disk => disk.ActiveTip is not null && present.Contains(disk.Disk)).Select(disk => (disk.Disk, disk.Points[disk.ActiveTip!.PointId], disk.ActiveTip.Recording))];
-        // A checkpoint's bitmap bears its name, unless it was given up since; that the file has the point is what counts.
-        string[] names = [.. tips.Select(tip => tip.Recording).Distinct(StringComparer.Ordinal)];
-        if (declared is not null || names is not [var name] || MomentNames.CheckpointRule(name) is not null)
-            return null;
-        var key = new MomentKey(MomentKind.Checkpoint, name);
-        if (!File.Exists(PathOf(key)))
+        List<MomentException> faults = [];
+        StoredTracking tracking = ReadTracking(faults.Add);
+        DomainMoments state = tracking.ToMoments();
+        IReadOnlyDictionary<string, DiskTracking> disks = tracking.Disks;
+        (string Disk, TrackingPoint Point, MomentKey Above)[] tips =
+            [.. disks.Values.Where(disk => disk.ActiveTip is not null && present.Contains(disk.Disk)).Select(disk => (disk.Disk, disk.Points[disk.ActiveTip!.PointId], Above(disk, tracking)))];
+        if (state.Current is not null || tips.Select(tip => tip.Above).Distinct().ToArray() is not [var key] || !IsName(key) || !File.Exists(PathOf(key)))
             return null;
         if (TryRead(key) is not { } content)
             return null;
         IReadOnlyDictionary<string, TrackingPoint> own = content.Points;
         if (tips.Any(tip => own.GetValueOrDefault(tip.Disk)?.Id != tip.Point.ParentId) || own.Any(pair => disks.GetValueOrDefault(pair.Key)?.Points.ContainsKey(pair.Value.Id) != false))
             return null;
-        foreach (MomentException second in SecondBranches())
-            fault(second);
-        return new DomainMoments
+        faults.ForEach(fault);
+        return state with
         {
             Present = present,
             Moments = new Dictionary<MomentKey, StoredMoment> { [key] = content.Moment },
@@ -41,6 +38,13 @@ internal sealed partial class MomentStore
                 StringComparer.Ordinal),
         };
     }
+
+    // A checkpoint's bitmap bears its name, unless it was given up since; behind another one the branch's file says it. Both may be wrong: that
+    // the moment's file has the point is what counts.
+    private static MomentKey Above(DiskTracking disk, StoredTracking tracking) =>
+        tracking.Nearest.GetValueOrDefault(disk.Disk) ?? new MomentKey(MomentKind.Checkpoint, disk.ActiveTip!.Recording);
+
+    private static bool IsName(MomentKey key) => (key.Kind == MomentKind.Checkpoint ? MomentNames.CheckpointRule(key.Name) : MomentNames.SnapshotRule(key.Name)) is null;
 
     /// <summary>Whether a file of any kind of moment has this name.</summary>
     public bool IsTaken(string name) =>

@@ -1,4 +1,3 @@
-using System.Xml.Linq;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Xml;
@@ -7,15 +6,11 @@ namespace MomentTools.Moments;
 
 /// <summary>
 /// Reads a domain's moments from its state directory and says which files must change for the next state: one file a moment
-/// (<see cref="MomentFile"/>), one a branch (<c>branches/NAME.xml</c>: the tips, and which moment is current where it was set),
-/// and <c>disks.xml</c> (layers, ghosts).
+/// (<see cref="MomentFile"/>), one a branch (<c>branches/NAME.xml</c>: the tips, and which moment is current where it was set), one for what
+/// each operation discarded (<c>kept/ID.xml</c>), and <c>disks.xml</c> (layers, ghosts, and which branch is active).
 /// </summary>
 internal sealed partial class MomentStore(string directory)
 {
-    private const string BranchFolder = "branches";
-    private const string BranchFile = BranchFolder + "/" + DiskTracking.MainBranch + ".xml";
-    private const string DisksFile = "disks.xml";
-
     // Fewer files are read before a second thread has begun.
     private const int FewFiles = 32;
 
@@ -66,13 +61,11 @@ internal sealed partial class MomentStore(string directory)
                 files[MomentFile.PathOf(key)] = MomentFile.Write(LoadWhole(moment), after[key]);
         foreach (MomentKey key in from.Moments.Keys.Where(key => !to.Moments.ContainsKey(key)))
             files[MomentFile.PathOf(key)] = null;
-        // To write is dearer than to compare, and a checkpoint always has other tips, and the same layers and ghosts.
-        if (from.Current != to.Current || !Tips(from).SequenceEqual(Tips(to)))
-            files[BranchFile] = WriteBranch(to);
-        else
-            AddIfChanged(files, BranchFile, WriteBranch(from), WriteBranch(to));
-        if (!Layers(from).SequenceEqual(Layers(to)) || !Ghosts(from).SequenceEqual(Ghosts(to)))
+        foreach (string branch in from.BranchNames.Union(to.BranchNames, StringComparer.Ordinal))
+            AddBranch(files, branch, from, to);
+        if (!SameDisks(from, to))
             AddIfChanged(files, DisksFile, WriteDisks(from), WriteDisks(to));
+        AddKept(files, from, to);
         return new FileChanges(files);
     }
 
@@ -86,10 +79,10 @@ internal sealed partial class MomentStore(string directory)
     public void Sweep(DomainMoments state)
     {
         string folder = Path.Combine(directory, "segments");
-        // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here; so may one that was set aside.
+        // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here; so may one that was set aside, and a branch.
         if (Directory.Exists(Path.Combine(directory, "broken")))
             return;
-        if (!Directory.Exists(folder) || Keys().Any(key => !state.Moments.ContainsKey(key)))
+        if (!Directory.Exists(folder) || state.BrokenBranches.Count > 0 || Keys().Any(key => !state.Moments.ContainsKey(key)))
             return;
         HashSet<string> used = [.. state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
         {
@@ -104,44 +97,11 @@ internal sealed partial class MomentStore(string directory)
         state.Disks.Values.SelectMany(disk => disk.Points.Values.Where(point => point.Moment is not null).Select(point => (disk.Disk, Point: point)))
             .ToLookup(pair => pair.Point.Moment!);
 
-    private static IEnumerable<(string Disk, TrackingTip Tip)> Tips(DomainMoments state) =>
-        state.Disks.Values.Where(disk => disk.Tips.ContainsKey(DiskTracking.MainBranch)).Select(disk => (disk.Disk, disk.Tips[DiskTracking.MainBranch]));
-
-    private static IEnumerable<(string Disk, TrackingLayer? Layer)> Layers(DomainMoments state) =>
-        state.Disks.Values.SelectMany(disk => disk.Layers.Values.Select(layer => (disk.Disk, (TrackingLayer?)layer)).Prepend((disk.Disk, null)));
-
-    private static IEnumerable<(string Disk, TrackingPoint Ghost)> Ghosts(DomainMoments state) =>
-        state.Disks.Values.SelectMany(disk => Ghosts(disk).Select(ghost => (disk.Disk, ghost)));
-
-    private static IEnumerable<TrackingPoint> Ghosts(DiskTracking disk) =>
-        disk.Points.Values.Where(point => point.Moment is null && disk.Tips.Values.All(tip => tip.PointId != point.Id));
-
     private static void AddIfChanged(Dictionary<string, string?> files, string path, string? before, string? after)
     {
         if (!string.Equals(before, after, StringComparison.Ordinal))
             files[path] = after;
     }
-
-    private static string? WriteBranch(DomainMoments state)
-    {
-        var tips = state.Disks.Values.Where(disk => disk.Tips.ContainsKey(DiskTracking.MainBranch))
-            .Select(disk => (disk.Disk, Tip: disk.Tips[DiskTracking.MainBranch], Point: disk.Points[disk.Tips[DiskTracking.MainBranch].PointId])).ToList();
-        return tips.Count == 0 && state.Current is null ? null : XmlOutput.Write(new XElement(TrackingXml.Name("branch"),
-            new XAttribute("name", DiskTracking.MainBranch),
-            state.Current is { } current ? new XAttribute("current", current) : null,
-            tips.Select(tip => new XElement(TrackingXml.Name("disk"),
-                new XAttribute("name", tip.Disk),
-                new XAttribute("layer", tip.Tip.LayerId),
-                new XAttribute("recording", tip.Tip.Recording),
-                TrackingXml.Write(tip.Point)))), "branch");
-    }
-
-    private static string? WriteDisks(DomainMoments state) => state.Disks.Count == 0 ? null : XmlOutput.Write(new XElement(TrackingXml.Name("disks"),
-        state.Disks.Values.Select(disk => new XElement(TrackingXml.Name("disk"),
-            new XAttribute("name", disk.Disk),
-            disk.Layers.Values.Select(TrackingXml.Write),
-            Ghosts(disk)
-                .Select(ghost => new XElement(TrackingXml.Name("ghost"), TrackingXml.Write(ghost)))))), "disks");
 
     /// <summary>Those of one kind.</summary>
     public IEnumerable<MomentKey> Keys(MomentKind kind)
@@ -156,9 +116,8 @@ internal sealed partial class MomentStore(string directory)
     {
         var moments = new Dictionary<MomentKey, StoredMoment>();
         HashSet<MomentKey> broken = [];
-        (Dictionary<string, DiskTracking> disks, MomentKey? current) = ReadTracking();
-        foreach (MomentException second in SecondBranches())
-            fault(second);
+        StoredTracking tracking = ReadTracking(fault);
+        IReadOnlyDictionary<string, DiskTracking> disks = tracking.Disks;
         // Collected first and put in once: a copy of the tree for each of thousands of moments would be quadratic.
         var points = disks.Keys.ToDictionary(name => name, name => new Dictionary<string, TrackingPoint>(disks[name].Points, StringComparer.Ordinal), StringComparer.Ordinal);
         IReadOnlyList<MomentKey> keys = Keys();
@@ -183,20 +142,12 @@ internal sealed partial class MomentStore(string directory)
                 points.GetValueOrDefault(disk)?.Add(point.Id, point);
         }
 
-        return new DomainMoments
+        return tracking.ToMoments() with
         {
             Moments = moments,
             Broken = broken,
-            Current = current,
             Disks = disks.Values.ToDictionary(disk => disk.Disk, disk => disk with { Points = points[disk.Disk] }, StringComparer.Ordinal),
         };
-    }
-
-    private (Dictionary<string, DiskTracking> Disks, MomentKey? Current) ReadTracking()
-    {
-        var disks = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
-        ReadOwn(DisksFile, "disks", (disk, check) => ReadDisk(disk, disks, check));
-        return (disks, ReadCurrent(ReadOwn(BranchFile, "branch", (disk, check) => ReadTip(disk, disks, check))));
     }
 
     // Of each what its file says, or the error. Plain tasks: the framework's parallel loops are compiled anew in each process.
@@ -228,63 +179,5 @@ internal sealed partial class MomentStore(string directory)
         {
             return failure;
         }
-    }
-
-    // Two files that say where a disk's writes are recorded: the one that every version writes is right, the other one is told.
-    private IEnumerable<MomentException> SecondBranches()
-    {
-        string folder = Path.Combine(directory, BranchFolder);
-        return !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.xml")
-            .Where(path => !DurableFile.IsTemporary(path) && Path.GetFileName(path) != Path.GetFileName(BranchFile)).Order(StringComparer.Ordinal)
-            .Select(path => MomentErrors.SecondCurrent(path, Path.Combine(directory, BranchFile)));
-    }
-
-    private static MomentKey? ReadCurrent((XElement Root, XmlCheck Check)? branch) => branch?.Root.Attribute("current") is not { } given ? null
-        : MomentKey.TryParse(given.Value, out MomentKey? key) ? key
-        : throw branch.Value.Check.Broken(given, $"{XmlErrors.Quote(given.Value)} is not a moment's name with its kind in front");
-
-    // These two say what is recorded where: without them nothing may be changed, so a broken one is an error, not a loss.
-    private (XElement Root, XmlCheck Check)? ReadOwn(string relative, string root, Action<XElement, XmlCheck> readDisk)
-    {
-        string path = Path.Combine(directory, relative);
-        if (!File.Exists(path))
-            return null;
-        var check = new XmlCheck(path);
-        XElement element = XmlSource.ReadFile(path).Root!;
-        if (element.Name != TrackingXml.Name(root))
-            throw check.Broken(element, $"the root element must be <{root}> of {XmlNames.Moments}");
-        foreach (XElement disk in element.Elements(TrackingXml.Name("disk")))
-            readDisk(disk, check);
-        return (element, check);
-    }
-
-    private static void ReadDisk(XElement element, Dictionary<string, DiskTracking> disks, XmlCheck check)
-    {
-        string name = check.Required(element, "name");
-        disks[name] = new DiskTracking
-        {
-            Disk = name,
-            Layers = element.Elements(TrackingXml.Name("layer")).Select(layer => TrackingXml.ReadLayer(layer, check)).ToDictionary(layer => layer.Id, StringComparer.Ordinal),
-            Points = element.Elements(TrackingXml.Name("ghost")).Select(ghost => TrackingXml.ReadPoint(ghost, null, check)).ToDictionary(point => point.Id, StringComparer.Ordinal),
-        };
-    }
-
-    private static void ReadTip(XElement element, Dictionary<string, DiskTracking> disks, XmlCheck check)
-    {
-        string name = check.Required(element, "name");
-        if (!disks.TryGetValue(name, out DiskTracking? disk))
-            throw check.Broken(element, $"disk '{name}' is not among the disks of {DisksFile}");
-        TrackingPoint point = TrackingXml.ReadPoint(element, null, check);
-        string layer = check.Required(element, "layer");
-        if (!disk.Layers.ContainsKey(layer))
-            throw check.Broken(element, $"layer '{layer}' is not among those of disk '{name}' in {DisksFile}");
-        disks[name] = disk with
-        {
-            Points = new Dictionary<string, TrackingPoint>(disk.Points, StringComparer.Ordinal) { [point.Id] = point },
-            Tips = new Dictionary<string, TrackingTip>(StringComparer.Ordinal)
-            {
-                [DiskTracking.MainBranch] = new(point.Id, layer, check.Required(element, "recording")),
-            },
-        };
     }
 }

@@ -19,4 +19,7 @@ internal sealed record StoredMoment(MomentKey Key, string Id, MomentDocument Doc
     /// <see cref="MomentStore.LoadWhole"/> fetches, and <see cref="MomentStore.Difference"/> before the file is written anew.
     /// </summary>
     public bool Whole { get; init; } = true;
+
+    /// <summary>The same moment below another one, or as a root.</summary>
+    public StoredMoment Under(MomentKey? parent) => this with { Parent = parent, Document = Document with { ParentName = parent?.Name } };
 }

@@ -1,0 +1,167 @@
+using System.Globalization;
+using System.Xml.Linq;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Xml;
+
+namespace MomentTools.Moments;
+
+/// <summary>Reads <c>disks.xml</c>, the files of branches, and of what is kept for Undo.</summary>
+internal sealed partial class MomentStore
+{
+    // It holds the files of as many moments as were removed at once.
+    private const int MaxKeptBytes = 512 << 20;
+
+    // What the machine works on must be known for certain: an error there is one of the whole. Of other branches it costs the branch alone.
+    private StoredTracking ReadTracking(Action<MomentException> fault)
+    {
+        var disks = new Dictionary<string, DiskTracking>(StringComparer.Ordinal);
+        string active = ReadDisks(disks);
+        var tracking = new StoredTracking(active, disks, new(StringComparer.Ordinal), new(StringComparer.Ordinal), [], new(StringComparer.Ordinal));
+        string[] used = [.. disks.Values.Select(disk => disk.ActiveBranch).Prepend(active).Distinct(StringComparer.Ordinal)];
+        foreach (string name in used)
+        {
+            if (File.Exists(Path.Combine(directory, BranchFile(name))))
+                ReadBranch(name, tracking, isUsed: true);
+            else if (name == active)
+                tracking.Branches.Add(name, new Branch(name));
+        }
+
+        foreach (string name in Names(BranchFolder).Except(used, StringComparer.Ordinal))
+            Try(name, () => ReadBranch(name, tracking, isUsed: false));
+        List<KeptAside> kept = [];
+        foreach (string id in Names(KeptFolder))
+            Try(id, () => kept.Add(ReadKept(id)));
+        return tracking with { Kept = [.. kept.OrderBy(one => one.Since).ThenBy(one => one.Id, StringComparer.Ordinal)] };
+
+        void Try(string name, Action read)
+        {
+            try
+            {
+                read();
+            }
+            catch (MomentException failure)
+            {
+                tracking.Broken.Add(name);
+                fault(failure);
+            }
+        }
+    }
+
+    private IEnumerable<string> Names(string folder)
+    {
+        string path = Path.Combine(directory, folder);
+        return !Directory.Exists(path) ? [] : Directory.EnumerateFileSystemEntries(path, "*.xml").Where(file => !DurableFile.IsTemporary(file))
+            .Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal);
+    }
+
+    private (XElement Root, XmlCheck Check) ReadOwn(string relative, string root, int maxBytes = XmlSource.MaxBytes)
+    {
+        string path = Path.Combine(directory, relative);
+        var check = new XmlCheck(path);
+        XElement element = XmlSource.ReadFile(path, maxBytes).Root!;
+        return element.Name == TrackingXml.Name(root) ? (element, check) : throw check.Broken(element, $"the root element must be <{root}> of {XmlNames.Moments}");
+    }
+
+    private string ReadDisks(Dictionary<string, DiskTracking> disks)
+    {
+        if (!File.Exists(Path.Combine(directory, DisksFile)))
+            return DiskTracking.MainBranch;
+        (XElement root, XmlCheck check) = ReadOwn(DisksFile, "disks");
+        string active = BranchName(root, check) ?? DiskTracking.MainBranch;
+        foreach (XElement element in root.Elements(TrackingXml.Name("disk")))
+        {
+            string name = check.Required(element, "name");
+            disks[name] = new DiskTracking
+            {
+                Disk = name,
+                ActiveBranch = BranchName(element, check) ?? active,
+                Layers = element.Elements(TrackingXml.Name("layer")).Select(layer => TrackingXml.ReadLayer(layer, check)).ToDictionary(layer => layer.Id, StringComparer.Ordinal),
+                Points = element.Elements(TrackingXml.Name("ghost")).Select(ghost => TrackingXml.ReadPoint(ghost, null, check)).ToDictionary(point => point.Id, StringComparer.Ordinal),
+            };
+        }
+
+        return active;
+    }
+
+    // It becomes a file's name.
+    private static string? BranchName(XElement element, XmlCheck check) =>
+        element.Attribute("branch") is not { } given ? null
+        : MomentNames.SnapshotRule(given.Value) is { } rule ? throw check.Broken(given, $"{XmlErrors.Quote(given.Value)} cannot be the name of a branch: {rule}")
+        : given.Value;
+
+    private void ReadBranch(string name, StoredTracking tracking, bool isUsed)
+    {
+        (XElement root, XmlCheck check) = ReadOwn(BranchFile(name), "branch");
+        // A copy of a branch's file still has the name of its origin.
+        if (root.Attribute("name")?.Value is { } given && given != name)
+            throw isUsed ? check.Broken(root, $"the file holds the branch {XmlErrors.Quote(given)}") : MomentErrors.SecondCurrent(check.Source, Path.Combine(directory, BranchFile(given)));
+        // Put in once all of it is known to be right.
+        var disks = new Dictionary<string, DiskTracking>(tracking.Disks, StringComparer.Ordinal);
+        foreach (XElement element in root.Elements(TrackingXml.Name("disk")))
+            ReadTip(name, element, disks, tracking, isUsed, check);
+        tracking.Branches.Add(name, new Branch(name)
+        {
+            Current = Key(root, "current", check),
+            Start = Key(root, "start", check),
+            Created = root.Attribute("created") is null ? null : Time(root, "created", check),
+            Memory = root.Attribute("memory")?.Value,
+            Running = check.Choice(root, "running", "yes", "no") == "yes",
+            Description = check.Single(root, TrackingXml.Name("description"))?.Value,
+        });
+        foreach ((string disk, DiskTracking read) in disks)
+            tracking.Disks[disk] = read;
+    }
+
+    private void ReadTip(string branch, XElement element, Dictionary<string, DiskTracking> disks, StoredTracking tracking, bool isUsed, XmlCheck check)
+    {
+        string name = check.Required(element, "name"), layer = check.Required(element, "layer");
+        string? unknown = !disks.TryGetValue(name, out DiskTracking? disk) ? $"disk '{name}' is not among the disks of {DisksFile}"
+            : !disk.Layers.ContainsKey(layer) ? $"layer '{layer}' is not among those of disk '{name}' in {DisksFile}" : null;
+        if (unknown is not null)
+            throw isUsed ? check.Broken(element, unknown) : MomentErrors.BranchUnknown(check.Source, unknown);
+        TrackingPoint point = TrackingXml.ReadPoint(element, null, check);
+        var points = new Dictionary<string, TrackingPoint>(disk!.Points, StringComparer.Ordinal);
+        // Of two entries in one file the last one counts.
+        if (disk.Tips.TryGetValue(branch, out TrackingTip? first))
+            points.Remove(first.PointId);
+        if (!isUsed && points.ContainsKey(point.Id))
+            throw MomentErrors.SecondCurrent(check.Source, Path.Combine(directory, disk.Tips.FirstOrDefault(tip => tip.Value.PointId == point.Id).Key is { } other ? BranchFile(other) : DisksFile));
+        points[point.Id] = point;
+        string? saved = element.Attribute("saved")?.Value;
+        var tip = new TrackingTip(point.Id, layer, saved is null ? check.Required(element, "recording") : "") { Saved = saved };
+        disks[name] = disk with { Points = points, Tips = new Dictionary<string, TrackingTip>(disk.Tips, StringComparer.Ordinal) { [branch] = tip } };
+        if (disk.ActiveBranch == branch && Key(element, "moment", check) is { } nearest)
+            tracking.Nearest[name] = nearest;
+    }
+
+    private KeptAside ReadKept(string id)
+    {
+        (XElement root, XmlCheck check) = ReadOwn(KeptFile(id), "kept", MaxKeptBytes);
+        if (check.Required(root, "id") != id)
+            throw check.Broken(root, $"the file is named {id}.xml, and holds another record");
+        if (root.Elements().GroupBy(one => (one.Name, one.FirstAttribute?.Value)).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw check.Broken(twice.Last(), "it is there twice");
+        return new KeptAside(
+            id,
+            check.Required(root, "operation"),
+            Time(root, "since", check),
+            Time(root, "until", check),
+            root.Attribute("branch")?.Value,
+            root.Attribute("was")?.Value,
+            root.Elements(TrackingXml.Name("file")).ToDictionary(file => check.Required(file, "path"), file => file.Value, StringComparer.Ordinal))
+        {
+            Parents = root.Elements(TrackingXml.Name("child")).ToDictionary(child => RequiredKey(child, "moment", check), child => RequiredKey(child, "parent", check)),
+            Starts = root.Elements(TrackingXml.Name("begun")).ToDictionary(begun => check.Required(begun, "branch"), begun => RequiredKey(begun, "start", check), StringComparer.Ordinal),
+        };
+    }
+
+    private static DateTimeOffset Time(XElement element, string attribute, XmlCheck check) =>
+        DateTimeOffset.TryParse(check.Required(element, attribute), CultureInfo.InvariantCulture, out DateTimeOffset time)
+            ? time : throw check.Broken(element.Attribute(attribute)!, $"'{attribute}' must be a time");
+
+    private static MomentKey? Key(XElement element, string attribute, XmlCheck check) => element.Attribute(attribute) is null ? null : RequiredKey(element, attribute, check);
+
+    private static MomentKey RequiredKey(XElement element, string attribute, XmlCheck check) => MomentKey.TryParse(check.Required(element, attribute), out MomentKey? key) ? key
+        : throw check.Broken(element.Attribute(attribute)!, $"{XmlErrors.Quote(element.Attribute(attribute)!.Value)} is not a moment's name with its kind in front");
+}
