@@ -29,6 +29,11 @@ internal static class BlockdevOptions
         return below ?? throw new ArgumentException("A chain has at least one layer.", nameof(chain));
     }
 
+    /// <summary>One layer alone, on a node that is there already, or on none.</summary>
+    /// <param name="backing">The node beneath; null: nothing, whatever the image says.</param>
+    public static JsonObject ForTop(ImageLayer layer, string? backing, DriverOptions? options = null) =>
+        ForLayer(layer, backing is null ? null : JsonValue.Create(backing), options, top: true);
+
     private static JsonObject ForLayer(ImageLayer layer, JsonNode? backing, DriverOptions? options, bool top)
     {
         options ??= DriverOptions.Default;

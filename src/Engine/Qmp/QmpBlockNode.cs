@@ -8,7 +8,17 @@ namespace MomentTools.Qmp;
 internal sealed record QmpBlockNode(
     string NodeName, string Driver, string File, bool ReadOnly, string? BackingFile, long VirtualSize, IReadOnlyList<QmpDirtyBitmap> DirtyBitmaps)
 {
+    /// <summary>Whether it goes past the host's page cache, and whether flushes are ignored (QAPI <c>BlockdevCacheInfo</c>); null where that is not said.</summary>
+    public (bool Direct, bool NoFlush)? Cache { get; init; }
+
+    /// <summary>off, on or unmap; null where that is not said.</summary>
+    public string? DetectZeroes { get; init; }
+
     internal static QmpBlockNode Read(QmpValue info) => new(
         info["node-name"].Text, info["drv"].Text, info["file"].Text, info["ro"].Flag, info.Find("backing_file")?.Text,
-        info["image"]["virtual-size"].Size, QmpDirtyBitmap.ReadAll(info));
+        info["image"]["virtual-size"].Size, QmpDirtyBitmap.ReadAll(info))
+    {
+        Cache = info.Find("cache") is { } cache ? (cache["direct"].Flag, cache["no-flush"].Flag) : null,
+        DetectZeroes = info.Find("detect_zeroes")?.Text,
+    };
 }
