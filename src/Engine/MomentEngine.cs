@@ -64,7 +64,8 @@ public sealed partial class MomentEngine
     /// <summary>Starts QEMU for a machine; with <paramref name="paused"/> the guest waits.</summary>
     public async Task<VMDomain> StartDomainAsync(string vm, bool paused, IOperationReport report, CancellationToken cancellation)
     {
-        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Start-VMDomain", report, cancellation);
+        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Start-VMDomain", recover: true, report, cancellation, anyway: true);
+        await StartCheck.RequireFrozenAsync(scope, report, cancellation);
         VMDomain started = await _life.StartAsync(scope.Place, paused, null, report, cancellation);
         await StartCheck.RunAsync(scope, report, cancellation);
         return await CompleteAsync(started, scope.Place, report, cancellation);

@@ -26,6 +26,13 @@ internal static partial class Libc
         return ControlLock(file, OfdGetLock, ref range) != 0 || range.Type != Unlocked;
     }
 
+    /// <summary>Whether another open file has a lock on the bytes; false as well where that cannot be known.</summary>
+    public static bool IsKnownLocked(SafeFileHandle file, long start, long length)
+    {
+        var range = new LockRange { Type = WriteLock, Start = start, Length = length };
+        return ControlLock(file, OfdGetLock, ref range) == 0 && range.Type != Unlocked;
+    }
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int ControlLock(SafeHandle file, int command, ref LockRange range);

@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Snapshots;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -57,8 +58,9 @@ internal sealed class ChangeScope : IDisposable
     /// <param name="report">Where is told what was recovered.</param>
     /// <param name="cancellation">Stops the wait for the lock.</param>
     /// <param name="tips">Whether the moments above the tips are not needed.</param>
+    /// <param name="anyway">Whether to go on where somebody wrote to a layer that snapshots stand on: for what mends that, or touches no image.</param>
     public static async Task<ChangeScope> OpenAsync(
-        EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation, bool tips = false)
+        EngineContext context, string vm, string operation, bool recover, IOperationReport report, CancellationToken cancellation, bool tips = false, bool anyway = false)
     {
         FileLock held = await TakeAsync(context, vm, operation, cancellation);
         try
@@ -71,7 +73,10 @@ internal sealed class ChangeScope : IDisposable
             var store = new MomentStore(place.StateDirectory);
             var present = domain.Disks.Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
             DomainMoments? some = tips ? store.LoadTips(present, report.Failure) : null;
-            return new ChangeScope(held, place, domain, store, some ?? store.Load(report.Failure).Of(present), context.Probe) { IsWhole = some is null };
+            var scope = new ChangeScope(held, place, domain, store, some ?? store.Load(report.Failure).Of(present), context.Probe) { IsWhole = some is null };
+            if (!anyway && await FrozenLayers.FindAsync(domain, scope.State, cancellation) is [var damage, ..])
+                throw scope.Written(operation, damage, report);
+            return scope;
         }
         catch
         {
@@ -153,6 +158,13 @@ internal sealed class ChangeScope : IDisposable
     {
         if (State.Moments.Keys.Any(key => key.Name == name) || Store.IsTaken(name))
             throw new MomentException(MomentErrors.MomentExists, $"Cannot make moment '{name}': '{Place.Name}' already has a moment of that name.", name, "Choose another name, or remove the old one first.");
+    }
+
+    /// <summary>Somebody wrote to a layer that snapshots stand on: the error that stops whatever was to be done.</summary>
+    public MomentException Written(string operation, FrozenDamage damage, IOperationReport report)
+    {
+        DomainMoments whole = IsWhole ? State : Store.Load(report.Failure);
+        return OwnerErrors.Written(Place.Name, operation, damage, FrozenLayers.Standing(whole.Disk(damage.Disk), damage.Layer.Id));
     }
 
     public void Dispose() => _lock.Dispose();

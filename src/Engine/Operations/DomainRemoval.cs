@@ -16,7 +16,7 @@ internal sealed class DomainRemoval(EngineContext context)
     {
         if (request is { KeepBitmaps: true, RemoveMetadata: false })
             throw new MomentException(OperationErrors.KeepBitmapsAlone, $"Cannot unregister '{vm}': -KeepBitmaps says what to do with the moments' bitmaps, and without -RemoveMetadata no moment goes.", vm, "Add -RemoveMetadata, or leave -KeepBitmaps out.");
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Unregister-VMDomain", recover: !request.KeepBitmaps, report, cancellation);
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Unregister-VMDomain", recover: !request.KeepBitmaps, report, cancellation, anyway: request.KeepBitmaps);
         if (MachineProbe.ProcessOf(scope.Place) is { } process)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{vm}': it runs, as process {process.Id}.", vm, "Stop it first.");
         // A moment whose file is broken is one all the same: it may be repaired by hand.

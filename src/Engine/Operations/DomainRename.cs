@@ -14,7 +14,7 @@ internal sealed class DomainRename(EngineContext context)
     public async Task<DomainPlace> RunAsync(string vm, string newName, IOperationReport report, CancellationToken cancellation)
     {
         MomentNames.CheckDomain(newName);
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Rename-VMDomain", report, cancellation);
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Rename-VMDomain", recover: true, report, cancellation, anyway: true);
         DomainPlace place = context.Catalogue.Rename(scope.Place, newName, step => context.Probe?.Invoke($"{Operation}:{step}"));
         if (MachineProbe.ProcessOf(place) is not null)
             report.Verbose($"The running QEMU calls itself '{vm}' until it is started again; that name is only shown in lists of processes.");

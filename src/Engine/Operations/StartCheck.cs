@@ -1,5 +1,6 @@
 using MomentTools.Moments;
 using MomentTools.Operations.Health;
+using MomentTools.Operations.Snapshots;
 
 namespace MomentTools.Operations;
 
@@ -9,6 +10,21 @@ namespace MomentTools.Operations;
 /// </summary>
 internal static class StartCheck
 {
+    /// <summary>
+    /// Before a start: nobody wrote to what the machine is about to run on and snapshots stand on. Of other branches' layers it is told.
+    /// </summary>
+    /// <exception cref="Errors.MomentException"><c>FrozenLayerWritten</c>.</exception>
+    public static async Task RequireFrozenAsync(ChangeScope scope, IOperationReport report, CancellationToken cancellation)
+    {
+        IReadOnlyList<FrozenDamage> found = await FrozenLayers.FindAsync(scope.Domain, scope.State, cancellation);
+        if (found.FirstOrDefault(damage => scope.State.Disk(damage.Disk) is { ActiveTip: { } tip } disk && FrozenLayers.IsReadThrough(disk, tip.LayerId, damage.Layer.Id)) is { } beneath)
+            throw scope.Written("Start-VMDomain", beneath, report);
+        var findings = new FindingList(scope.Place.Name);
+        if (found.Count > 0)
+            await FrozenCheck.RunAsync(scope.Domain, scope.State, [], findings, cancellation);
+        Warn(findings.All, report);
+    }
+
     public static async Task RunAsync(ChangeScope scope, IOperationReport report, CancellationToken cancellation)
     {
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(scope.Place, scope.Domain, scope.State, report, cancellation);

@@ -57,6 +57,9 @@ internal static class FindingIds
     /// <summary>A layer under the active one was changed, or stands on another one than was recorded.</summary>
     public const string LayerChanged = nameof(LayerChanged);
 
+    /// <summary>A layer that snapshots stand on was written, or is open for writing.</summary>
+    public const string FrozenLayerWritten = nameof(FrozenLayerWritten);
+
     /// <summary>A layer under the active one is not there.</summary>
     public const string LayerMissing = nameof(LayerMissing);
 

@@ -69,6 +69,8 @@ internal sealed class HealthCheck(EngineContext context)
         // The images of an interrupted operation are somewhere in between; when it is finished or undone, they can be judged.
         if (images && !pending)
             await survey.RunAsync([.. domain.Disks.Where(disk => (disks.Count == 0 || disks.Contains(disk.Target, StringComparer.Ordinal)) && !ambiguous.Contains(disk.Target))], findings, report, cancellation);
+        if (images && !pending)
+            await FrozenCheck.RunAsync(domain, state, disks, findings, cancellation);
         sidecars.Run(state, survey.IsThere, findings);
     }
 

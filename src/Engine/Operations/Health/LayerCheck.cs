@@ -14,7 +14,8 @@ internal static class LayerCheck
             findings.Add(FindingIds.LayerMissing, FindingList.Error,
                 $"The image '{gone.Path}', on which disk '{tracking.Disk}' stands, cannot be read. {gone.Trouble?.Message}",
                 "Put the file back: without it the disk has no content.", disk: tracking.Disk, layer: gone.Path);
-        foreach (LayerDrift drift in LayerDrift.Find(tracking, chain))
+        // Of those that snapshots stand on FrozenCheck tells, and more severely.
+        foreach (LayerDrift drift in LayerDrift.Find(tracking, chain).Where(drift => tracking.Layers[drift.LayerId].FrozenTop is null))
             switch (drift.Kind)
             {
                 case LayerDriftKind.Rebased:

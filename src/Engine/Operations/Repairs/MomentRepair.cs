@@ -51,7 +51,7 @@ internal sealed class MomentRepair(EngineContext context)
         await KeepOneTipAsync(vm, request, done, cancellation);
         var quiet = new QuietReport(report);
         int pending = Journal.Pending(context.Catalogue.Place(vm).StateDirectory).Count;
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Repair-VMMoment", quiet, cancellation);
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Repair-VMMoment", recover: true, quiet, cancellation, anyway: true);
         if (pending > 0)
             done.AddRange(request.Findings.Where(finding => finding.Id == FindingIds.OperationPending).Select(finding => new VMMomentRepair { Finding = finding, Action = "The interrupted operation was finished, where it had been decided, or else undone." }));
         var found = new FindingList(vm);

@@ -1,5 +1,6 @@
 using MomentTools.Moments;
 using MomentTools.Operations.Health;
+using MomentTools.Operations.Snapshots;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Repairs;
@@ -25,6 +26,7 @@ internal sealed class RepairPlan
 
     private readonly List<VMMomentRepair> _repairs = [];
     private readonly List<(string From, string To)> _moves = [];
+    private readonly Dictionary<(string Disk, string Layer), string> _accepted = [];
     private readonly List<(string Disk, DiskSight Sight, DiskRepair Repair)> _disks = [];
 
     private RepairPlan(DomainMoments next) => Next = next;
@@ -75,6 +77,7 @@ internal sealed class RepairPlan
                     : sight.Seen.Chain is { } chain ? LayerAcceptance.Accept(tracking, chain) : tracking);
         }
 
+        await plan.RepairFrozenAsync(domain, findings, sidecars, canRead, cancellation);
         foreach (VMMomentFinding finding in findings)
             plan._repairs.Add(plan.Describe(finding, trees, state, canRead, removeForeign) is { } action ? new VMMomentRepair { Finding = finding, Action = action } : Untouched(finding));
         return plan;
@@ -140,6 +143,28 @@ internal sealed class RepairPlan
             _disks.Add((disk, sight, repair));
     }
 
+    // Under a machine that runs nobody knows what it has read, and while somebody writes it is not over.
+    private async Task RepairFrozenAsync(DomainDocument domain, IReadOnlyList<VMMomentFinding> findings, SidecarCheck sidecars, bool canRead, CancellationToken cancellation)
+    {
+        if (!canRead || !findings.Any(finding => finding.Id == FindingIds.FrozenLayerWritten))
+            return;
+        foreach (FrozenDamage damage in (await FrozenLayers.FindAsync(domain, Next, cancellation)).Where(damage => !damage.IsOpen
+            && findings.Any(finding => finding.Id == FindingIds.FrozenLayerWritten && finding.Disk == damage.Disk && finding.Layer == damage.Layer.Path)))
+        {
+            DiskTracking tracking = Next.Disk(damage.Disk);
+            if ((await LayerReading.ChainAsync(damage.Layer.Path, damage.Layer.Facts?.Format ?? "qcow2", cancellation))[0].Facts is not { Modified: not null } facts)
+                continue;
+            IReadOnlyList<string> snapshots = FrozenLayers.Snapshots(tracking, damage.Layer.Id);
+            Next = Next.With(FrozenRepair.Accept(tracking, damage, facts, id => sidecars.Trouble(id, damage.Disk) is null));
+            _accepted[(damage.Disk, damage.Layer.Path)] = Sentence(
+            [
+                $"'{damage.Layer.Path}' is accepted as it is",
+                .. snapshots.Count > 0 ? [$"{FindingList.Listed(snapshots)} {(snapshots.Count == 1 ? "is" : "are")} marked as no longer what {(snapshots.Count == 1 ? "it was" : "they were")} on disk '{damage.Disk}'"] : (string[])[],
+                "what changed across it is written down as lost",
+            ]);
+        }
+    }
+
     // What the layers were is accepted as it is now: the edge across the change is lost by this very repair.
     private static DiskTracking Forgotten(DiskTracking tracking) =>
         tracking with { Layers = tracking.Layers.ToDictionary(layer => layer.Key, layer => layer.Value with { Facts = null }, StringComparer.Ordinal) };
@@ -163,6 +188,8 @@ internal sealed class RepairPlan
             return Sentence([$"'{finding.File}' is set aside into '{BrokenFolder}'", .. trees]);
         if (finding.Id is FindingIds.ParentMissing or FindingIds.ParentCycle)
             return Sentence([.. trees.Where(words => finding.Moment is null || words.Contains($"'{finding.Moment}'", StringComparison.Ordinal)).DefaultIfEmpty("the parents are written anew")]);
+        if (finding.Id == FindingIds.FrozenLayerWritten)
+            return _accepted.GetValueOrDefault((finding.Disk!, finding.Layer!));
         if (MomentRules.Describe(finding, Next) is { } words)
             return Sentence([words]);
         if (finding.Id is FindingIds.BitmapForeign or FindingIds.BitmapNameTaken && !removeForeign)
