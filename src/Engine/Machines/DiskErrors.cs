@@ -15,6 +15,7 @@ internal static class DiskErrors
     public static readonly ErrorId DiskOpenFailed = new("DiskOpenFailed", ErrorKind.Refused);
     public static readonly ErrorId DiskNotInMachine = new("DiskNotInMachine", ErrorKind.NotFound);
     public static readonly ErrorId DiskChanged = new("DiskChanged", ErrorKind.InvalidState);
+    public static readonly ErrorId DiskNotExchangeable = new("DiskNotExchangeable", ErrorKind.Unsupported);
 
     public static MomentException Missing(string vm, string disk, string path, string? namedBy = null) =>
         new(
@@ -87,4 +88,13 @@ internal static class DiskErrors
             $"Disk '{disk.Target}' of domain '{vm}' is not what is recorded: recorded is '{disk.SourcePath}' ({disk.Format ?? "no format"}), QEMU works on '{file}' ({driver}).",
             disk.Target,
             "Nothing is changed on a disk that somebody else switched. Put the recorded file back, or update the definition with Register-VMDomain -Update.");
+
+    /// <summary>A device that takes no other image while the machine runs; all devices have their old ones.</summary>
+    public static MomentException NotExchangeable(string vm, MomentException inner) =>
+        new(
+            DiskNotExchangeable,
+            $"A device of the running machine '{vm}' does not take another image: {inner.Message}",
+            vm,
+            "Stop the machine, then run the command again.",
+            inner) { PeerErrorClass = inner.PeerErrorClass };
 }

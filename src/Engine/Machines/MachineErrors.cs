@@ -19,6 +19,9 @@ internal static class MachineErrors
     public static readonly ErrorId VMStartFailed = new("VMStartFailed", ErrorKind.Refused);
     public static readonly ErrorId VMStopTimeout = new("VMStopTimeout", ErrorKind.Timeout);
     public static readonly ErrorId VMStuck = new("VMStuck", ErrorKind.Timeout);
+    public static readonly ErrorId MemoryFileMissing = new("MemoryFileMissing", ErrorKind.NotFound);
+    public static readonly ErrorId MemoryFileBroken = new("MemoryFileBroken", ErrorKind.CorruptData);
+    public static readonly ErrorId MemoryLoadFailed = new("MemoryLoadFailed", ErrorKind.Refused);
     public static readonly ErrorId QemuMissing = new("QemuMissing", ErrorKind.NotFound);
     public static readonly ErrorId StorageDaemonFailed = new("StorageDaemonFailed", ErrorKind.Connection);
     public static readonly ErrorId NbdServerForeign = new("NbdServerForeign", ErrorKind.Busy);
@@ -73,5 +76,17 @@ internal static class MachineErrors
             $"QEMU's storage daemon failed {doing}: {(words.Length > 0 ? words : "it said nothing")}",
             "qemu-storage-daemon",
             "Check the images with Test-VMMoment before anything else is changed.",
+            inner);
+
+    public static MomentException MemoryBroken(string name, string path, string why) =>
+        new(MemoryFileBroken, $"The file '{path}' is not the saved memory of '{name}': {why}.", path, "Put the file back that was saved. Without it only the disks can be gone back to.");
+
+    /// <summary>A saved memory that QEMU did not take.</summary>
+    public static MomentException MemoryRefused(string name, string path, string words, Exception? inner = null) =>
+        new(
+            MemoryLoadFailed,
+            $"QEMU could not load the memory of '{name}' from '{path}'{(words.Length > 0 ? $": {words}" : " and did not say why.")}",
+            path,
+            "The machine must be what it was when the memory was saved: the same machine type, processors, memory and devices, and a QEMU that is not older. The file was not changed.",
             inner);
 }

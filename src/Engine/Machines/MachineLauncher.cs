@@ -9,6 +9,8 @@ namespace MomentTools.Machines;
 /// <summary>Starts QEMU for a domain from its document. Either the machine is up in the end, or nothing is left behind.</summary>
 internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
 {
+    private const string IncomingSocket = ".in";
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan WordsLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(1);
@@ -20,7 +22,14 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
     /// <summary>Starts the machine.</summary>
     /// <param name="paused">Whether the guest waits for <c>cont</c>.</param>
     /// <param name="check">Looks at the machine before its guest has done anything; what it throws ends the machine again.</param>
-    public async Task<StartedMachine> StartAsync(bool paused, Func<QmpClient, CancellationToken, Task>? check, CancellationToken cancellation)
+    /// <param name="cancellation">Stops the start; the machine is ended then.</param>
+    public Task<StartedMachine> StartAsync(bool paused, Func<QmpClient, CancellationToken, Task>? check, CancellationToken cancellation) =>
+        StartAsync(paused, memory: null, check, cancellation);
+
+    /// <summary>Starts the machine with a memory that was saved.</summary>
+    /// <param name="memory">What it goes on with, or null for a machine that boots.</param>
+    /// <inheritdoc cref="StartAsync(bool, Func{QmpClient, CancellationToken, Task}?, CancellationToken)"/>
+    public async Task<StartedMachine> StartAsync(bool paused, IncomingMemory? memory, Func<QmpClient, CancellationToken, Task>? check, CancellationToken cancellation)
     {
         if (domain.Monitor is not null)
             throw MachineErrors.Attached(domain.Name, "start");
@@ -30,12 +39,14 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
         string program = QemuPrograms.Require(line.Emulator);
         place.MakeRuntimeDirectory();
         await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation);
-        HostProcess process = await LaunchAsync(program, line, cancellation);
+        HostProcess process = await LaunchAsync(program, line, memory is not null, cancellation);
         try
         {
             await using QmpClient qmp = await QmpClient.ConnectAsync(new UnixQmpAddress(place.MonitorPath), cancellation);
             foreach ((string protocol, string password) in line.Passwords)
                 await qmp.ExecuteAsync("set_password", new JsonObject { ["protocol"] = protocol, ["password"] = password }, cancellation);
+            if (memory is not null)
+                await memory.LoadAsync(qmp, place.MonitorPath + IncomingSocket, Log, cancellation);
             if (check is not null)
                 await check(qmp, cancellation);
             if (!paused)
@@ -58,12 +69,12 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
         return new QemuRuntime(place.MonitorPath, place.SecondMonitorPath, place.PidFile, place.LogPath, chains);
     }
 
-    private async Task<HostProcess> LaunchAsync(string program, QemuCommandLine line, CancellationToken cancellation)
+    private async Task<HostProcess> LaunchAsync(string program, QemuCommandLine line, bool incoming, CancellationToken cancellation)
     {
         for (long start = Environment.TickCount64; ;)
         {
             MachineFiles.Remove(place);
-            (bool started, string words) = await RunAsync(program, line);
+            (bool started, string words) = await RunAsync(program, line, incoming);
             if (started && MachineProbe.ProcessOf(place) is { } process)
                 return process;
             MachineFiles.Remove(place);
@@ -77,9 +88,9 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
     }
 
     // Not cancelled: QEMU is up or gone within a moment, and what it is can only be known then.
-    private async Task<(bool Started, string Words)> RunAsync(string program, QemuCommandLine line)
+    private async Task<(bool Started, string Words)> RunAsync(string program, QemuCommandLine line, bool incoming)
     {
-        var start = new ProcessStartInfo(program, [.. line.Arguments, "-S"])
+        var start = new ProcessStartInfo(program, [.. line.Arguments, "-S", .. incoming ? (string[])["-incoming", "defer"] : []])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -126,9 +137,10 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
     // Before it is a daemon QEMU speaks on standard error, afterwards in its log.
     private string Words(ProcessWords words)
     {
-        string log = File.Exists(place.LogPath) ? File.ReadAllText(place.LogPath).Trim() : "";
-        return string.Join('\n', ((string[])[words.SoFar, log]).Where(part => part.Length > 0));
+        return string.Join('\n', ((string[])[words.SoFar, Log()]).Where(part => part.Length > 0));
     }
+
+    private string Log() => File.Exists(place.LogPath) ? File.ReadAllText(place.LogPath).Trim() : "";
 
     private void DeleteLog()
     {

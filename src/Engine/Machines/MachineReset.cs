@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Qmp;
+
+namespace MomentTools.Machines;
+
+/// <summary>Resets a machine whose processors stand still, and waits until that has happened: a guest that went on before it would write what it knew of another disk.</summary>
+internal static class MachineReset
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    /// <param name="qmp">The machine.</param>
+    /// <param name="endsAtReset">Whether its QEMU was told to end instead of a reset (<c>-no-reboot</c>); that holds again afterwards.</param>
+    /// <param name="cancellation">Not forwarded to what changes the machine.</param>
+    public static async Task RunAsync(QmpClient qmp, bool endsAtReset, CancellationToken cancellation)
+    {
+        if (endsAtReset)
+            await qmp.ExecuteAsync("set-action", new JsonObject { ["reboot"] = "reset" }, CancellationToken.None);
+        using QmpEvents resets = qmp.Subscribe("RESET");
+        await qmp.SystemResetAsync(CancellationToken.None);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(Limit);
+        try
+        {
+            await resets.NextAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new MomentException(MachineErrors.VMStuck, $"The machine at {qmp.Name} was told to reset and did not within {Limit.TotalSeconds:0} s.", qmp.Name, "Its storage may hang. See QEMU's log.");
+        }
+        finally
+        {
+            if (endsAtReset && !qmp.Closed.IsCompleted)
+                await qmp.ExecuteAsync("set-action", new JsonObject { ["reboot"] = "shutdown" }, CancellationToken.None);
+        }
+    }
+}
