@@ -106,6 +106,13 @@ internal sealed class Journal : IDisposable
         }
     }
 
+    /// <summary>Adds to the intent what is only known after the first steps; from here on it is part of it, as if it had been there from the beginning.</summary>
+    public void Extend(JsonObject more)
+    {
+        Append(new JsonObject { ["more"] = more });
+        _probe?.Invoke($"{Operation}:extended");
+    }
+
     /// <summary>
     /// Brings what will change to stable storage under temporary names, while something else is waited for; the commit then has only to
     /// change the names. Until then nothing is decided.
@@ -224,6 +231,8 @@ internal sealed class Journal : IDisposable
             {
                 if (line["intent"] is JsonObject intent)
                     entry = entry with { Operation = (string)line["operation"]!, ProcessId = (int)line["process"]!, Started = DateTimeOffset.Parse((string)line["started"]!, CultureInfo.InvariantCulture), Intent = intent };
+                else if (line["more"] is JsonObject more)
+                    entry = entry with { Intent = Merged(entry.Intent, more) };
                 else if (line["commit"] is JsonObject files)
                     entry = entry with { Commit = FileChanges.FromJson(files) };
                 else
@@ -236,6 +245,14 @@ internal sealed class Journal : IDisposable
         }
 
         return entry;
+    }
+
+    private static JsonObject Merged(JsonObject intent, JsonObject more)
+    {
+        var merged = (JsonObject)intent.DeepClone();
+        foreach ((string name, JsonNode? value) in more)
+            merged[name] = value?.DeepClone();
+        return merged;
     }
 
     private void Append(JsonObject line)

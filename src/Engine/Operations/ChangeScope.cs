@@ -67,8 +67,13 @@ internal sealed class ChangeScope : IDisposable
         {
             // Only now: while the lock was waited for the name may have gone to another domain.
             (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
-            if (recover)
+            if (recover && Journal.Pending(place.StateDirectory).Count > 0)
+            {
                 await Recovery.RunAsync(place, domain, report, cancellation);
+                // What was finished may have given the machine other images.
+                (place, domain) = context.Catalogue.Settle(vm);
+            }
+
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
             var present = domain.Disks.Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);

@@ -5,6 +5,7 @@ using MomentTools.Moments;
 using MomentTools.Operations.Foreign;
 using MomentTools.Operations.Metadata;
 using MomentTools.Operations.Repairs;
+using MomentTools.Operations.Snapshots;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -24,7 +25,7 @@ internal static class Recovery
         // A guest that stands still goes on before anything else is looked at.
         foreach (JournalEntry entry in pending.Where(entry => entry.Operation == GuestFreeze.Operation))
             await GuestFreeze.ReleaseAsync(place, domain, entry, report, cancellation);
-        foreach (JournalEntry entry in pending.Where(entry => entry.Operation != GuestFreeze.Operation))
+        foreach (JournalEntry entry in pending.Where(entry => entry.Operation is not (GuestFreeze.Operation or HeldMachine.Operation)))
         {
             if (entry.Operation.Length == 0)
             {
@@ -45,6 +46,9 @@ internal static class Recovery
             report.Warning($"{(finished ? "Finished" : "Undid")} the operation {what}.");
         }
 
+        // What it waits for has been finished or undone now.
+        foreach (JournalEntry entry in pending.Where(entry => entry.Operation == HeldMachine.Operation))
+            await HeldMachine.ReleaseAsync(place, domain, entry, cancellation);
         var store = new MomentStore(place.StateDirectory);
         store.Sweep(store.Load(report.Failure));
     }
@@ -86,6 +90,8 @@ internal static class Recovery
                 return await HandOver.ResolveAsync(place, domain, entry, cancellation);
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
+            case BranchSwitch.Operation:
+                return await SwitchRecovery.ResolveAsync(place, domain, entry, cancellation);
             case MomentRepair.Operation:
                 return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:

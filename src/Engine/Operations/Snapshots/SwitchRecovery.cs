@@ -1,0 +1,108 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Snapshots;
+
+/// <summary>
+/// After a crash in the middle of a switch of images: nothing was decided, so the guest has not run on the new ones, and the machine is
+/// put back on the old. But where it runs on the new ones all the same, because somebody let it go on, the switch is finished: what a
+/// guest wrote is never lost.
+/// </summary>
+internal static class SwitchRecovery
+{
+    /// <summary>The kind of a switch under the devices of a running machine.</summary>
+    public const string Exchange = "exchange";
+
+    /// <summary>The kind of a switch by a new start, or of a machine that is off.</summary>
+    public const string Restart = "restart";
+
+    /// <returns>True where it was finished, false where it was undone.</returns>
+    public static async Task<bool> ResolveAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        bool forward = (string?)entry.Intent["kind"] switch
+        {
+            Restart => await RunsOnNewAsync(place, domain, entry, cancellation),
+            _ => await ExchangedAsync(place, domain, entry, cancellation),
+        };
+        if (forward)
+        {
+            Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+            return true;
+        }
+
+        await RemoveMadeAsync(entry.Intent, entry.Started, cancellation);
+        Journal.Remove(entry.Path);
+        return false;
+    }
+
+    /// <summary>Unlinks the files that an operation made and that nothing knows yet.</summary>
+    public static async Task RemoveMadeAsync(JsonObject intent, DateTimeOffset since, CancellationToken cancellation)
+    {
+        foreach (JsonNode? made in intent["made"]?.AsArray() ?? [])
+            await MadeFile.FromJson(made!.AsObject()).RemoveAsync(since, cancellation);
+    }
+
+    private static async Task<bool> ExchangedAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        if (await ConnectAsync(place, domain, cancellation) is not { } line)
+            return false;
+        await using QmpClient qmp = line;
+        await Leftovers.RemoveExportsAsync(qmp, cancellation);
+        await new QmpJobs(qmp).ReconcileAsync(MomentIds.BitmapPrefix + entry.Id, cancellation);
+        ExchangedDisk[] disks = [.. (entry.Intent["disks"]?.AsArray() ?? []).Select(disk => ExchangedDisk.FromJson(disk!.AsObject()))];
+        if (disks.Length > 0)
+        {
+            HashSet<string> used = [.. (await qmp.QueryBlockAsync(cancellation)).Select(device => device.Inserted?.NodeName).OfType<string>()];
+            if (disks.All(disk => used.Contains(disk.NewNode)) && (await qmp.QueryStatusAsync(cancellation)).Running)
+                return true;
+            await DiskExchange.SetAsync(qmp, disks.Where(disk => used.Contains(disk.NewNode)).Select(disk => (disk, disk.OldNode)));
+            // What its guest held in memory may have gone with a reset already: it must not go on with half of it.
+        }
+
+        await DiskExchange.CloseNewAsync(qmp, MomentIds.BitmapPrefix + entry.Id);
+        return false;
+    }
+
+    // A machine that was started with the new images, and still waits: whatever it was to be fed with, nobody feeds it any more.
+    private static async Task<bool> RunsOnNewAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        if (await ConnectAsync(place, domain, cancellation) is not { } line)
+            return false;
+        var wanted = entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!["path"]!).Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
+        var old = domain.Disks.Select(disk => disk.SourcePath).OfType<string>().Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
+        wanted.ExceptWith(old);
+        bool running;
+        await using (QmpClient qmp = line)
+        {
+            IEnumerable<string> files = (await qmp.QueryBlockAsync(cancellation)).Select(device => device.Inserted).OfType<QmpInserted>().Select(medium => NodeFile.Of(medium.File));
+            if (!files.Any(file => wanted.Contains(Libc.RealPath(file) ?? file)))
+                return false;
+            running = (await qmp.QueryStatusAsync(cancellation)).Running;
+        }
+
+        if (running)
+            return true;
+        await new MachineStopper(place, domain).StopAsync(force: true, TimeSpan.FromSeconds(60), cancellation);
+        return false;
+    }
+
+    private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
+    {
+        MachineProbe machine = MachineProbe.Find(place, domain);
+        if (machine.Monitor is not { } monitor)
+            return null;
+        try
+        {
+            return await QmpClient.ConnectAsync(monitor, cancellation);
+        }
+        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
+        {
+            return null;
+        }
+    }
+}
