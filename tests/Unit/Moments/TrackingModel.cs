@@ -25,19 +25,22 @@ internal sealed class TrackingModel
     /// <summary>Carries out one of the operations; the number says which, and on what.</summary>
     public void Do(uint number)
     {
-        int what = (int)(number % 8), argument = (int)(number / 8);
-        if (what <= 1)
-            Write(argument);
-        else if (what <= 3)
-            Checkpoint(lost: argument % 7 == 3);
-        else if (what == 4)
-            Branch(argument);
-        else if (what == 5)
-            Switch(argument);
-        else if (what == 6)
-            Remove(argument);
-        else
-            _size = (Blocks - argument % 3) * BlockSize;
+        int what = (int)(number % 16), argument = (int)(number / 16);
+        Action step = what switch
+        {
+            <= 3 => () => Write(argument),
+            <= 5 => () => Checkpoint(lost: argument % 7 == 3),
+            6 => () => Freeze(argument % 5 == 3),
+            7 => () => Fork(argument),
+            8 => () => Revert(argument),
+            9 or 10 => () => Switch(argument),
+            11 => () => Remove(argument),
+            12 => () => Forget(argument),
+            13 => () => LetGo(argument),
+            14 => () => Drop(argument),
+            _ => () => _size = (Blocks - argument % 3) * BlockSize,
+        };
+        step();
         if (Tracking.ActiveTip is { } tip)
             _content[tip.PointId] = [.. _now];
     }
@@ -90,8 +93,7 @@ internal sealed class TrackingModel
     {
         TrackingTip? tip = Tracking.ActiveTip;
         string name = $"c{++_names}", point = tip?.PointId ?? $"p{_names}", next = $"t{_names}";
-        List<SegmentSource> closed = tip is null ? [] : [.. Tracking.Points[tip.PointId].Sources.Select(source =>
-            source is SegmentSource.Bitmap { SidecarId: null } bitmap ? lost ? new SegmentSource.Lost("killed " + name) : bitmap with { SidecarId = "s" + name } : source)];
+        List<SegmentSource> closed = Closed(lost);
         TrackingLayer layer = tip is null ? new TrackingLayer("l0", "/images/l0", null) : Tracking.Layers[tip.LayerId];
         Tracking = Tracking.Checkpoint(Sample.Checkpoint(name), layer, _size, closed, name, point, next);
         _edges[point] = (tip is null ? null : _edges[point].Parent, closed);
@@ -100,26 +102,66 @@ internal sealed class TrackingModel
         Open(next, point, layer.Id, name);
     }
 
-    // A restore makes this by hand: a new layer on a moment, with a tip and a bitmap of its own.
-    private void Branch(int argument)
+    // What recorded last is closed, with a sidecar.
+    private List<SegmentSource> Closed(bool lost) => Tracking.ActiveTip is not { } tip ? [] : [.. Tracking.Points[tip.PointId].Sources.Select(source =>
+        source is SegmentSource.Bitmap { SidecarId: null } bitmap ? lost ? new SegmentSource.Lost("killed " + _names) : bitmap with { SidecarId = "s" + _names } : source)];
+
+    // An external snapshot.
+    private void Freeze(bool lost)
     {
-        TrackingPoint[] moments = [.. Tracking.Points.Values.Where(point => point.Moment is not null).OrderBy(point => point.Id, StringComparer.Ordinal)];
-        if (moments.Length == 0)
+        if (Tracking.ActiveTip is not { } tip)
             return;
-        TrackingPoint from = moments[argument % moments.Length];
-        string id = $"b{++_names}", tip = "t" + id, layer = "l" + id, bitmap = "mt-" + id;
-        var source = new SegmentSource.Bitmap(layer, bitmap, null);
-        Tracking = Tracking with
+        string id = $"f{++_names}", layer = "l" + id;
+        List<SegmentSource> closed = Closed(lost);
+        Tracking = Tracking.Freeze(Sample.Snapshot(id), Tracking.Layers[tip.LayerId], new TrackingLayer(layer, "/images/" + layer, null), _size, closed, "mt-" + id, "unused", "t" + id);
+        _edges[tip.PointId] = (_edges[tip.PointId].Parent, closed);
+        _content[tip.PointId] = [.. _now];
+        _sizes[tip.PointId] = _sizes["t" + id] = _size;
+        Open("t" + id, tip.PointId, layer, "mt-" + id);
+    }
+
+    // A restore to an external snapshot; the tip that is left stays, under another name where it was of the same branch.
+    private void Fork(int argument)
+    {
+        if (At(Tracking.Points.Values.Where(point => point.Moment is not null && Tracking.Layers.Values.Any(layer => layer.FrozenTop == point.Id)), argument) is not { } from)
+            return;
+        string id = $"b{++_names}", tip = "t" + id, layer = "l" + id, branch = argument % 2 == 0 ? id : Tracking.ActiveBranch;
+        if (branch != id)
+            Tracking = Tracking.RenameTip(branch, "mt-" + id);
+        Tracking = Tracking.Fork(branch, from.Id, new TrackingLayer(layer, "/images/" + layer, null), from.Size, "mt-" + id, tip).Activate(branch);
+        Arrive(from, tip);
+        Open(tip, from.Id, layer, "mt-" + id);
+    }
+
+    // A restore to an internal snapshot; the tip is saved in its turn, or its content is gone.
+    private void Revert(int argument)
+    {
+        if (Tracking.ActiveTip is not { } left || At(Tracking.Points.Values.Where(point => point.Moment is not null && point.LayerId == left.LayerId), argument) is not { } from)
+            return;
+        string id = $"r{++_names}", branch = Tracking.ActiveBranch;
+        if (argument % 2 == 0)
         {
-            Points = new Dictionary<string, TrackingPoint>(Tracking.Points, StringComparer.Ordinal) { [tip] = new(tip, from.Id, [source], from.Size, from.Size, layer, false, null) },
-            Layers = new Dictionary<string, TrackingLayer>(Tracking.Layers, StringComparer.Ordinal) { [layer] = new(layer, "/images/" + layer, from.LayerId) },
-            Tips = new Dictionary<string, TrackingTip>(Tracking.Tips, StringComparer.Ordinal) { [id] = new(tip, layer, bitmap) },
-            ActiveBranch = id,
-        };
+            Save();
+            Tracking = Tracking.RenameTip(branch, "mt-" + id).Activate(branch);
+        }
+
+        Tracking = Tracking.Revert(branch, from.Id, "mt-" + id, "t" + id, from.Size);
+        Arrive(from, "t" + id);
+        Open("t" + id, from.Id, left.LayerId, "mt-" + id);
+    }
+
+    private void Save()
+    {
+        TrackingTip tip = Tracking.ActiveTip!;
+        _content[tip.PointId] = [.. _now];
+        _edges[tip.PointId] = (_edges[tip.PointId].Parent, Closed(lost: false));
+        Tracking = Tracking.SaveTip(Tracking.ActiveBranch, _edges[tip.PointId].Sources, "tag" + ++_names);
+    }
+
+    private void Arrive(TrackingPoint from, string tip)
+    {
         _now = [.. _content[from.Id]];
-        _size = from.Size;
-        _sizes[tip] = from.Size;
-        Open(tip, from.Id, layer, bitmap);
+        _size = _sizes[tip] = from.Size;
     }
 
     private void Open(string tip, string parent, string layer, string bitmap)
@@ -134,10 +176,46 @@ internal sealed class TrackingModel
         string[] branches = [.. Tracking.Tips.Keys.Order(StringComparer.Ordinal)];
         if (branches.Length == 0)
             return;
-        Tracking = Tracking with { ActiveBranch = branches[argument % branches.Length] };
-        _now = [.. _content[Tracking.ActiveTip!.PointId]];
-        _size = Tracking.Points[Tracking.ActiveTip.PointId].Size;
+        string branch = branches[argument % branches.Length];
+        if (branch == Tracking.ActiveBranch)
+            return;
+        if (Tracking.ActiveTip is { } left && left.LayerId == Tracking.Tips[branch].LayerId)
+            Save();
+        Tracking = Tracking.Activate(branch);
+        TrackingTip tip = Tracking.ActiveTip!;
+        if (tip.Saved is not null)
+        {
+            string opened = $"mt-{++_names}";
+            Tracking = Tracking.LoadTip(branch, opened);
+            _recorded.Add((tip.LayerId, opened), []);
+            _edges[tip.PointId].Sources.Add(new SegmentSource.Bitmap(tip.LayerId, opened, null));
+        }
+
+        _now = [.. _content[tip.PointId]];
+        _size = Tracking.Points[tip.PointId].Size;
     }
+
+    private void Drop(int argument)
+    {
+        string[] branches = [.. Tracking.Tips.Keys.Where(branch => branch != Tracking.ActiveBranch).Order(StringComparer.Ordinal)];
+        if (branches.Length > 0)
+            Tracking = Tracking.DropTip(branches[argument % branches.Length]);
+    }
+
+    private void Forget(int argument)
+    {
+        if (At(Tracking.Points.Values.Where(point => point.Moment is not null), argument) is { } point)
+            Tracking = Tracking.Forget([point.Moment!]);
+    }
+
+    private void LetGo(int argument)
+    {
+        if (At(Tracking.Points.Values.Where(point => point.Kept), argument) is { } point)
+            Tracking = argument % 3 == 0 ? Tracking.Recall(point.Id, Sample.Checkpoint($"again{++_names}")) : Tracking.LetGo([point.Id]);
+    }
+
+    private static TrackingPoint? At(IEnumerable<TrackingPoint> points, int argument) =>
+        points.OrderBy(point => point.Id, StringComparer.Ordinal).ToArray() is { Length: > 0 } found ? found[argument % found.Length] : null;
 
     private void Remove(int argument)
     {
