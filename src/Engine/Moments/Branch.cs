@@ -23,5 +23,7 @@ internal sealed record Branch(string Name)
     /// <summary>Whether it was left while its guest ran and its memory was not kept: the disks are as after a power cut.</summary>
     public bool Running { get; init; }
 
-    public bool IsHidden => Name.StartsWith(HiddenPrefix, StringComparison.Ordinal);
+    public bool IsHidden => IsHiddenName(Name);
+
+    public static bool IsHiddenName(string name) => name.StartsWith(HiddenPrefix, StringComparison.Ordinal);
 }

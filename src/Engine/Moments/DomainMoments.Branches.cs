@@ -108,6 +108,21 @@ internal sealed partial record DomainMoments
         return next;
     }
 
+    // Who has one branch only needs no name for it. What a restore left is for Undo alone.
+    private IEnumerable<MomentTreeTip> TreeTips()
+    {
+        bool hasSeveral = BranchNames.Any(name => name != ActiveBranch && !Branch.IsHiddenName(name));
+        if (!hasSeveral)
+            yield break;
+        foreach (DiskTracking disk in Disks.Values.Where(disk => Present?.Contains(disk.Disk) != false))
+            foreach ((string name, TrackingTip tip) in disk.Tips)
+            {
+                bool isNow = name == disk.ActiveBranch;
+                if ((isNow || !Branch.IsHiddenName(name)) && ((isNow ? Current : null) ?? Branches.GetValueOrDefault(name)?.Current ?? disk.NearestMoment(tip.PointId)) is { } moment)
+                    yield return new MomentTreeTip(name, disk.Disk, moment, isNow);
+            }
+    }
+
     // The nearest moment at or above one that is not among those that go. The parents come from files: they may lead in a circle.
     private MomentKey? Staying(MomentKey? from, HashSet<MomentKey> gone)
     {

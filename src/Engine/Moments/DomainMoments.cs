@@ -84,7 +84,7 @@ internal sealed partial record DomainMoments
             Location = (stored.Document as SnapshotDocument)?.MomentLocation(),
             Disks = DisksOf(stored, points),
         });
-        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current);
+        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current).With(TreeTips());
     }
 
     private static List<MomentDisk> DisksOf(StoredMoment stored, Dictionary<string, Dictionary<MomentKey, TrackingPoint>> points)

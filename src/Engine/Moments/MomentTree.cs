@@ -35,6 +35,9 @@ internal sealed class MomentTree
     /// <summary>The current moment of each disk that has one.</summary>
     public IReadOnlyDictionary<string, MomentKey> CurrentByDisk => _currentByDisk;
 
+    /// <summary>Where the branches end that have a name, one for each disk; empty where there is one alone, which needs none.</summary>
+    public IReadOnlyList<MomentTreeTip> Tips { get; init; } = [];
+
     /// <summary>The moment that was declared current for all disks, also for those that nothing is known of; null: each disk has its own.</summary>
     public MomentKey? Declared { get; }
 
@@ -52,6 +55,9 @@ internal sealed class MomentTree
         faults = builder.Faults;
         return builder.Tree;
     }
+
+    /// <summary>The same tree with where its branches end; what ends at no moment of it is left out.</summary>
+    public MomentTree With(IEnumerable<MomentTreeTip> tips) => new(_forest, _currentByDisk, Declared) { Tips = [.. tips.Where(tip => Find(tip.Moment) is not null)] };
 
     public Moment? Find(MomentKey key) => _positions.TryGetValue(key, out int position) ? _forest.Moments[position] : null;
 

@@ -4,7 +4,8 @@ namespace MomentTools.Moments;
 
 /// <summary>
 /// Draws a moment tree as lines of plain text: the kind's letter, the name, "*" where it is current, and its age. The present
-/// state hangs below the current moment as its last child, "(now)", with the disks' names where they disagree.
+/// state hangs below the current moment as its last child, "(now)", with the disks' names where they disagree. Where there are several
+/// branches, each hangs below the moment that it descends from, "(main)", "(try, now)".
 /// A line has 80 columns at most; of a deep tree the levels nearest to the moment are drawn, behind "…".
 /// </summary>
 internal sealed class MomentTreeDrawing
@@ -17,7 +18,7 @@ internal sealed class MomentTreeDrawing
     private readonly MomentTree _tree;
     private readonly int _columns;
     private readonly int _drawnLevels;
-    private readonly Dictionary<MomentKey, string> _tips;
+    private readonly Dictionary<MomentKey, string[]> _tips;
 
     // The moments on the way to the line that is being drawn, each with whether it is the last below its parent.
     private readonly List<(Moment Moment, int End, bool IsLast)> _path = [];
@@ -33,7 +34,7 @@ internal sealed class MomentTreeDrawing
         _drawnLevels = _columns / 2 / LevelColumns;
         _tips = TipsOf(tree);
         // A list that grew would leave large arrays behind, each of which costs a collection of everything.
-        _rows = new(tree.Count + _tips.Count);
+        _rows = new(tree.Count + _tips.Sum(tip => tip.Value.Length));
     }
 
     /// <summary>The lines of the tree, from the top.</summary>
@@ -67,8 +68,9 @@ internal sealed class MomentTreeDrawing
     {
         while (_path.Count > 0 && _path[^1].End <= position)
         {
-            if (_tips.TryGetValue(_path[^1].Moment.Key, out string? tip))
-                _rows.Add((null, Prefix(isLast: true), tip, "", ""));
+            string[] tips = _tips.GetValueOrDefault(_path[^1].Moment.Key) ?? [];
+            for (int index = 0; index < tips.Length; index++)
+                _rows.Add((null, Prefix(isLast: index + 1 == tips.Length), tips[index], "", ""));
             _path.RemoveAt(_path.Count - 1);
         }
     }
@@ -113,11 +115,22 @@ internal sealed class MomentTreeDrawing
         return lines;
     }
 
-    private static Dictionary<MomentKey, string> TipsOf(MomentTree tree)
+    private static Dictionary<MomentKey, string[]> TipsOf(MomentTree tree)
     {
+        if (tree.Tips.Count > 0)
+            return tree.Tips.GroupBy(tip => tip.Moment).ToDictionary(group => group.Key, group => NamesOf(tree, group));
         ILookup<MomentKey, string> disks = tree.CurrentByDisk
             .OrderBy(pair => pair.Key, StringComparer.Ordinal)
             .ToLookup(pair => pair.Value, pair => TextCells.Printable(pair.Key));
-        return disks.ToDictionary(group => group.Key, group => disks.Count == 1 ? "(now)" : $"(now: {string.Join(", ", group)})");
+        return disks.ToDictionary(group => group.Key, group => new[] { disks.Count == 1 ? "(now)" : $"(now: {string.Join(", ", group)})" });
     }
+
+    // The present is the last.
+    private static string[] NamesOf(MomentTree tree, IEnumerable<MomentTreeTip> tips) =>
+        [.. tips.GroupBy(tip => (tip.IsNow, tip.Branch)).OrderBy(group => group.Key.IsNow).ThenBy(group => group.Key.Branch, StringComparer.Ordinal).Select(group =>
+        {
+            bool everywhere = tree.Tips.Where(tip => tip.Branch == group.Key.Branch).All(tip => tip.Moment == group.First().Moment && tip.IsNow == group.Key.IsNow);
+            string disks = everywhere ? "" : ": " + string.Join(", ", group.Select(tip => TextCells.Printable(tip.Disk)).Order(StringComparer.Ordinal));
+            return $"({TextCells.Printable(group.Key.Branch)}{(group.Key.IsNow ? ", now" : "")}{disks})";
+        })];
 }

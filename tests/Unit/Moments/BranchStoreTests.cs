@@ -141,6 +141,18 @@ public sealed class BranchStoreTests : IDisposable
     }
 
     [Fact]
+    public void TheTreeNamesTheBranchesThatHaveANameOnceThereAreSeveral()
+    {
+        DomainMoments state = WithBranches();
+        Assert.Equal(
+            [("main", "vda", Snapshot("s"), true), ("main", "vdb", Checkpoint("a"), true), ("try", "vda", Snapshot("s"), false)],
+            state.Tree(out _).Tips.Select(tip => (tip.Branch, tip.Disk, tip.Moment, tip.IsNow)).OrderBy(tip => tip.Item1 + tip.Item2, StringComparer.Ordinal));
+        Assert.Equal(("try", "vda", Checkpoint("a"), true), state.With(new Branch("try") { Current = Checkpoint("a") }).Activate("try").Tree(out _).Tips.Where(tip => tip.Branch == "try").Select(tip => (tip.Branch, tip.Disk, tip.Moment, tip.IsNow)).Single());
+        Assert.Empty(state.RenameBranch("try", "mt-try").Tree(out _).Tips);
+        Assert.Empty(state.WithoutBranch("try").Tree(out _).Tips);
+    }
+
+    [Fact]
     public void TheTipsAreEnoughOnAnOverlayToo()
     {
         DomainMoments state = Reread(WithBranches());

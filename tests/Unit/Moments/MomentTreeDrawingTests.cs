@@ -43,6 +43,35 @@ public sealed class MomentTreeDrawingTests
         Draw(TreeOf(Family, ("vdb", Snapshot("try")), ("vda", Snapshot("try")), ("vdc", Snapshot("clean"))), 80));
 
     [Fact]
+    public void SeveralBranchesHaveTheirNamesBelowTheirMoments() => Assert.Equal(
+        """
+        C imported            2025-03-01
+        C monday              2 days ago
+        └─ S clean            2 days ago
+           ├─ C tuesday       27 h ago
+           │  └─ C wednesday  3 h ago
+           │     ├─ (main: vda)
+           │     └─ (main, now: vdb)
+           ├─ S try *         1 h ago
+           │  ├─ (other)
+           │  └─ (try-upgrade, now)
+           └─ (third)
+        """,
+        Draw(TreeOf(Family, ("vda", Snapshot("try"))).With(
+        [
+            new("main", "vda", Checkpoint("wednesday"), false), new("try-upgrade", "vda", Snapshot("try"), true), new("main", "vdb", Checkpoint("wednesday"), true),
+            new("other", "vda", Snapshot("try"), false), new("third", "vda", Snapshot("clean"), false), new("nowhere", "vda", Snapshot("gone"), false),
+        ]), 80));
+
+    [Fact]
+    public void WhereOneKindIsShownBranchesHangBelowTheNearestOfIt()
+    {
+        MomentTree tree = TreeOf(Family, ("vda", Snapshot("try"))).With([new("main", "vda", Checkpoint("wednesday"), false), new("try", "vda", Snapshot("try"), true)]);
+        Assert.Equal([Snapshot("clean"), Snapshot("try")], tree.Project(MomentKind.Snapshot).Tips.Select(tip => tip.Moment));
+        Assert.Equal([Checkpoint("wednesday")], tree.Without([Snapshot("clean"), Snapshot("try"), Checkpoint("monday")]).Tips.Select(tip => tip.Moment));
+    }
+
+    [Fact]
     public void AnEmptyTreeHasNoLines() => Assert.Empty(MomentTreeDrawing.Draw(MomentTree.Empty, Now));
 
     [Fact]
