@@ -25,6 +25,9 @@ internal interface IBench : IAsyncDisposable
     /// <summary>Done before each round, outside the time that is measured.</summary>
     Task BeforeRoundAsync(CancellationToken cancellation) => Task.CompletedTask;
 
+    /// <summary>What the last run of either way measured itself, in place of its whole time: how long the guest was stopped in it, say.</summary>
+    TimeSpan? Told => null;
+
     Task OursAsync(CancellationToken cancellation);
 
     Task TheirsAsync(CancellationToken cancellation);

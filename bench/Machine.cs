@@ -35,6 +35,9 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
     /// <summary>Where QEMU may be asked while the engine does nothing.</summary>
     public QmpAddress Monitor => new UnixQmpAddress(new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).SecondMonitorPath);
 
+    /// <summary>Where QEMU may be asked while somebody else is at the other; free while the engine does nothing.</summary>
+    public QmpAddress MainMonitor => new UnixQmpAddress(new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).MonitorPath);
+
     /// <summary>Makes the disks, writes <paramref name="data"/> bytes that do not compress into the first, and registers the machine.</summary>
     public static async Task<Machine> RegisterAsync(string scratch, long size, long data, int disks, CancellationToken cancellation)
     {

@@ -70,10 +70,10 @@ internal sealed class Runner(string? recordPath)
             for (int round = 0; round < bench.Rounds; round++)
             {
                 await bench.BeforeRoundAsync(cancellation);
-                ours.Add(await TimeAsync(bench.OursAsync, bench.Repeats, cancellation));
-                theirs.Add(await TimeAsync(bench.TheirsAsync, bench.Repeats, cancellation));
+                ours.Add(await TimeAsync(bench, bench.OursAsync, cancellation));
+                theirs.Add(await TimeAsync(bench, bench.TheirsAsync, cancellation));
                 if (bench.HasBare)
-                    bare.Add(await TimeAsync(bench.BareAsync, bench.Repeats, cancellation));
+                    bare.Add(await TimeAsync(bench, bench.BareAsync, cancellation));
             }
 
             double our = Median(ours), their = Median(theirs);
@@ -90,13 +90,13 @@ internal sealed class Runner(string? recordPath)
         }
     }
 
-    private static async Task<double> TimeAsync(Func<CancellationToken, Task> way, int repeats, CancellationToken cancellation)
+    private static async Task<double> TimeAsync(IBench bench, Func<CancellationToken, Task> way, CancellationToken cancellation)
     {
         GC.Collect();
         long start = Stopwatch.GetTimestamp();
-        for (int at = 0; at < repeats; at++)
+        for (int at = 0; at < bench.Repeats; at++)
             await way(cancellation);
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds / repeats;
+        return (bench.Told ?? Stopwatch.GetElapsedTime(start)).TotalMilliseconds / bench.Repeats;
     }
 
     private static double Median(List<double> samples) => samples.Order().ElementAt(samples.Count / 2);
