@@ -67,7 +67,7 @@ internal sealed partial class RandomStory
         bool lossy = false;
         foreach (StoryDisk disk in _disks)
         {
-            byte[] left = _machine.Content(_machine.DiskPath(disk.Name));
+            byte[] left = _machine.Content(await _machine.ActivePathAsync(disk.Name));
             lossy |= !left.AsSpan().SequenceEqual(disk.Content);
             disk.Replace(left);
         }
@@ -184,7 +184,7 @@ internal sealed partial class RandomStory
         }
         else
         {
-            (int exit, string output, string error) = Tool.TryRun("qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", _machine.DiskPath(disk.Name), number);
+            (int exit, string output, string error) = Tool.TryRun("qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", await _machine.ActivePathAsync(disk.Name), number);
             Assert.True(exit == 0 || _killed, $"qemu-img resize: {output}{error}");
             if (exit != 0)
             {

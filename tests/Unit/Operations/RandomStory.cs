@@ -147,7 +147,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
 
     // The name alone says nothing: another checkpoint may bear it by now.
     private bool IsProven(StoryDisk disk) =>
-        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { } moment && disk.IsExact(moment, disk.Now)
+        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { } moment && StoryDisk.IsExact(moment, disk.Now)
         && ReferenceEquals(moment.Content, _backups[^1].Content[disk.Name]);
 
     private async Task RestoreAsync()

@@ -1,26 +1,32 @@
 namespace MomentTools.Tests.Operations;
 
 /// <summary>
-/// The oracle of one disk: every byte it holds, every byte it held at each moment, and a log of all that was ever written. Knows nothing
-/// of bitmaps.
+/// The oracle of one disk: every byte it holds on each of its branches, every byte it held at each moment, and a log of all that was ever
+/// written between the two. Knows nothing of bitmaps and layers.
 /// </summary>
 internal sealed class StoryDisk(string name, long size)
 {
     public const int Grain = 65536;
+    public const string Main = "main";
 
     // Entries of the log that are no blocks.
     private const long Resized = -1;
     private const long Replaced = -2;
 
     private readonly Dictionary<string, StoryMoment> _moments = new(StringComparer.Ordinal);
-    private readonly List<long> _log = [];
-    private StoryMoment? _instant;
+    private readonly Dictionary<string, StoryLine> _lines = new(StringComparer.Ordinal) { [Main] = new StoryLine(null, new byte[size]) };
 
     public string Name { get; } = name;
 
-    public byte[] Content { get; private set; } = new byte[size];
+    /// <summary>The branch that the disk is on.</summary>
+    public string Branch { get; private set; } = Main;
+
+    public byte[] Content => Line.Content;
 
     public IReadOnlyDictionary<string, StoryMoment> Moments => _moments;
+
+    /// <summary>The disk's branches.</summary>
+    public IReadOnlyDictionary<string, StoryLine> Lines => _lines;
 
     /// <summary>The images that it stands on.</summary>
     public IReadOnlyList<StoryBase> Bases { get; init; } = [];
@@ -29,7 +35,9 @@ internal sealed class StoryDisk(string name, long size)
     public int WrittenBeneathIn { get; set; }
 
     /// <summary>The present state, as if it were a moment.</summary>
-    public StoryMoment Now => new(Content, _log.Count);
+    public StoryMoment Now => Line.Now;
+
+    private StoryLine Line => _lines[Branch];
 
     public void Write(long offset, long length, byte pattern)
     {
@@ -41,51 +49,82 @@ internal sealed class StoryDisk(string name, long size)
     public void Touch(long offset, long length)
     {
         for (long block = offset / Grain; block * Grain < offset + length; block++)
-            _log.Add(block);
+            Line.Note(block);
     }
 
     /// <summary>The instant that a moment under way stands for; it becomes one with <see cref="Keep"/>.</summary>
-    public void Freeze() => _instant = new StoryMoment((byte[])Content.Clone(), _log.Count);
+    public void Freeze() => Line.Freeze();
 
     public byte[] Keep(string moment)
     {
-        StoryMoment kept = _instant!;
+        StoryMoment kept = Line.Keep();
         _moments.Add(moment, kept);
-        _instant = null;
         return kept.Content;
     }
 
-    public void Drop() => _instant = null;
+    public void Drop() => Line.Drop();
 
     public void Forget(string moment) => _moments.Remove(moment);
+
+    /// <summary>A forgotten moment is there again.</summary>
+    public void Recall(string moment, StoryMoment instant) => _moments.Add(moment, instant);
+
+    /// <summary>The moment that a state descends from: the nearest above it that is still there.</summary>
+    public string? CurrentOf(StoryMoment? state)
+    {
+        for (StoryMoment? at = state?.Before; at is not null; at = at.Before)
+            foreach ((string moment, StoryMoment instant) in _moments)
+                if (ReferenceEquals(instant, at))
+                    return moment;
+        return null;
+    }
+
+    /// <summary>The disk goes on from a moment on a branch, which it begins, or begins anew.</summary>
+    public void Begin(string branch, StoryMoment from)
+    {
+        _lines[branch] = new StoryLine(from, (byte[])from.Content.Clone());
+    }
+
+    public void Enter(string branch) => Branch = branch;
+
+    public void RenameBranch(string name, string to)
+    {
+        _lines.Remove(name, out StoryLine? line);
+        _lines[to] = line!;
+        if (Branch == name)
+            Branch = to;
+    }
+
+    public void RemoveBranch(string name) => _lines.Remove(name);
 
     /// <summary>Another state took the content's place: by a crash, or by a copy of the image.</summary>
     public void Replace(byte[] content)
     {
-        Content = content;
-        _log.Add(Replaced);
+        Line.Content = content;
+        Line.Note(Replaced);
     }
 
     /// <summary>What the disk holds is not known to be what it held at its last moment.</summary>
-    public void Doubt() => _log.Add(Replaced);
+    public void Doubt() => Line.Note(Replaced);
 
     /// <summary>Replaces the content where only the guest itself did something whose effect is read back.</summary>
-    public void Refresh(byte[] content) => Content = content;
+    public void Refresh(byte[] content) => Line.Content = content;
 
     /// <summary>The disk has another size, and holds this.</summary>
     public void Resize(byte[] content)
     {
-        Content = content;
-        _log.Add(Resized);
+        Line.Content = content;
+        Line.Note(Resized);
     }
 
     /// <summary>Whether there must be an answer between two states: what closed before a crash is saved, what was open is lost with it.</summary>
-    public bool IsKnown(StoryMoment one, StoryMoment other) => !Between(one, other).Contains(Replaced);
+    public static bool IsKnown(StoryMoment one, StoryMoment other) => !StoryMoment.Between(one, other).Contains(Replaced);
 
     /// <summary>Whether the answer must be what was written, no more.</summary>
-    public bool IsExact(StoryMoment one, StoryMoment other) => Between(one, other).All(entry => entry >= 0);
+    public static bool IsExact(StoryMoment one, StoryMoment other) =>
+        StoryMoment.Between(one, other).All(entry => entry >= 0) && one.Content.Length == other.Content.Length;
 
-    public HashSet<long> Written(StoryMoment one, StoryMoment other) => [.. Between(one, other)];
+    public static HashSet<long> Written(StoryMoment one, StoryMoment other) => [.. StoryMoment.Between(one, other)];
 
     /// <summary>The blocks in which two states differ; what one of them has more counts as different.</summary>
     public static IEnumerable<long> Differences(StoryMoment one, StoryMoment other, long end)
@@ -97,7 +136,4 @@ internal sealed class StoryDisk(string name, long size)
 
     private static ReadOnlySpan<byte> Block(StoryMoment moment, int at) =>
         at >= moment.Content.Length ? [] : moment.Content.AsSpan(at, Math.Min(Grain, moment.Content.Length - at));
-
-    private List<long> Between(StoryMoment one, StoryMoment other) =>
-        _log.GetRange(Math.Min(one.At, other.At), Math.Abs(one.At - other.At));
 }

@@ -18,7 +18,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         {
             StoryDisk[] covered = [.. disks.Where(disk => disk.Moments.ContainsKey(moment.Name))];
             Assert.Equal(covered.Select(disk => disk.Name), moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name).Order(StringComparer.Ordinal));
-            bool known = covered.All(disk => disk.IsKnown(disk.Moments[moment.Name], disk.Now));
+            bool known = covered.All(disk => StoryDisk.IsKnown(disk.Moments[moment.Name], disk.Now));
             Assert.True(!known || moment.Health == "OK", $"'{moment.Name}' is said to be {moment.Health}");
             foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
                 await CheckAsync(moment.Name, null, asked);
@@ -35,7 +35,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         if (counts.MomentPairs % 2 == 1)
             (one, other) = (other, one);
         StoryDisk[] covered = [.. disks.Where(disk => disk.Moments.ContainsKey(one) && disk.Moments.ContainsKey(other))];
-        bool known = covered.All(disk => disk.IsKnown(disk.Moments[one], disk.Moments[other]));
+        bool known = covered.All(disk => StoryDisk.IsKnown(disk.Moments[one], disk.Moments[other]));
         foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
         {
             if (asked.Length > 0)
@@ -59,7 +59,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
     public async Task<byte[]> ReadAsync(StoryDisk disk)
     {
         await machine.IoAsync(disk.Name, "flush");
-        return machine.Content(machine.DiskPath(disk.Name));
+        return machine.Content(await machine.ActivePathAsync(disk.Name));
     }
 
     public async Task CheckContentAsync(StoryDisk disk) => AssertSame(disk.Content, await ReadAsync(disk), $"disk '{disk.Name}' holds what the guest did not write");
@@ -102,7 +102,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
             if (to is null && counts.Pairs % 4 == 0)
                 measures = await machine.Engine.MeasureChangedBlocksAsync(TestMachine.Name, from, names, machine.Report, CancellationToken.None);
         }
-        catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown && asked.Any(disk => !disk.IsKnown(disk.Moments[from], End(disk, to))))
+        catch (MomentException failure) when (failure.ErrorId == OperationErrors.ChangesUnknown && asked.Any(disk => !StoryDisk.IsKnown(disk.Moments[from], End(disk, to))))
         {
             counts.Unknown += asked.Length;
             return;
@@ -138,13 +138,13 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
 
         long[] missing = [.. StoryDisk.Differences(then, until, size).Where(grain => !told.Contains(grain))];
         Assert.True(missing.Length == 0, $"TOO SMALL {where}: blocks {string.Join(' ', missing)} differ and are not told");
-        if (!disk.IsExact(then, until))
+        if (!StoryDisk.IsExact(then, until))
         {
             counts.Superset++;
             return;
         }
 
-        HashSet<long> written = disk.Written(then, until);
+        HashSet<long> written = StoryDisk.Written(then, until);
         Assert.True(told.SetEquals(written), $"{where}: told {string.Join(' ', told.Order())}, written {string.Join(' ', written.Order())}");
         counts.Exact++;
     }

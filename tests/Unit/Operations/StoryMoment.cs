@@ -1,6 +1,25 @@
 namespace MomentTools.Tests.Operations;
 
-/// <summary>What the oracle remembers of one disk at one moment.</summary>
+/// <summary>What the oracle remembers of one disk at one instant of its life.</summary>
 /// <param name="Content">Every byte of it.</param>
-/// <param name="At">How much had been written down in the disk's log.</param>
-internal sealed record StoryMoment(byte[] Content, int At);
+/// <param name="Before">The instant before it in the disk's tree, or null.</param>
+/// <param name="Since">The log of what was done to the disk between the two: blocks, and entries that are no blocks.</param>
+internal sealed record StoryMoment(byte[] Content, StoryMoment? Before, IReadOnlyList<long> Since)
+{
+    private readonly int _depth = Before is null ? 0 : Before._depth + 1;
+
+    /// <summary>All that was done on the way from one instant to another, over the last that both descend from.</summary>
+    public static IEnumerable<long> Between(StoryMoment? one, StoryMoment? other)
+    {
+        List<IReadOnlyList<long>> passed = [];
+        while (!ReferenceEquals(one, other))
+        {
+            bool first = other is null || (one is not null && one._depth >= other._depth);
+            StoryMoment lower = (first ? one : other)!;
+            passed.Add(lower.Since);
+            (one, other) = first ? (lower.Before, other) : (one, lower.Before);
+        }
+
+        return passed.SelectMany(log => log);
+    }
+}

@@ -62,6 +62,10 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public string DiskPath(string disk) => _scratch[disk + ".qcow2"];
 
+    /// <summary>The image that a disk writes to now: the first one, or a layer above it.</summary>
+    public async Task<string> ActivePathAsync(string disk) =>
+        (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).Disks.Single(one => one.Name == disk).Path!;
+
     public string Xml() => $"""
         <domain type='qemu'>
           <name>{Name}</name>
@@ -106,7 +110,7 @@ internal sealed class TestMachine : IAsyncDisposable
         VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
         if (domain.State == VMState.Stopped)
         {
-            Tool.Run("qemu-io", "-f", "qcow2", "-d", _discard ? "unmap" : "ignore", "-c", command, DiskPath(disk));
+            Tool.Run("qemu-io", "-f", "qcow2", "-d", _discard ? "unmap" : "ignore", "-c", command, domain.Disks.Single(one => one.Name == disk).Path!);
             return;
         }
 
@@ -123,10 +127,12 @@ internal sealed class TestMachine : IAsyncDisposable
             : (await Engine.InvokeQmpAsync(Name, "query-named-block-nodes", "{\"flat\":true}", CancellationToken.None)).GetRawText();
 
     /// <summary>The whole content of a disk, read by qemu-img.</summary>
-    public byte[] Content(string path)
+    /// <param name="path">The image.</param>
+    /// <param name="tag">An internal snapshot in it, or null for what it holds now.</param>
+    public byte[] Content(string path, string? tag = null)
     {
         string raw = _scratch[Guid.NewGuid().ToString("N")];
-        Tool.Run("qemu-img", "convert", "-U", "-f", "qcow2", "-O", "raw", path, raw);
+        Tool.Run("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "raw", .. tag is null ? (string[])[] : ["-l", "snapshot.name=" + tag], path, raw]);
         byte[] bytes = File.ReadAllBytes(raw);
         File.Delete(raw);
         return bytes;
