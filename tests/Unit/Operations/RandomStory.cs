@@ -25,13 +25,18 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private readonly (int Weight, Func<Task> Run)[] _operations;
     private readonly bool _mayKill;
     private readonly bool _layered;
+    // Whether there are snapshots and branches: then nobody else puts copies in the images' places, or writes beneath.
+    private readonly bool _branching;
     private TestMachine _machine = null!;
     private StoryJudge _judge = null!;
     private StoryModel _model = null!;
+    private StoryFiles _files = null!;
+    private StoryLayers _layers = null!;
     private StoryDisk[] _disks = [];
     private bool _running;
     private bool _killed;
     private bool _copiedBack;
+    private bool _mayMerge;
     private bool _writtenBeneath;
     private int _starts;
     private int _names;
@@ -43,14 +48,15 @@ internal sealed partial class RandomStory : IAsyncDisposable
     {
         _random = new Random(seed);
         _counts = counts;
-        bool kills = Chance(2), copies = Chance(3), resizes = Chance(3);
+        _branching = Chance(2);
+        bool kills = Chance(2), copies = Chance(3) && !_branching, resizes = Chance(3);
         _layered = Chance(2);
         _mayKill = kills;
         _operations =
         [
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
             (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync), (1, RenameAsync),
-            (_layered ? 5 : 0, WriteBeneathAsync),
+            (_layered && !_branching ? 5 : 0, WriteBeneathAsync),
         ];
     }
 
@@ -66,7 +72,9 @@ internal sealed partial class RandomStory : IAsyncDisposable
         story._machine = await TestMachine.CreateAsync(size, discard: true, story.OnStep, disks);
         story._disks = [.. disks.Select(disk => story.MakeDisk(disk, size))];
         story._judge = new StoryJudge(story._machine, story._disks, counts);
-        story._model = new StoryModel(story._machine, disks);
+        story._model = new StoryModel(story._machine, story._disks);
+        story._files = new StoryFiles(story._machine);
+        story._layers = new StoryLayers(story._machine, story._disks, counts);
         return story;
     }
 
@@ -74,10 +82,19 @@ internal sealed partial class RandomStory : IAsyncDisposable
     {
         int at = _random.Next(_operations.Sum(operation => operation.Weight));
         Func<Task> run = _operations.First(operation => (at -= operation.Weight) < 0).Run;
+        if (_branching)
+            await _files.RememberAsync();
+        _mayMerge = false;
         await run();
         _counts.Operations++;
+        if (_branching)
+        {
+            await _files.CheckAsync(_mayMerge);
+            _layers.Check(_model.Inside);
+        }
+
         await _judge.CheckMomentsAsync();
-        await _model.CheckAsync(bitmapsToo: !_killed && !_copiedBack && _stale.Count == 0);
+        await _model.CheckAsync(bitmapsToo: !_killed && !_copiedBack && !_branching && _stale.Count == 0);
         if (!_killed && !_copiedBack)
             await _judge.CheckLeftoversAsync(mayBeForeign: _stale.Count > 0, mayWarn: _writtenBeneath);
         if (Chance(3))
@@ -110,7 +127,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
             await _machine.CheckpointAsync(name, [.. covered.Select(disk => disk.Name)]);
             foreach (StoryDisk disk in covered)
                 Keep(disk, name);
-            _model.Take(name, [.. covered.Select(disk => disk.Name)]);
+            _model.Take(name);
         }, refused => refused.ErrorId == OperationErrors.BitmapExists && (_copiedBack || _stale.Contains(name)));
         if (made)
             _removed.Remove(name);
@@ -128,7 +145,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
                 Assert.All(backup.Disks.Where(disk => increments.Contains(disk.Name)), disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
             Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
             _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => Keep(disk, backup.Checkpoint!), StringComparer.Ordinal)));
-            _model.Take(backup.Checkpoint!, [.. _disks.Select(disk => disk.Name)]);
+            _model.Take(backup.Checkpoint!);
             _counts.Backups++;
             _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
         }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);

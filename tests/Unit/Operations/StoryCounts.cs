@@ -43,7 +43,28 @@ internal sealed class StoryCounts
     /// <summary>Writes of somebody else to an image beneath a disk.</summary>
     public int WritesBeneath { get; set; }
 
+    public int Snapshots { get; set; }
+
+    public int SnapshotRestores { get; set; }
+
+    /// <summary>Branches begun, and branches returned to.</summary>
+    public int Branches { get; set; }
+
+    public int Switches { get; set; }
+
+    /// <summary>Snapshots merged, or removed together with their layers.</summary>
+    public int Merges { get; set; }
+
+    public int Undone { get; set; }
+
+    /// <summary>Operations that were refused with a reason, and changed nothing.</summary>
+    public int Refused { get; set; }
+
+    /// <summary>Snapshots and left branches read back out of their layers, one a disk, after each operation.</summary>
+    public int StatesRead { get; set; }
+
     public override string ToString() =>
         $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
-        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk";
+        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
+        + $"{Snapshots} snapshots, {SnapshotRestores} restored, {Branches} branches, {Switches} switches, {Merges} merges, {Undone} undone, {Refused} refused; {StatesRead} snapshots and branches read back";
 }

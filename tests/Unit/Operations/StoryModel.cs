@@ -4,23 +4,31 @@ using System.Xml.Linq;
 namespace MomentTools.Tests.Operations;
 
 /// <summary>
-/// What the moments of a machine must look like, in lists and dictionaries: per disk the moments in their order, per moment its parent.
+/// What the moments of a machine must look like, in lists and dictionaries: the order of their making, per moment its kind and its parent.
 /// Held against what the engine lists, what its files say, and what is in the images.
 /// </summary>
-internal sealed class StoryModel(TestMachine machine, IReadOnlyList<string> disks)
+internal sealed class StoryModel(TestMachine machine, IReadOnlyList<StoryDisk> disks)
 {
+    private const string Checkpoints = "checkpoints", Snapshots = "snapshots";
+
     // In the order of creation.
     private readonly List<string> _order = [];
     private readonly Dictionary<string, string?> _parents = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<string>> _lines = disks.ToDictionary(disk => disk, _ => new List<string>(), StringComparer.Ordinal);
+    // Whether each snapshot is inside the images; what is not here is a checkpoint.
+    private readonly Dictionary<string, bool> _snapshots = new(StringComparer.Ordinal);
 
-    public void Take(string name, IReadOnlyList<string> covered)
+    /// <summary>The snapshots, and whether each is inside the images.</summary>
+    public IReadOnlyDictionary<string, bool> Inside => _snapshots;
+
+    /// <summary>A moment that the disks have kept already.</summary>
+    /// <param name="inside">Of a snapshot: whether it is inside the images; null of a checkpoint.</param>
+    public void Take(string name, bool? inside = null)
     {
-        string[] current = [.. covered.Where(disk => _lines[disk].Count > 0).Select(disk => _lines[disk][^1])];
+        string[] current = [.. disks.Where(disk => disk.Moments.ContainsKey(name)).Select(disk => disk.CurrentOf(disk.Moments[name])).OfType<string>()];
         _parents[name] = current.MaxBy(_order.IndexOf);
         _order.Add(name);
-        foreach (string disk in covered)
-            _lines[disk].Add(name);
+        if (inside is { } where)
+            _snapshots[name] = where;
     }
 
     /// <summary>Removes a moment, or its descendants, or both; gives what is gone.</summary>
@@ -35,8 +43,7 @@ internal sealed class StoryModel(TestMachine machine, IReadOnlyList<string> disk
                 _parents[child] = _parents[removed];
             _order.Remove(removed);
             _parents.Remove(removed);
-            foreach (List<string> line in _lines.Values)
-                line.Remove(removed);
+            _snapshots.Remove(removed);
         }
 
         return gone;
@@ -46,35 +53,44 @@ internal sealed class StoryModel(TestMachine machine, IReadOnlyList<string> disk
     {
         foreach (VMMoment moment in await machine.MomentsAsync())
         {
-            Assert.Equal(_parents[moment.Name], moment.Parent);
-            XDocument file = XDocument.Load(Path.Combine(machine.StateDirectory, "checkpoints", moment.Name + ".xml"));
+            Assert.True(_parents[moment.Name] == moment.Parent, $"the parent of '{moment.Name}' is '{_parents[moment.Name]}', not '{moment.Parent}'");
+            bool snapshot = _snapshots.ContainsKey(moment.Name);
+            Assert.Equal(snapshot, moment is VMSnapshot);
+            XDocument file = XDocument.Load(Path.Combine(machine.StateDirectory, snapshot ? Snapshots : Checkpoints, moment.Name + ".xml"));
             Assert.Equal(moment.Name, file.Root!.Element("name")!.Value);
             Assert.Equal(_parents[moment.Name], file.Root.Element("parent")?.Element("name")!.Value);
             Assert.Equal(
-                disks.Where(disk => _lines[disk].Contains(moment.Name)),
-                file.Root.Element("disks")!.Elements("disk").Where(disk => disk.Attribute("checkpoint")?.Value == "bitmap").Select(disk => disk.Attribute("name")!.Value));
+                disks.Where(disk => disk.Moments.ContainsKey(moment.Name)).Select(disk => disk.Name),
+                file.Root.Element("disks")!.Elements("disk").Where(disk => snapshot ? disk.Attribute("snapshot")?.Value != "no" : disk.Attribute("checkpoint")?.Value == "bitmap").Select(disk => disk.Attribute("name")!.Value));
         }
 
-        var folder = new DirectoryInfo(Path.Combine(machine.StateDirectory, "checkpoints"));
-        Assert.Equal(_order.Order(StringComparer.Ordinal), folder.Exists ? folder.EnumerateFiles("*.xml").Select(file => Path.GetFileNameWithoutExtension(file.Name)).Order(StringComparer.Ordinal) : []);
+        CheckFolder(Checkpoints, _order.Where(name => !_snapshots.ContainsKey(name)));
+        CheckFolder(Snapshots, _snapshots.Keys);
         if (bitmapsToo)
             await CheckBitmapsAsync();
     }
 
-    // One bitmap a moment, of its name, of which the newest records; and one mark, as long as there is a moment.
+    private void CheckFolder(string kind, IEnumerable<string> expected)
+    {
+        var folder = new DirectoryInfo(Path.Combine(machine.StateDirectory, kind));
+        Assert.Equal(expected.Order(StringComparer.Ordinal), folder.Exists ? folder.EnumerateFiles("*.xml").Select(file => Path.GetFileNameWithoutExtension(file.Name)).Order(StringComparer.Ordinal) : []);
+    }
+
+    // Where there are no layers: one bitmap a moment, of its name, of which the newest records; and one mark, as long as there is a moment.
     private async Task CheckBitmapsAsync()
     {
         IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
-        foreach ((string disk, List<string> line) in _lines)
+        foreach (StoryDisk disk in disks)
         {
-            VMBitmap[] own = [.. bitmaps.Where(bitmap => bitmap.Disk == disk)];
+            string[] line = [.. _order.Where(disk.Moments.ContainsKey)];
+            VMBitmap[] own = [.. bitmaps.Where(bitmap => bitmap.Disk == disk.Name)];
             VMBitmap[] marks = [.. own.Where(bitmap => bitmap.Name.StartsWith("mt-tip-", StringComparison.Ordinal))];
-            Assert.Equal(line.Count > 0 ? 1 : 0, marks.Length);
+            Assert.Equal(line.Length > 0 ? 1 : 0, marks.Length);
             Assert.Equal(line.Order(StringComparer.Ordinal), own.Except(marks).Select(bitmap => bitmap.Name).Order(StringComparer.Ordinal));
             foreach (VMBitmap bitmap in own.Except(marks))
                 Assert.True(
                     (bitmap.State == VMBitmapState.Recording) == (bitmap.Name == line[^1]),
-                    string.Create(CultureInfo.InvariantCulture, $"'{bitmap.Name}' of {disk} is {bitmap.State}, the newest moment is '{line[^1]}'"));
+                    string.Create(CultureInfo.InvariantCulture, $"'{bitmap.Name}' of {disk.Name} is {bitmap.State}, the newest moment is '{line[^1]}'"));
         }
     }
 
