@@ -48,6 +48,36 @@ public sealed class DriftRepairTests
         Assert.Equal("Left as it is. " + left.Finding.Remedy, left.Action);
     }
 
+    [SkippableTheory]
+    [MemberData(nameof(Repairable))]
+    public async Task AfterTheRepairTheNextBackupsRestoreByteForByte(string name)
+    {
+        Drift drift = Drifts.Find(name);
+        await using TestMachine machine = await drift.MachineAsync();
+        await machine.BackupAsync();
+        await machine.WriteAsync("vda", 70, 100 * Grain, Grain);
+        await drift.MakeAsync(machine);
+        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest { RemoveForeign = true }, machine.Report, CancellationToken.None);
+        await machine.WriteAsync("vda", 71, 101 * Grain, Grain);
+        await AssertRestoredAsync(machine, await machine.BackupAsync());
+        await machine.WriteAsync("vda", 72, 102 * Grain, Grain);
+        VMBackup increment = await machine.BackupAsync(VMBackupKind.Incremental);
+        Assert.All(increment.Disks, disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
+        await AssertRestoredAsync(machine, increment);
+    }
+
+    private static async Task AssertRestoredAsync(TestMachine machine, VMBackup backup)
+    {
+        string destination = Path.Combine(machine.Scratch, "restored-" + backup.Id);
+        foreach (VMRestoredDisk restored in await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Id = backup.Id, Destination = destination }, machine.Report, CancellationToken.None))
+        {
+            await machine.IoAsync(restored.Disk, "flush");
+            byte[] held = machine.Content(await machine.ActivePathAsync(restored.Disk));
+            Assert.True(held.AsSpan().SequenceEqual(machine.Content(restored.Path)), $"{restored.Disk} restored from {backup.Id} ({backup.Kind}) differs");
+        }
+    }
+
     private static async Task AssertGoesOnAsync(TestMachine machine)
     {
         await machine.CheckpointAsync("afterwards");
