@@ -12,6 +12,7 @@ internal static class CmdletErrors
     public static readonly ErrorId MomentKindMismatch = new("MomentKindMismatch", ErrorKind.InvalidArgument);
     public static readonly ErrorId BitmapDomainMissing = new("BitmapDomainMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId VMAmbiguous = new("VMAmbiguous", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ExportPathShared = new("ExportPathShared", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -55,6 +56,18 @@ internal static class CmdletErrors
         $"Cannot rename to '{newName}': {domains.Count} domains are meant, and a name is for one.",
         newName,
         $"Name one of them: {string.Join(", ", domains.Take(12))}.");
+
+    public static MomentException OneFileForMany(string path, IReadOnlyCollection<string> domains) => new(
+        ExportPathShared,
+        $"Cannot export the moments of {domains.Count} domains to the one file '{path}': each would replace that of the one before. Nothing was written.",
+        path,
+        "Export them one by one, each to a file of its own.");
+
+    public static MomentException OneNameForTwo(string path, string moment, string vm, string other) => new(
+        ExportPathShared,
+        $"Cannot export to the directory '{path}': '{vm}' and '{other}' both have a moment '{moment}', and a moment's file bears its name. Nothing was written.",
+        path,
+        "Export them one by one, each to a directory of its own.");
 
     public static MomentException BadQmpArguments(string where, string why) => new(
         QmpArgumentsNotJson,

@@ -72,14 +72,37 @@ public sealed class ExportVMMomentCommand : MomentCmdlet
             names.Add($"{moment.Kind.ToLowerInvariant()}:{moment.Name}");
         }
 
-        ForEachDomain(VM, vm => Export(vm, Name));
+        // Text can be given at once; what is written waits until it is known that no two machines would write to one file.
+        ForEachDomain(VM, vm =>
+        {
+            if (Path is null)
+                Export(vm, Name);
+            else
+                _given[vm] = [.. Name];
+        });
     }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
+        Attempt(Path, () =>
+        {
+            if (_given.Count > 1 && Path is not null)
+                RequireFileEach(Target(Path));
+            foreach ((string vm, List<string> names) in _given)
+                Attempt(vm, () => Export(vm, names));
+        });
+    }
+
+    private void RequireFileEach(string path)
+    {
+        if (!System.IO.Directory.Exists(path) && !System.IO.Path.EndsInDirectorySeparator(path))
+            throw CmdletErrors.OneFileForMany(path, _given.Keys);
+        Dictionary<string, string> writers = new(StringComparer.Ordinal);
         foreach ((string vm, List<string> names) in _given)
-            Attempt(vm, () => Export(vm, names));
+            foreach (VMMoment moment in Run((report, cancellation) => Engine.GetMomentsAsync(vm, new MomentQuery { Names = names }, report, cancellation)))
+                if (!writers.TryAdd(moment.Name, vm) && writers[moment.Name] != vm)
+                    throw CmdletErrors.OneNameForTwo(path, moment.Name, writers[moment.Name], vm);
     }
 
     private void Export(string vm, IReadOnlyList<string> names)

@@ -14,5 +14,5 @@ public sealed partial class MomentEngine
 
     /// <summary>The moments that an import would make known; the documents are checked, nothing is changed.</summary>
     public Task<IReadOnlyList<VMMoment>> PlanImportAsync(string vm, ImportMomentsRequest request, IOperationReport report, CancellationToken cancellation) =>
-        Task.FromResult(new MomentImport(_context).Plan(vm, request, report, cancellation));
+        new MomentImport(_context).PlanAsync(vm, request, report, cancellation);
 }

@@ -52,6 +52,21 @@ Describe 'Export-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         Get-Content $place/out/tuesday.xml -Raw | Should -BeLike '*<name>tuesday</name>*'
     }
 
+    It 'refuses several machines for one file before it writes any' {
+        New-Machine $place web2 | Out-Null
+        New-VMCheckpoint web2 tuesday | Out-Null
+        New-VMCheckpoint web2 friday | Out-Null
+        { Export-VMMoment $vm, web2 -Path $place/both.xml -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathShared,*'
+        { Export-VMMoment $vm, web2 -Path $place/both.xml -Force -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathShared,*'
+        { Export-VMMoment $vm, web2 *day -Path "$place/both/" -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathShared,*'
+        { $vm, 'web2' | Export-VMMoment -Path "$place/both/" -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathShared,*'
+        { Get-VMCheckpoint $vm, web2 | Export-VMMoment -Path "$place/both/" -ErrorAction Stop } | Should -Throw -ErrorId 'ExportPathShared,*'
+        Get-ChildItem $place -Filter both* | Should -BeNullOrEmpty
+        Remove-VMCheckpoint web2 tuesday -Confirm:$false
+        (Export-VMMoment $vm, web2 *day -Path "$place/both/").Name | Should -Be monday.xml, tuesday.xml, friday.xml
+        Unregister-VMDomain web2 -RemoveMetadata -Confirm:$false
+    }
+
     It 'writes nothing with -WhatIf' {
         Export-VMMoment $vm -Path $place/never.xml -WhatIf | Should -BeNullOrEmpty
         "$place/never.xml" | Should -Not -Exist

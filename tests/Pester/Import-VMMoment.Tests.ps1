@@ -64,6 +64,7 @@ Describe 'Import-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         Import-VMMoment $vm -Xml (Get-CheckpointXml a) -WhatIf | Should -BeNullOrEmpty
         Get-VMMoment $vm | Should -BeNullOrEmpty
         { Import-VMMoment $vm -Xml (Get-CheckpointXml a a) -WhatIf -ErrorAction Stop } | Should -Throw -ErrorId 'ImportParentCycle,*'
+        { Import-VMMoment $vm -Xml (Get-CheckpointXml a) -Validate -WhatIf -ErrorAction Stop } | Should -Throw -ErrorId 'ImportNotInImages,*'
     }
 
     Context 'of bitmaps' {

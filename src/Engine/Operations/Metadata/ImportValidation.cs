@@ -8,18 +8,18 @@ namespace MomentTools.Operations.Metadata;
 /// <summary>Import-VMMoment -Validate: what the documents name must be in the images, whole, on some layer of the disk.</summary>
 internal static class ImportValidation
 {
-    public static async Task RunAsync(ChangeScope scope, IReadOnlyList<StoredMoment> moments, IReadOnlyList<ImportedDocument> documents, CancellationToken cancellation)
+    public static async Task RunAsync(DomainPlace place, DomainDocument domain, IReadOnlyList<StoredMoment> moments, IReadOnlyList<ImportedDocument> documents, CancellationToken cancellation)
     {
-        string[] disks = [.. moments.SelectMany(Needed).Select(need => need.Disk).Distinct(StringComparer.Ordinal).Where(disk => scope.Domain.FindDisk(disk) is { Format: "qcow2" })];
-        IReadOnlyDictionary<string, ObservedLayer> live = await LiveAsync(scope, disks, cancellation);
+        string[] disks = [.. moments.SelectMany(Needed).Select(need => need.Disk).Distinct(StringComparer.Ordinal).Where(disk => domain.FindDisk(disk) is { Format: "qcow2" })];
+        IReadOnlyDictionary<string, ObservedLayer> live = await LiveAsync(place, domain, disks, cancellation);
         Dictionary<string, DiskContent> content = new(StringComparer.Ordinal);
         foreach (string disk in disks)
-            content[disk] = await ReadAsync(scope.Domain, disk, live.GetValueOrDefault(disk), cancellation);
+            content[disk] = await ReadAsync(domain, disk, live.GetValueOrDefault(disk), cancellation);
         foreach ((StoredMoment moment, ImportedDocument document) in moments.Zip(documents))
         {
             string[] problems = [.. Needed(moment).Select(need => Problem(need, moment.Key.Name, content.GetValueOrDefault(need.Disk))).OfType<string>()];
             if (problems.Length > 0)
-                throw MetadataErrors.NotInImages(document, scope.Domain.Name, problems);
+                throw MetadataErrors.NotInImages(document, domain.Name, problems);
         }
     }
 
@@ -42,11 +42,11 @@ internal static class ImportValidation
     }
 
     // What a running machine's bitmaps are, only its QEMU knows: in the file there are stubs.
-    private static async Task<IReadOnlyDictionary<string, ObservedLayer>> LiveAsync(ChangeScope scope, string[] disks, CancellationToken cancellation)
+    private static async Task<IReadOnlyDictionary<string, ObservedLayer>> LiveAsync(DomainPlace place, DomainDocument domain, string[] disks, CancellationToken cancellation)
     {
-        if (disks.Length == 0 || (await MachineProbe.RunAsync(scope.Place, scope.Domain, cancellation)).State is VMState.Stopped)
+        if (disks.Length == 0 || (await MachineProbe.RunAsync(place, domain, cancellation)).State is VMState.Stopped)
             return new Dictionary<string, ObservedLayer>(StringComparer.Ordinal);
-        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Read, cancellation);
+        await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Read, cancellation);
         return SessionView.BitmapsAtOpening(session);
     }
 

@@ -23,7 +23,7 @@ internal sealed class MomentImport(EngineContext context)
         foreach ((string disk, int count) in plan.UnknownDisks)
             report.Warning($"'{vm}' has no disk {XmlErrors.Quote(disk)}: {count} of the imported moments name it, and it is not covered there.");
         if (request.Validate)
-            await ImportValidation.RunAsync(scope, plan.Moments, set.Documents, cancellation);
+            await ImportValidation.RunAsync(scope.Place, scope.Domain, plan.Moments, set.Documents, cancellation);
         (DomainMoments next, TrackingPackage? package) = await NextAsync(scope, set, plan, request, report, cancellation);
         IReadOnlyList<AdoptedBitmap> recording = request.MetadataOnly || package is not null ? [] : await ImportAdoption.FindAsync(scope, plan.Moments, report, cancellation);
         if (recording.Count > 0)
@@ -53,13 +53,15 @@ internal sealed class MomentImport(EngineContext context)
     }
 
     /// <summary>The moments that an import would add; every rule is checked, nothing is changed.</summary>
-    public IReadOnlyList<VMMoment> Plan(string vm, ImportMomentsRequest request, IOperationReport report, CancellationToken cancellation)
+    public async Task<IReadOnlyList<VMMoment>> PlanAsync(string vm, ImportMomentsRequest request, IOperationReport report, CancellationToken cancellation)
     {
         ImportSet set = ImportSet.Read(request, cancellation);
         Machines.DomainPlace place = context.Catalogue.Place(vm);
         DomainDocument domain = context.Catalogue.Load(place);
         DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure);
         ImportPlan plan = ImportPlan.Make(set, domain, state);
+        if (request.Validate)
+            await ImportValidation.RunAsync(place, domain, plan.Moments, set.Documents, cancellation);
         return Results(vm, WithMoments(state, plan.Moments), plan, new Dictionary<string, ObservedLayer>(StringComparer.Ordinal));
     }
 

@@ -1,7 +1,10 @@
 using MomentTools.Errors;
+using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Health;
+using MomentTools.Operations.Repairs;
 using MomentTools.Qcow2;
+using MomentTools.Tests.Operations.Health;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Repairs;
@@ -79,6 +82,41 @@ public sealed class RepairTests
         Assert.DoesNotContain(await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None), bitmap => bitmap.Name is "a" or "b" or "c");
         await machine.CheckpointAsync("d");
         Assert.Empty(await TestAsync(machine));
+    }
+
+    [SkippableTheory]
+    [InlineData("bitmaps declared invalid", 95, 0xFE, 0)]
+    [InlineData("larger than recorded", 28, 0xFF, 0x10)]
+    public async Task AnImageThatWasChangedSinceIsNotSalvaged(string what, int at, int kept, int set)
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars: false);
+        await DriftMachine.HeaderAsync(machine, "vda", at, value => (value & kept) | set);
+        byte[] before = machine.Content(machine.DiskPath("vda"));
+        DiskTracking tracking = new MomentStore(machine.StateDirectory).Load(failure => throw failure).Disk("vda");
+        byte[] image = await File.ReadAllBytesAsync(machine.DiskPath("vda"));
+        Salvage salvage = await Salvage.RunAsync(machine.DiskPath("vda"), tracking, new MomentStore(machine.StateDirectory).Segments, CancellationToken.None);
+        Assert.Empty(salvage.Names);
+        Assert.NotNull(salvage.Refusal);
+        Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
+
+        // The repair as a whole goes on without it: no answer of before, none too small after.
+        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        Assert.Equal(OperationErrors.ChangesUnknown, (await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("a"))).ErrorId);
+        Assert.True(before.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), what);
+        await machine.CheckpointAsync("e");
+        await machine.WriteAsync("vda", 10, 20 * Grain, Grain);
+        Assert.Equal([(20 * Grain, Grain)], await machine.ChangesAsync("e"));
+    }
+
+    [SkippableFact]
+    public async Task AnImageWithAFeatureNobodyKnowsIsLeftAlone()
+    {
+        await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars: true);
+        await DriftMachine.HeaderAsync(machine, "vda", 72, value => value | 0x80);
+        byte[] image = await File.ReadAllBytesAsync(machine.DiskPath("vda"));
+        IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        Assert.Contains(done, one => one.Action.StartsWith("Left as it is", StringComparison.Ordinal));
+        Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
     }
 
     [SkippableFact]
