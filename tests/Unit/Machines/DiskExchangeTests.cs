@@ -1,5 +1,4 @@
 using System.Globalization;
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Tests.Support;

@@ -82,7 +82,7 @@ public sealed class FrozenLayerTests
         return machine;
     }
 
-    private static IDisposable? Do(TestMachine machine, string way)
+    private static Holder? Do(TestMachine machine, string way)
     {
         string image = DriftMachine.BaseOf(machine);
         switch (way)
