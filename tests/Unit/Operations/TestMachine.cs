@@ -18,8 +18,12 @@ internal sealed class TestMachine : IAsyncDisposable
     // Whether the disks let discards through to the image.
     private readonly bool _discard;
 
-    private TestMachine(string[] disks, bool discard, Action<string>? probe)
+    // Further elements of its devices.
+    private readonly string _devices;
+
+    private TestMachine(string[] disks, bool discard, Action<string>? probe, string devices)
     {
+        _devices = devices;
         Disks = disks;
         _discard = discard;
         Engine = new MomentEngine(new MomentEngineOptions
@@ -50,10 +54,11 @@ internal sealed class TestMachine : IAsyncDisposable
     /// <param name="discard">Whether the disks let discards through to the image.</param>
     /// <param name="probe">Called at each step of a changing operation.</param>
     /// <param name="disks">The disks' names.</param>
-    public static async Task<TestMachine> CreateAsync(long size, bool discard, Action<string>? probe, string[] disks)
+    /// <param name="devices">Further elements of its devices, of which {0} is its own directory.</param>
+    public static async Task<TestMachine> CreateAsync(long size, bool discard, Action<string>? probe, string[] disks, string devices = "")
     {
         Tool.Require("qemu-img", "qemu-io", "qemu-storage-daemon", "qemu-system-x86_64");
-        var machine = new TestMachine(disks, discard, probe);
+        var machine = new TestMachine(disks, discard, probe, devices);
         foreach (string disk in machine.Disks)
             Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath(disk), size.ToString(CultureInfo.InvariantCulture));
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = machine.Xml() }, machine.Report, CancellationToken.None);
@@ -75,6 +80,7 @@ internal sealed class TestMachine : IAsyncDisposable
           <os><type arch='x86_64' machine='q35'>hvm</type></os>
           <devices>
             {string.Join("\n    ", Disks.Select(disk => $"<disk type='file' device='disk'><driver name='qemu' type='qcow2'{(_discard ? " discard='unmap'" : "")}/><source file='{DiskPath(disk)}'/><target dev='{disk}' bus='virtio'/></disk>"))}
+            {_devices.Replace("{0}", _scratch.Path, StringComparison.Ordinal)}
           </devices>
         </domain>
         """;
