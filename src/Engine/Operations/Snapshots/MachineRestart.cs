@@ -30,13 +30,13 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
             _ => before is not null || plan.Memory is not null,
         };
         bool run = plan.Power == MachinePower.Running || (plan.Power == MachinePower.AsBefore && Ran);
-        journal.Extend(new JsonObject { ["kind"] = SwitchRecovery.Restart, ["disks"] = Images(plan), ["commit"] = changes.ToJson() });
+        journal.Extend(new JsonObject { ["kind"] = SwitchRecovery.Restart, ["ran"] = Ran, ["disks"] = Images(plan), ["commit"] = changes.ToJson() });
         bool ended = false;
         Journal? hold = null;
         try
         {
             journal.Pass("end");
-            ended = await EndAsync();
+            ended = await EndAsync(plan, cancellation);
             journal.Pass("start");
             if (start)
             {
@@ -73,8 +73,10 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
         [.. plan.Definition.Disks.Where(disk => disk.SourcePath is not null).Select(disk => (JsonNode)new JsonObject { ["disk"] = disk.Target, ["path"] = disk.SourcePath })];
 
     /// <returns>Whether a machine was ended.</returns>
-    private async Task<bool> EndAsync()
+    private async Task<bool> EndAsync(SwitchPlan plan, CancellationToken cancellation)
     {
+        if (before is not null && plan.KeepMemory is { } path)
+            await MemorySaving.SaveAsync(session, path, atSwitchover: null, live: false, goOn: false, progress: null, cancellation);
         await session.CloseAsync(CancellationToken.None);
         if (before is null)
             return false;

@@ -80,9 +80,16 @@ internal static class SwitchRecovery
         await using (QmpClient qmp = line)
         {
             IEnumerable<string> files = (await qmp.QueryBlockAsync(cancellation)).Select(device => device.Inserted).OfType<QmpInserted>().Select(medium => NodeFile.Of(medium.File));
+            QmpStatus status = await qmp.QueryStatusAsync(cancellation);
             if (!files.Any(file => wanted.Contains(Libc.RealPath(file) ?? file)))
+            {
+                // It was held while its memory was saved.
+                if ((bool)entry.Intent["ran"]! && status is { Running: false, Status: "paused" or "postmigrate" or "finish-migrate" })
+                    await qmp.ContAsync(cancellation);
                 return false;
-            running = (await qmp.QueryStatusAsync(cancellation)).Running;
+            }
+
+            running = status.Running;
         }
 
         if (running)
