@@ -17,4 +17,7 @@ internal sealed record TrackingPoint(
 {
     /// <summary>Whether it is the point of a removed moment that Undo can still bring back: it stays, however few children it has.</summary>
     public bool Kept { get; init; }
+
+    /// <summary>Why the content that is read at a snapshot's point is not what it was when it was taken; null: it is, as far as is known.</summary>
+    public string? Altered { get; init; }
 }

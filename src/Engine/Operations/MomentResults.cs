@@ -66,6 +66,8 @@ internal sealed class MomentResults(
             ? document.Disks.FirstOrDefault(entry => entry.Name == disk.Name)?.Bitmap ?? moment.Name
             : children.SelectMany(child => child.Sources).OfType<SegmentSource.Bitmap>().FirstOrDefault()?.Name;
         var result = new VMMomentDisk { Name = disk.Name, Bitmap = bitmap, Parent = tracking.NearestMoment(disk.ParentPointId)?.Name, State = VMBitmapState.Unknown };
+        if (disk.PointId is { } own && tracking.Points.GetValueOrDefault(own)?.Altered is { } altered)
+            return result with { Problem = altered };
         if (disk.PointId is null)
             return moment.Kind == MomentKind.Snapshot ? result : result with { State = VMBitmapState.Missing, Problem = "nothing was recorded since: only the description of this checkpoint is known" };
         if (!_proofs.TryGetValue(disk.Name, out TrackingProof? proof))
