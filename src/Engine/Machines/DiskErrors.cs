@@ -14,6 +14,7 @@ internal static class DiskErrors
     public static readonly ErrorId DiskLocked = new("DiskLocked", ErrorKind.Busy);
     public static readonly ErrorId DiskOpenFailed = new("DiskOpenFailed", ErrorKind.Refused);
     public static readonly ErrorId DiskNotInMachine = new("DiskNotInMachine", ErrorKind.NotFound);
+    public static readonly ErrorId SnapshotNotApplied = new("SnapshotNotApplied", ErrorKind.Refused);
     public static readonly ErrorId DiskChanged = new("DiskChanged", ErrorKind.InvalidState);
     public static readonly ErrorId DiskNotExchangeable = new("DiskNotExchangeable", ErrorKind.Unsupported);
 

@@ -56,6 +56,27 @@ internal sealed class AuthoredBitmaps : IAsyncDisposable
         return authored;
     }
 
+    /// <summary>For each size of a disk in bytes one bitmap with all its bits, in their order.</summary>
+    public static async Task<AuthoredBitmaps> FullAsync(BlockSession session, string operationId, IReadOnlyList<long> sizes, CancellationToken cancellation)
+    {
+        var authored = new AuthoredBitmaps(session.Qmp);
+        if (sizes.Count == 0)
+            return authored;
+        try
+        {
+            await using SessionExports exports = session.OpenExports(cancellation);
+            for (int number = 0; number < sizes.Count; number++)
+                await authored.AddAsync(exports, $"mt-{operationId}-n{number}", sizes[number], [ExtentMap.Of(new Extent(0, sizes[number]))], cancellation);
+        }
+        catch
+        {
+            await authored.DisposeAsync();
+            throw;
+        }
+
+        return authored;
+    }
+
     public async ValueTask DisposeAsync()
     {
         string[] nodes = [.. _nodes];

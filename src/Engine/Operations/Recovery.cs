@@ -92,6 +92,11 @@ internal static class Recovery
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
             case BranchSwitch.Operation:
                 return await SwitchRecovery.ResolveAsync(place, domain, entry, cancellation);
+            case TurnRun.Operation:
+                return await TurnResolution.RunAsync(place, domain, entry, cancellation);
+            case TagRemoval.Operation:
+                await TagRemoval.ResolveAsync(place, domain, entry, cancellation);
+                break;
             case MomentRepair.Operation:
                 return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:

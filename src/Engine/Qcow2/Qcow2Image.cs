@@ -62,6 +62,22 @@ internal sealed class Qcow2Image : IImageLayer
     public Task<IReadOnlyList<Qcow2Snapshot>> SnapshotsAsync(CancellationToken cancellation) =>
         new SnapshotTable(_file, Header).ReadAsync(cancellation);
 
+    /// <summary>
+    /// Whether the disk's content is that of a snapshot, as far as the file tells: both have the same L2 tables. A snapshot that is applied
+    /// gets the disk its tables, and the first write behind it gives the disk a table of its own, written at once (specification: "Snapshots").
+    /// </summary>
+    public async Task<bool> HoldsAsync(Qcow2Snapshot snapshot, CancellationToken cancellation)
+    {
+        if (Header.Size != snapshot.DiskSize)
+            return false;
+        // What lies behind the disk's entries is saved machine state.
+        int entries = Header.Size == 0 ? 0 : (int)((Header.Size - 1) >> L2Table.CoveredBits(Header)) + 1;
+        ulong[] active = await TablesAsync(Header.L1TableOffset, Math.Min(entries, Header.L1Size), cancellation);
+        ulong[] saved = await TablesAsync(snapshot.L1TableOffset, Math.Min(entries, snapshot.L1Size), cancellation);
+        int same = active.AsSpan().CommonPrefixLength(saved);
+        return active.AsSpan(same).IndexOfAnyExcept(0UL) < 0 && saved.AsSpan(same).IndexOfAnyExcept(0UL) < 0;
+    }
+
     public IAsyncEnumerable<Qcow2Mapping> MapAsync(long offset, long length, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -79,6 +95,14 @@ internal sealed class Qcow2Image : IImageLayer
         _dataFile?.Dispose();
         _file.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task<ulong[]> TablesAsync(HostOffset offset, int entries, CancellationToken cancellation)
+    {
+        ulong[] table = await _file.ReadTableAsync("L1 table", offset.Value, entries, cancellation);
+        foreach (ref ulong entry in table.AsSpan())
+            entry &= L2Table.OffsetMask;
+        return table;
     }
 
     private static async Task<Qcow2Header> ReadHeaderAsync(ImageFile file, CancellationToken cancellation)

@@ -55,6 +55,10 @@ internal sealed record TransactionAction(string Type, JsonObject Data)
     public static TransactionAction BlockdevSnapshot(string node, string overlay) =>
         new("blockdev-snapshot", new JsonObject { ["node"] = node, ["overlay"] = overlay });
 
+    /// <summary>Takes a snapshot inside a node's image, of the disk alone.</summary>
+    public static TransactionAction BlockdevSnapshotInternal(string node, string name) =>
+        new("blockdev-snapshot-internal-sync", new JsonObject { ["device"] = node, ["name"] = name });
+
     /// <summary>Always fails, so that the transaction is rolled back.</summary>
     public static TransactionAction Abort() => new("abort", []);
 

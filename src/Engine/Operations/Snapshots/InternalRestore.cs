@@ -1,0 +1,125 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Operations.Layers;
+using MomentTools.Qcow2;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Snapshots;
+
+/// <summary>
+/// Goes back to an internal snapshot, or to the tip of a branch that was left on the same images: the machine is not restarted for it, and
+/// what is left can be kept the same way, as a state inside the images.
+/// </summary>
+/// <param name="catalogue">The domains: other images may stand on these.</param>
+/// <param name="scope">The machine.</param>
+/// <param name="report">Where warnings go.</param>
+internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope scope, IOperationReport report)
+{
+    /// <summary>Whether a snapshot lies inside the images, on each disk that it covers.</summary>
+    public static bool IsInternal(StoredMoment moment) => moment.Document is SnapshotDocument document && Covered(document).Any() && document.MomentLocation() == SnapshotLocation.Internal;
+
+    /// <summary>Whether all tips of a branch are saved on the images that the disks work on now.</summary>
+    public static bool IsHere(DomainMoments state, string branch)
+    {
+        DiskTracking[] disks = [.. state.Disks.Values.Where(disk => disk.Tips.ContainsKey(branch) && disk.ActiveBranch != branch)];
+        return disks.Length > 0 && disks.All(disk => disk.Tips[branch] is { Saved: not null } tip && tip.LayerId == disk.ActiveTip?.LayerId);
+    }
+
+    /// <summary>Goes back to an internal snapshot.</summary>
+    /// <exception cref="MomentException">
+    /// Before anything is touched: <c>SnapshotNotInImage</c>, <c>SnapshotNotActive</c>, <c>ImageHasOverlays</c>, <c>BitmapForeign</c>,
+    /// <c>DiskInUse</c>, <c>ExchangeImpossible</c>. <c>MemoryNotLoaded</c>: its message says in which state the machine is.
+    /// </exception>
+    public async Task<TurnOutcome> RunAsync(MomentKey snapshot, InternalRestoreOptions options, CancellationToken cancellation)
+    {
+        var document = (SnapshotDocument)scope.State.Moments[snapshot].Document;
+        string[] disks = [.. Covered(document)];
+        Dictionary<string, Qcow2Snapshot> found = new(StringComparer.Ordinal);
+        foreach (string disk in disks)
+        {
+            RequireActive(snapshot, disk);
+            found[disk] = await FindAsync(disk, snapshot.Name, cancellation);
+        }
+
+        await RequireFreeAsync($"snapshot '{snapshot.Name}'", snapshot.Name, disks, cancellation);
+        string left = scope.State.ActiveBranch, branch = options.Branch ?? left;
+        bool keeps = options.Branch is not null || options.UndoFor > TimeSpan.Zero;
+        string? kept = !keeps ? null : options.Branch is null ? Branch.HiddenPrefix + scope.Id : left;
+        var target = new TurnTarget(found, branch, snapshot, kept, keeps ? ImageTips.TagPrefix + scope.Id : null);
+        bool memory = found.Values.Any(one => one.VmStateSize > 0);
+        VMState? goal = options.Goal ?? document.State switch
+        {
+            "shutoff" => VMState.Stopped,
+            "paused" => VMState.Paused,
+            _ => memory ? VMState.Running : null,
+        };
+        return await new TurnRun(scope, report).RunAsync(
+            new TurnRequest($"snapshot '{snapshot.Name}'", target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, ran) => Decided(state, ran, snapshot, kept, options)), cancellation);
+    }
+
+    /// <summary>Goes to the tip of another branch, where <see cref="IsHere"/>; the branch that is left stays with its own.</summary>
+    public async Task<TurnOutcome> SwitchAsync(string branch, InternalRestoreOptions options, CancellationToken cancellation)
+    {
+        string left = scope.State.ActiveBranch;
+        Dictionary<string, Qcow2Snapshot> found = new(StringComparer.Ordinal);
+        foreach (DiskTracking disk in scope.State.Disks.Values.Where(disk => disk.Tips.ContainsKey(branch) && disk.ActiveBranch != branch))
+            found[disk.Disk] = await FindAsync(disk.Disk, disk.Tips[branch].Saved!, cancellation);
+        await RequireFreeAsync($"branch '{branch}'", branch, [.. found.Keys], cancellation);
+        bool memory = found.Values.Any(one => one.VmStateSize > 0);
+        VMState? goal = options.Goal ?? (memory ? VMState.Running : null);
+        TurnOutcome outcome = await new TurnRun(scope, report).RunAsync(
+            new TurnRequest(
+                $"branch '{branch}'", new TurnTarget(found, branch, null, left, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
+                (state, ran) => options.Decide(Left(state, left, ran && !options.KeepMemory).With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = false }).Activate(branch))),
+            cancellation);
+        await TagRemoval.RunAsync(scope, found.ToDictionary(pair => pair.Key, pair => pair.Value.Name, StringComparer.Ordinal), report, cancellation);
+        return outcome;
+    }
+
+    private static IEnumerable<string> Covered(SnapshotDocument document) => document.Disks.Where(disk => disk.MeantMode == SnapshotMode.Internal).Select(disk => disk.Name);
+
+    private DomainMoments Decided(DomainMoments state, bool ran, MomentKey snapshot, string? kept, InternalRestoreOptions options)
+    {
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        string active = scope.State.ActiveBranch;
+        bool cut = ran && !options.KeepMemory;
+        if (options.Branch is { } branch)
+            return options.Decide(Left(state, active, cut).With(new Branch(branch) { Start = snapshot, Created = now }).Activate(branch));
+        if (kept is null)
+            return options.Decide(state);
+        DomainMoments hidden = state.With(state.Branches[active] with { Name = kept, Running = cut, Created = now });
+        return options.Decide(hidden.With(new KeptAside(
+            scope.Id, options.Cmdlet, now, now + options.UndoFor, kept, active, new Dictionary<string, string>(StringComparer.Ordinal))));
+    }
+
+    private static DomainMoments Left(DomainMoments state, string branch, bool cut) =>
+        state.With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = cut });
+
+    private async Task<Qcow2Snapshot> FindAsync(string disk, string tag, CancellationToken cancellation)
+    {
+        DomainDisk definition = scope.Domain.FindDisk(disk) ?? throw CheckpointAlignment.UnknownDisk(disk, scope.Domain);
+        string path = definition.SourcePath ?? throw DiskErrors.WithoutFile(scope.Place.Name, definition);
+        return await ImageTips.FindAsync(path, tag, cancellation) ?? throw ImageTipErrors.NotInImage(scope.Place.Name, disk, path, tag);
+    }
+
+    // What a layer holds inside can only be loaded while it is the one that is written to.
+    private void RequireActive(MomentKey snapshot, string disk)
+    {
+        DiskTracking tracking = scope.State.Disk(disk);
+        if (tracking.PointOf(snapshot) is { } point && tracking.ActiveTip is { } tip && point.LayerId != tip.LayerId)
+            throw ImageTipErrors.NotActive(scope.Place.Name, disk, snapshot.Name, tracking.Layers.GetValueOrDefault(point.LayerId)?.Path ?? point.LayerId, tracking.Layers[tip.LayerId].Path);
+    }
+
+    private async Task RequireFreeAsync(string what, string target, IReadOnlyList<string> disks, CancellationToken cancellation)
+    {
+        ImageGraph graph = await new Dependencies(catalogue).ScanAsync(scope.State, cancellation);
+        foreach (string disk in disks)
+        {
+            string path = scope.Domain.FindDisk(disk)!.SourcePath!;
+            string[] above = [.. graph.On(path).Select(link => $"'{link.Path}'")];
+            if (above.Length > 0)
+                throw ImageTipErrors.HasOverlays(scope.Place.Name, disk, what, target, path, above);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qcow2;
+
+namespace MomentTools.Operations.Snapshots;
+
+/// <summary>What an <see cref="ImageTurn"/> means for one disk: the step in QEMU, and the tree where it is done or taken back. Pure.</summary>
+/// <param name="Step">The step.</param>
+/// <param name="Forward">The disk's tree once the snapshot is loaded.</param>
+/// <param name="Back">The disk's tree where the bitmaps were taken out and nothing could be loaded.</param>
+/// <param name="Doubt">Why what was written until now is not known, or null.</param>
+internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTracking Back, string? Doubt)
+{
+    /// <param name="tracking">The disk's tree.</param>
+    /// <param name="disk">The disk in the session.</param>
+    /// <param name="seen">What is really on it.</param>
+    /// <param name="closed">The closed segments, in sidecars.</param>
+    /// <param name="target">Where it goes.</param>
+    /// <param name="operationId">The operation's id: part of the bitmaps' names, and the sidecar of what recorded until now.</param>
+    /// <param name="held">Whether the disk has the snapshot's content now.</param>
+    public static TurnPlan Make(
+        DiskTracking tracking, SessionDisk disk, ObservedLayer seen, ClosedSegments closed, TurnTarget target, string operationId, bool held)
+    {
+        Qcow2Snapshot snapshot = target.Snapshots[disk.Name];
+        string[] names = [.. seen.Bitmaps.Keys];
+        TrackingPoint? start = target.Start is { } key ? tracking.PointOf(key) : null;
+        var step = new TurnStep(
+            disk.Name, disk.Path, disk.NodeName, disk.QomPath, snapshot.Id, snapshot.Name, snapshot.DiskSize, seen.Size, held, null, null, names, null, null, null, null);
+        if (tracking.ActiveTip is not { } tip)
+            // Nothing is known of the present, but the snapshot's past may be.
+            return start is null ? new TurnPlan(step, tracking, tracking, null) : Begin(step, tracking, target, start, operationId);
+        TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
+        var proof = new TrackingProof(tracking, seen);
+        bool proven = proof.OwnDoubt is null;
+        DiskTracking saved = closed.Apply(tracking, seen);
+        SegmentSource[] settled = [.. proof.Settled(proven ? operationId : null)
+            .Select(source => source is SegmentSource.Bitmap { SidecarId: { } sidecar } own && own.Name == tip.Recording && own.LayerId == tip.LayerId ? new SegmentSource.Sidecar(sidecar)
+                : source is SegmentSource.Bitmap other && other.LayerId == tip.LayerId ? closed.Sources[other.Name] : source)];
+        saved = saved.WithSources(tip.PointId, settled);
+        saved = WithPoint(saved, saved.Points[tip.PointId] with { Size = seen.Size, Floor = Math.Min(Math.Min(saved.Points[tip.PointId].Floor, proof.Floor), seen.Size) });
+        string opened = $"mt-{operationId}-l", back = $"mt-{operationId}-b", newTip = MomentIds.New(), backTip = MomentIds.New();
+        DiskTracking forward = Moved(saved, tip, layer, target, start, opened, newTip, snapshot.DiskSize);
+        DiskTracking backward = saved.WithSources(tip.PointId, [.. settled, new SegmentSource.Bitmap(layer.Id, back, null)]).WithRecording(back).WithTipPoint(backTip);
+        return new TurnPlan(
+            step with
+            {
+                Recording = proven ? tip.Recording : null, OldMark = names.Contains(tip.Marker, StringComparer.Ordinal) ? tip.Marker : null,
+                Opened = opened, Mark = forward.ActiveTip!.Marker, BackOpened = back, BackMark = backward.ActiveTip!.Marker,
+            },
+            forward, backward, proof.Doubt);
+    }
+
+    /// <summary>Refuses bitmaps that are not ours: they would be lost.</summary>
+    public static void RefuseForeign(string vm, DiskTracking tracking, SessionDisk disk, ObservedLayer seen)
+    {
+        var owner = new BitmapOwner(tracking);
+        string[] foreign = [.. seen.Bitmaps.Keys.Where(name => !name.StartsWith(MomentIds.BitmapPrefix, StringComparison.Ordinal) && owner.Of(disk.Path, name) is null)];
+        if (foreign.Length > 0)
+            throw ImageTipErrors.Foreign(vm, disk.Name, foreign);
+    }
+
+    private static TurnPlan Begin(TurnStep step, DiskTracking tracking, TurnTarget target, TrackingPoint start, string operationId)
+    {
+        DiskTracking forward = tracking.Revert(target.Branch, start.Id, $"mt-{operationId}-l", MomentIds.New(), step.NewSize).Activate(target.Branch);
+        return new TurnPlan(step with { Opened = forward.ActiveTip!.Recording, Mark = forward.ActiveTip.Marker }, forward, tracking, null);
+    }
+
+    private static DiskTracking Moved(DiskTracking saved, TrackingTip tip, TrackingLayer layer, TurnTarget target, TrackingPoint? start, string opened, string newTip, long size)
+    {
+        string? parent = start?.Id ?? saved.Points[tip.PointId].ParentId;
+        DiskTracking left = saved;
+        if (target.LeftBranch is { } kept)
+            left = (kept == saved.ActiveBranch ? saved : saved.RenameTip(saved.ActiveBranch, kept)).SaveTip(kept, saved.Points[tip.PointId].Sources, target.KeepTag!);
+        if (target.Start is null)
+        {
+            DiskTracking loaded = left.LoadTip(target.Branch, opened).Activate(target.Branch).WithTipPoint(newTip);
+            return target.LeftBranch is null && saved.ActiveBranch != target.Branch ? loaded.DropTip(saved.ActiveBranch) : loaded;
+        }
+
+        string other = target.LeftBranch is null && saved.ActiveBranch != target.Branch ? saved.ActiveBranch : "";
+        if (start is not null)
+            return left.Revert(target.Branch, start.Id, opened, newTip, size).Activate(target.Branch).DropTip(other);
+        // The snapshot has no place in this disk's tree: from what came before to it, nothing is known.
+        var point = new TrackingPoint(
+            newTip, parent, [new SegmentSource.Lost($"the disk went back to '{target.Start.Name}', of which nothing was recorded"), new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
+        DiskTracking gone = target.LeftBranch is null ? WithoutTip(left) : left;
+        return WithPoint(gone, point) with
+        {
+            Tips = new Dictionary<string, TrackingTip>(gone.Tips, StringComparer.Ordinal) { [target.Branch] = new(newTip, layer.Id, opened) },
+            ActiveBranch = target.Branch,
+        };
+    }
+
+    // Its point goes without what lies above it: the new one takes its place.
+    private static DiskTracking WithoutTip(DiskTracking tracking) => tracking with
+    {
+        Points = tracking.Points.Where(point => point.Key != tracking.ActiveTip!.PointId).ToDictionary(StringComparer.Ordinal),
+        Tips = tracking.Tips.Where(tip => tip.Key != tracking.ActiveBranch).ToDictionary(StringComparer.Ordinal),
+    };
+
+    private static DiskTracking WithPoint(DiskTracking tracking, TrackingPoint point) =>
+        tracking with { Points = new Dictionary<string, TrackingPoint>(tracking.Points, StringComparer.Ordinal) { [point.Id] = point } };
+}
