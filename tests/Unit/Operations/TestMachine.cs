@@ -92,6 +92,13 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public Task<VMDomain> StopAsync() => Engine.StopDomainAsync(Name, force: true, TimeSpan.FromSeconds(20), Report, CancellationToken.None);
 
+    /// <summary>Ends the machine where it runs.</summary>
+    public async Task StopIfRunningAsync()
+    {
+        if ((await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
+            await StopAsync();
+    }
+
     public Task<VMCheckpoint> CheckpointAsync(string name, params string[] disks) =>
         Engine.CreateCheckpointAsync(Name, new CreateCheckpointRequest { Name = name, Disks = disks }, Report, CancellationToken.None);
 
