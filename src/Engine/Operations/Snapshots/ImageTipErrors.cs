@@ -43,6 +43,10 @@ internal static class ImageTipErrors
         MemoryNotLoaded, $"The snapshot '{tag}' could not be loaded into '{vm}': {words} {outcome}", vm,
         "A machine with other devices or another amount of memory than then cannot take that memory. Compare its definition with the snapshot's: Export-VMMoment shows it.", inner);
 
+    public static MomentException HalfLoaded(string vm, string tag) => new(
+        MemoryNotLoaded, $"The snapshot '{tag}' was loaded into some disks of '{vm}' only, and QEMU cannot load it into the others.", vm,
+        "Stop the machine with the tool that it belongs to: the next command that changes it then finishes the rest.");
+
     public static MomentException NoExchange(string vm, string disk, string why) => new(
         ExchangeImpossible, $"Cannot go back to a snapshot of the disks alone while '{vm}' runs: {why}.", disk, "Stop the machine, then run the command again. Nothing was changed.");
 }

@@ -62,31 +62,54 @@ internal sealed class TurnResolution
         bool stood = !(await qmp.QueryStatusAsync(CancellationToken.None)).Running;
         if (!opened && load?.Error is not null && !loaded)
             return await BackAsync(line, steps, record: stood);
+        return await ForwardAsync(line, steps, opened, stood, load);
+    }
+
+    private async Task<bool> ForwardAsync(BlockSession line, MachineTurn steps, bool opened, bool stood, QmpJobInfo? load)
+    {
+        QmpClient qmp = line.Qmp;
+        // The disks are at the snapshot, or some of them, and QEMU could not take the memory: what it has now is nobody's.
+        bool withoutMemory = load?.Error is not null;
         await TidyMarksAsync(line);
         if (!opened && stood)
         {
-            if (load is not { Error: null })
-            {
+            if (withoutMemory)
                 await PutAwayAsync(qmp, load);
+            if (withoutMemory && await AllHeldAsync())
                 await steps.RemoveAsync();
-                await steps.PrepareAsync();
-                await steps.DetachAsync();
-                await steps.LoadAsync();
-            }
-
+            else if (load is not { Error: null })
+                steps = await LoadAsync(qmp, steps, withoutMemory);
             await using AuthoredBitmaps full = await AuthoredBitmaps.FullAsync(line, _entry.Id + "m", [.. _turn.Steps.Select(step => step.NewSize)], CancellationToken.None);
             await steps.OpenAsync(full.Bitmaps, back: false);
         }
 
         if (await IsStoodInAsync(qmp))
             await steps.AttachAsync(reset: true);
+        else if (withoutMemory && stood)
+            await qmp.SystemResetAsync(CancellationToken.None);
         await steps.TidyAsync();
-        if (_turn.Goal == VMState.Running)
+        if (_turn.Goal == VMState.Running && !withoutMemory)
             await qmp.ContAsync(CancellationToken.None);
         Redo(ImageTurn.ForwardOf(_entry.Intent));
         if (_turn.Goal == VMState.Stopped)
             await StopAsync(line);
         return true;
+    }
+
+    private async Task<MachineTurn> LoadAsync(QmpClient qmp, MachineTurn steps, bool withoutMemory)
+    {
+        if (withoutMemory)
+        {
+            if (_turn.Steps.Any(step => step.Reopen is null))
+                throw ImageTipErrors.HalfLoaded(_place.Name, _turn.Steps[0].Tag);
+            steps = new MachineTurn(qmp, _turn with { Mode = TurnMode.Exchange }, _entry.Id);
+        }
+
+        await steps.RemoveAsync();
+        await steps.PrepareAsync();
+        await steps.DetachAsync();
+        await steps.LoadAsync();
+        return steps;
     }
 
     // Nothing was taken out: the machine goes on as it was.
@@ -153,6 +176,14 @@ internal sealed class TurnResolution
             if (await ImageTips.HoldsAsync(step.Path, step.SnapshotId, CancellationToken.None))
                 return true;
         return false;
+    }
+
+    private async Task<bool> AllHeldAsync()
+    {
+        foreach (TurnStep step in _turn.Steps)
+            if (!await ImageTips.HoldsAsync(step.Path, step.SnapshotId, CancellationToken.None))
+                return false;
+        return true;
     }
 
     private async Task WaitAsync(QmpClient qmp)
