@@ -10,7 +10,8 @@ namespace MomentTools.Machines;
 internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
 {
     private const int ShortIdBytes = 4;
-    private const string DocumentName = "domain.xml";
+    /// <summary>A domain's document in its directory.</summary>
+    public const string DocumentName = "domain.xml";
 
     private readonly string _domains = Path.Combine(stateRoot, "domains");
 

@@ -29,7 +29,7 @@ internal sealed class ChangeScope : IDisposable
 
     public DomainPlace Place { get; }
 
-    public DomainDocument Domain { get; }
+    public DomainDocument Domain { get; private set; }
 
     public MomentStore Store { get; }
 
@@ -156,6 +156,10 @@ internal sealed class ChangeScope : IDisposable
 
         journal.Commit(changes);
         State = next;
+        // From here on the machine is what its new definition says.
+        foreach ((string path, string content) in others)
+            if (path == DomainCatalogue.DocumentName)
+                Domain = DomainDocument.Parse(content, Path.Combine(Place.StateDirectory, path));
     }
 
     /// <summary>A name that no moment has yet; in an empty or exhausted case the rule that was broken is told.</summary>

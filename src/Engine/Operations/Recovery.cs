@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Foreign;
+using MomentTools.Operations.Layers;
 using MomentTools.Operations.Metadata;
 using MomentTools.Operations.Repairs;
 using MomentTools.Operations.Snapshots;
@@ -25,7 +26,7 @@ internal static class Recovery
         // A guest that stands still goes on before anything else is looked at.
         foreach (JournalEntry entry in pending.Where(entry => entry.Operation == GuestFreeze.Operation))
             await GuestFreeze.ReleaseAsync(place, domain, entry, report, cancellation);
-        foreach (JournalEntry entry in pending.Where(entry => entry.Operation is not (GuestFreeze.Operation or HeldMachine.Operation)))
+        foreach (JournalEntry entry in pending.Where(entry => entry.Operation is not (GuestFreeze.Operation or HeldMachine.Operation or MergeNote.Operation)))
         {
             if (entry.Operation.Length == 0)
             {
@@ -49,6 +50,7 @@ internal static class Recovery
         // What it waits for has been finished or undone now.
         foreach (JournalEntry entry in pending.Where(entry => entry.Operation == HeldMachine.Operation))
             await HeldMachine.ReleaseAsync(place, domain, entry, cancellation);
+        MergeNote.Sweep(place.StateDirectory);
         var store = new MomentStore(place.StateDirectory);
         store.Sweep(store.Load(report.Failure));
     }
@@ -78,7 +80,7 @@ internal static class Recovery
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
-            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation:
+            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation:
                 break;
             case BitmapCreation.Operation:
                 await BitmapCreation.UndoAsync(place, domain, entry, cancellation);
@@ -97,6 +99,15 @@ internal static class Recovery
             case TagRemoval.Operation:
                 await TagRemoval.ResolveAsync(place, domain, entry, cancellation);
                 break;
+            case LayerMerge.Operation:
+                return await MergeRecovery.RunAsync(place, domain, entry, cancellation);
+            case LayerPull.Operation:
+                return await LayerPull.ResolveAsync(place, domain, entry, cancellation);
+            case LayerRemoval.Operation:
+                return LayerRemoval.Resolve(place.StateDirectory, entry);
+            case LettingGo.Operation:
+                LettingGo.Resolve(place.StateDirectory, entry);
+                return true;
             case MomentRepair.Operation:
                 return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:

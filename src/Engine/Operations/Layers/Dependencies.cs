@@ -44,7 +44,7 @@ internal sealed class Dependencies(DomainCatalogue catalogue)
                 paths.Enqueue(below);
         }
 
-        return new ImageGraph([.. found.Values], doubts);
+        return new ImageGraph(found.Values, doubts);
     }
 
     private async Task<ImageLink> ReadAsync(string path, FileStamp stamp, CancellationToken cancellation)
@@ -111,7 +111,7 @@ internal sealed class Dependencies(DomainCatalogue catalogue)
     }
 
     // Somebody may have put a layer of his own on one of these, beside it, and told nobody.
-    private static async Task<List<string>> NeighboursAsync(IEnumerable<string> layers, List<string> doubts, CancellationToken cancellation)
+    private async Task<List<string>> NeighboursAsync(IEnumerable<string> layers, List<string> doubts, CancellationToken cancellation)
     {
         List<string> paths = [];
         foreach (string directory in layers.Select(path => Path.GetDirectoryName(path)!).Distinct(StringComparer.Ordinal).Where(Directory.Exists))
@@ -119,7 +119,7 @@ internal sealed class Dependencies(DomainCatalogue catalogue)
             try
             {
                 foreach (string path in Directory.EnumerateFiles(directory))
-                    if (await IsImageAsync(path, cancellation))
+                    if (_known.TryGetValue(path, out ImageLink? known) && known.Stamp == FileStamp.Of(path) || await IsImageAsync(path, cancellation))
                         paths.Add(path);
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -15,8 +15,5 @@ internal sealed record ImageLink(string Path, FileStamp Stamp, IReadOnlyList<str
     /// <summary>The virtual size in bytes; of a file that is no qcow2 image its length.</summary>
     public long Size { get; init; }
 
-    /// <summary>Whether it stands directly on this file, under whatever name.</summary>
-    public bool StandsOn(FileStamp file) => Below.Any(path => FileStamp.Of(path) is { } below && Same(below, file));
-
     public static bool Same(FileStamp one, FileStamp other) => one.Device == other.Device && one.Inode == other.Inode;
 }

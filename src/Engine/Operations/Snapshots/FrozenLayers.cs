@@ -26,7 +26,7 @@ internal static class FrozenLayers
     /// <param name="cancellation">Stops the look.</param>
     public static async Task<IReadOnlyList<FrozenDamage>> FindAsync(DomainDocument domain, DomainMoments state, CancellationToken cancellation)
     {
-        (DiskTracking Disk, TrackingLayer Layer)[] frozen = [.. state.Disks.Values.Where(disk => state.Present?.Contains(disk.Disk) != false).SelectMany(disk => disk.Layers.Values.Where(layer => layer.FrozenTop is not null).Select(layer => (disk, layer)))];
+        (DiskTracking Disk, TrackingLayer Layer)[] frozen = [.. state.Disks.Values.Where(disk => state.Present?.Contains(disk.Disk) != false).SelectMany(disk => disk.Layers.Values.Where(layer => layer is { FrozenTop: not null, Facts: not null }).Select(layer => (disk, layer)))];
         if (frozen.Length == 0)
             return [];
         IReadOnlySet<string> written = await WrittenByOwnerAsync(domain, cancellation);

@@ -1,0 +1,63 @@
+using MomentTools.Machines;
+
+namespace MomentTools.Operations.Layers;
+
+/// <summary>
+/// Lets go what is no longer kept for Undo, removes files that nothing stands on, and merges layers that nothing needs for itself, one operation
+/// after the other until nothing is left to do. Each can be interrupted, by whatever, and the next run goes on from there.
+/// </summary>
+internal static class Collector
+{
+    public static async Task<CollectorOutcome> RunAsync(ChangeScope scope, CollectorLimits limits, IOperationReport report, CancellationToken cancellation)
+    {
+        List<(string Path, long Bytes)> removed = [];
+        // What a file says that cannot be read may be that it needs all of this.
+        if (scope.State.BrokenBranches.Count > 0 || scope.State.Broken.Count > 0)
+            return new CollectorOutcome(removed, []);
+        await LettingGo.RunAsync(scope, limits.LetGo, removed, report, cancellation);
+        if (scope.State.Disks.Values.All(disk => disk.Layers.Values.All(layer => !layer.Made && layer.FrozenTop is null)))
+            return new CollectorOutcome(removed, []);
+        var dependencies = new Dependencies(new DomainCatalogue(scope.Place.StateRoot, ""));
+        HashSet<string> stays = new(StringComparer.Ordinal);
+        while (true)
+        {
+            ImageGraph graph = await dependencies.ScanAsync(scope.State, cancellation);
+            (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Fitting(scope, graph, step))))];
+            if (all.FirstOrDefault(one => IsToDo(one.Step, limits) && !stays.Contains(one.Step.Layer.Id)) is not { Step: { } step, Disk: { } disk })
+                return new CollectorOutcome(removed, [.. all.Where(one => one.Step.Kind == LayerStepKind.Keep)]);
+            switch (step.Kind)
+            {
+                case LayerStepKind.Unlink:
+                    if (await new LayerRemoval(scope, disk, dependencies, report).RunAsync(step.Layer, cancellation) is { } bytes)
+                        removed.Add((step.Layer.Path, bytes));
+                    else
+                        stays.Add(step.Layer.Id);
+                    break;
+                case LayerStepKind.Forget:
+                    await new LayerRemoval(scope, disk, dependencies, report).ForgetAsync(step.Layer, cancellation);
+                    break;
+                case LayerStepKind.Commit:
+                    report.Verbose($"Merging '{step.Child!.Path}' of disk '{disk}' into '{step.Layer.Path}'.");
+                    await new LayerMerge(scope, disk, report).RunAsync(step.Layer, step.Child, cancellation);
+                    break;
+                default:
+                    report.Verbose($"Copying what '{step.Child!.Path}' of disk '{disk}' reads from '{step.Layer.Path}' into it.");
+                    await new LayerPull(scope, disk, report).RunAsync(step.Layer, step.Child, cancellation);
+                    break;
+            }
+        }
+    }
+
+    private static bool IsToDo(LayerStep step, CollectorLimits limits) => step.Kind switch
+    {
+        LayerStepKind.Unlink or LayerStepKind.Forget => true,
+        LayerStepKind.Commit or LayerStepKind.Pull => limits.Merge,
+        _ => false,
+    };
+
+    // QEMU has no way to make a layer smaller that a guest stands on.
+    private static LayerStep Fitting(ChangeScope scope, ImageGraph graph, LayerStep step) =>
+        step.Kind == LayerStepKind.Commit && graph.Find(step.Layer.Path) is { } into && graph.Find(step.Child!.Path) is { } child && into.Size > child.Size
+            && MachineProbe.Find(scope.Place, scope.Domain).Monitor is not null
+            ? step with { Kind = LayerStepKind.Keep, Child = null, Reason = "the disk was made smaller since; it is merged when the machine is stopped" } : step;
+}
