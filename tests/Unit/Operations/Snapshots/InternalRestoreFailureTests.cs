@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
-using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Support;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations;
