@@ -10,7 +10,7 @@ namespace MomentTools.Operations;
 /// some edge of the way, in whichever direction it is gone. Pure, but for reading sidecars.
 /// </summary>
 /// <param name="Bitmaps">The proven bitmaps on the active layer, by name.</param>
-/// <param name="Frozen">Bitmaps on frozen layers, which are proven when they are read.</param>
+/// <param name="Frozen">Bitmaps on layers that the machine does not write to, which are proven when they are read.</param>
 /// <param name="Saved">What the sidecars hold, and what a resize changed.</param>
 /// <param name="Size">Where the answer ends: the larger of the sizes at both ends in bytes, or the size now where the disk's present state is one of them.</param>
 /// <param name="Doubt">Why the answer is unknown, or null.</param>
@@ -118,9 +118,11 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
 
         private string? Take(SegmentSource.Bitmap bitmap)
         {
-            if (bitmap.LayerId != tracking.ActiveTip?.LayerId && tracking.Layers.GetValueOrDefault(bitmap.LayerId) is { FrozenTop: not null } frozen)
+            if (FrozenBitmap.Find(tracking, bitmap) is { } frozen)
             {
-                _frozen.Add(new FrozenBitmap(frozen, bitmap.Name));
+                // Either says the same; but a file may be gone, or have been loaded with an older state of itself.
+                if (bitmap.SidecarId is not { } saved || !IsWhole(saved))
+                    _frozen.Add(frozen);
                 return null;
             }
 

@@ -6,11 +6,25 @@ using MomentTools.Qcow2;
 namespace MomentTools.Operations;
 
 /// <summary>
-/// A closed bitmap on a layer that is written no more: QEMU stored it when the layer was frozen, so it is read from the file. It counts
-/// only where the file is still the one that was frozen, which its mark tells, and the bitmap is closed and whole.
+/// A closed bitmap on a layer that the machine does not write to: QEMU stored it when the layer was frozen, or the machine went to another
+/// branch, so it is read from the file. It counts only where the file is still the one that was left, which its mark tells, and the bitmap
+/// is closed and whole.
 /// </summary>
-internal sealed record FrozenBitmap(TrackingLayer Layer, string Name)
+/// <param name="Layer">The layer.</param>
+/// <param name="Name">The bitmap.</param>
+/// <param name="Mark">The point whose mark the layer bears: the last one before it was frozen, or the tip of its branch.</param>
+internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mark)
 {
+    /// <summary>A bitmap on a layer of a disk, or null where the machine writes to that layer or it is not known what mark it bears.</summary>
+    public static FrozenBitmap? Find(DiskTracking tracking, SegmentSource.Bitmap bitmap)
+    {
+        if (bitmap.LayerId == tracking.ActiveTip?.LayerId || tracking.Layers.GetValueOrDefault(bitmap.LayerId) is not { } layer)
+            return null;
+        TrackingTip? tip = tracking.Tips.Values.FirstOrDefault(tip => tip.LayerId == layer.Id && tip.Saved is null);
+        // What records for another branch's tip is not closed: it says what happened there since, and goes on when the machine comes back.
+        return bitmap.Name == tip?.Recording || (tip?.PointId ?? layer.FrozenTop) is not { } mark ? null : new FrozenBitmap(layer, bitmap.Name, mark);
+    }
+
     /// <summary>Its blocks, with all that lies beyond the image's size; or why it cannot be trusted.</summary>
     /// <param name="size">Where the answer ends, in bytes.</param>
     /// <param name="cancellation">Stops the reading.</param>
@@ -35,14 +49,14 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name)
     private string? WhyNot(IReadOnlyList<Qcow2Bitmap> bitmaps)
     {
         string[] marks = [.. bitmaps.Where(bitmap => bitmap is { InUse: false, Auto: false }).Select(bitmap => bitmap.Name).Where(name => name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal))];
-        if (marks is not [string mark] || mark != TrackingTip.MarkerPrefix + Layer.FrozenTop)
-            return $"the frozen image '{Layer.Path}' holds another state than the one that was recorded";
+        if (marks is not [string mark] || mark != TrackingTip.MarkerPrefix + Mark)
+            return $"the image '{Layer.Path}' holds another state than the one that was recorded";
         return bitmaps.FirstOrDefault(bitmap => bitmap.Name == Name) switch
         {
-            null => $"the bitmap '{Name}' is not in the frozen image '{Layer.Path}' any more",
-            { InUse: true } => $"the bitmap '{Name}' in the frozen image '{Layer.Path}' is inconsistent",
-            { Auto: true } => $"the bitmap '{Name}' in the frozen image '{Layer.Path}' was switched on again by somebody",
-            { Granularity: not TrackingProof.Granularity } other => $"the bitmap '{Name}' in the frozen image '{Layer.Path}' has a granularity of {other.Granularity} bytes and was not made here",
+            null => $"the bitmap '{Name}' is not in the image '{Layer.Path}' any more",
+            { InUse: true } => $"the bitmap '{Name}' in the image '{Layer.Path}' is inconsistent",
+            { Auto: true } => $"the bitmap '{Name}' in the image '{Layer.Path}' was switched on again by somebody",
+            { Granularity: not TrackingProof.Granularity } other => $"the bitmap '{Name}' in the image '{Layer.Path}' has a granularity of {other.Granularity} bytes and was not made here",
             _ => null,
         };
     }

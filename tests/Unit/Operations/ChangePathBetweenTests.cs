@@ -103,6 +103,32 @@ public sealed class ChangePathBetweenTests : IDisposable
         Assert.Equal(Enumerable.Range(50, 14), Blocks(path.Saved));
     }
 
+    [Fact]
+    public void WhatLiesOnAnotherBranchIsReadFromItsFileUnlessASidecarHasIt()
+    {
+        SimulatedDisk disk = SimulatedDisk.WithLine(sidecars: false, "a", "b");
+        DiskTracking tree = disk.Tracking;
+        TrackingLayer below = tree.Layers.Values.Single();
+        string left = tree.ActiveTip!.PointId;
+        // The snapshot s after b; on the branch x, which was left, the checkpoint c; the machine is on a second overlay.
+        tree = tree.Freeze(Sample.Snapshot("s"), below, new TrackingLayer("x", "/images/x", null), SimulatedDisk.Size, [new SegmentSource.Bitmap(below.Id, "b", null)], "mt-1", "unused", "t1")
+            .RenameTip("main", "x").Activate("x");
+        tree = tree.Checkpoint(Sample.Checkpoint("c"), tree.Layers["x"], SimulatedDisk.Size, [new SegmentSource.Bitmap("x", "mt-1", null)], "c", "unused", "t2")
+            .Fork("main", left, new TrackingLayer("y", "/images/y", null), SimulatedDisk.Size, "mt-2", "t3").Activate("main");
+        ChangePath path = ChangePath.Between(tree, tree.PointOf(Sample.Checkpoint("b"))!.Id, tree.PointOf(Sample.Checkpoint("c"))!.Id, null, _segments);
+        Assert.Null(path.Doubt);
+        Assert.Equal([(below.Id, "b", left), ("x", "mt-1", "t2")], path.Frozen.Select(bitmap => (bitmap.Layer.Id, bitmap.Name, bitmap.Mark)).Order());
+        Assert.Empty(path.Saved);
+        // What records for a tip that was left is not closed.
+        Assert.Null(FrozenBitmap.Find(tree, new SegmentSource.Bitmap("x", "c", null)));
+        Assert.Null(FrozenBitmap.Find(tree, new SegmentSource.Bitmap("y", "mt-2", null)));
+        Save("saved", 7);
+        DiskTracking saved = tree.WithSources(left, [new SegmentSource.Bitmap(below.Id, "b", "saved")]);
+        ChangePath now = ChangePath.Between(saved, saved.PointOf(Sample.Checkpoint("b"))!.Id, left, null, _segments, savedFirst: false);
+        Assert.Empty(now.Frozen);
+        Assert.Equal([7], Blocks(now.Saved));
+    }
+
     private static DiskTracking With(DiskTracking tree, TrackingPoint point) =>
         tree with { Points = new Dictionary<string, TrackingPoint>(tree.Points, StringComparer.Ordinal) { [point.Id] = point } };
 
