@@ -11,7 +11,7 @@ namespace MomentTools.Tests.Operations;
 /// </summary>
 internal sealed class CountingGuest : IAsyncDisposable
 {
-    public const string Torn = "X";
+    private const string Torn = "X";
     private const long CountOffset = 1 << 20;
     private const int Sector = 512;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -72,18 +72,41 @@ internal sealed class CountingGuest : IAsyncDisposable
         for (DateTime until = DateTime.UtcNow + Patience; DateTime.UtcNow < until; await Task.Delay(20))
         {
             string[] lines = Lines();
-            if (lines.FirstOrDefault(line => line.StartsWith(Torn, StringComparison.Ordinal)) is { } torn)
-                Assert.Fail($"The guest's memory and its disk are not of one instant: {torn}");
             if (lines.Length >= from + count)
-                return [.. lines.Skip(from).Take(count).Select(line => int.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+                return [.. lines.Skip(from).Take(count).Select(Count)];
         }
 
         throw new TimeoutException($"The guest does not count; it printed: {string.Join(' ', Lines().TakeLast(5))}");
     }
 
+    /// <summary>Waits until it goes on from an earlier count, in the same QEMU or in a new one, and gives the first count that it printed then.</summary>
+    /// <param name="before">What it had printed before it was taken back.</param>
+    public async Task<int> ReturnAsync(string[] before)
+    {
+        for (DateTime until = DateTime.UtcNow + Patience; DateTime.UtcNow < until; await Task.Delay(20))
+        {
+            int[] counts = [.. Lines().Select(Count)];
+            if (counts.Length == 0)
+                continue;
+            if (before.Length == 0 || counts[0] != Count(before[0]))
+                return counts[0];
+            for (int at = before.Length; at < counts.Length; at++)
+                if (counts[at] <= counts[at - 1])
+                    return counts[at];
+        }
+
+        throw new TimeoutException($"The guest was not taken back; it printed: {string.Join(' ', Lines().TakeLast(5))}");
+    }
+
     /// <summary>The count that an image, or an internal snapshot in it, holds.</summary>
     public int CountIn(string path, string? tag = null) =>
         (int)BinaryPrimitives.ReadUInt32LittleEndian(Machine.Content(path, tag).AsSpan((int)CountOffset));
+
+    private static int Count(string line)
+    {
+        Assert.False(line.StartsWith(Torn, StringComparison.Ordinal), $"The guest's memory and its disk are not of one instant: {line}");
+        return int.Parse(line, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
 
     public ValueTask DisposeAsync() => Machine.DisposeAsync();
 }
