@@ -6,9 +6,10 @@ namespace MomentTools.Cmdlets;
 /// <summary>What the lists of moments share: the filters, in libvirt's sense (alternatives inside a group, all groups hold).</summary>
 public abstract class MomentListCmdlet : MomentCmdlet
 {
-    // Format files choose a view by type name; the objects themselves are those of any other list.
+    // Format files choose a view by type name; the objects themselves are those of any other list. Where both kinds are in one list, they share a table.
     private const string TreeTypeName = "MomentTools.VMMoment#Tree";
     private const string SizeTypeName = "MomentTools.VMMoment#Size";
+    private const string AnyTypeName = "MomentTools.VMMoment#Any";
 
     /// <summary>The domains.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -80,7 +81,7 @@ public abstract class MomentListCmdlet : MomentCmdlet
     {
         MomentQuery query = Narrow(CommonQuery(vm));
         foreach (VMMoment moment in Run((report, cancellation) => Engine.GetMomentsAsync(vm, query, report, cancellation)))
-            WriteObject(Tree ? Shown(moment, TreeTypeName) : Size ? Shown(moment, SizeTypeName) : moment);
+            WriteObject(Tree ? Shown(moment, TreeTypeName) : Size ? Shown(moment, SizeTypeName) : query.Kind is null && moment is VMSnapshot ? Shown(moment, AnyTypeName) : moment);
     });
 
     private protected abstract MomentQuery Narrow(MomentQuery query);

@@ -35,6 +35,7 @@ public static class ViewText
     {
         VMMoment { Created: { } created } => Minute(created),
         VMBackup backup => Minute(backup.Created),
+        VMBranch { Created: { } created } => Minute(created),
         _ => "",
     };
 
@@ -65,6 +66,18 @@ public static class ViewText
             _ => "! unknown",
         });
     }
+
+    /// <summary>Where a snapshot lies, with a sign in the session's colour of errors where something is wrong with it; the property Health has the reason.</summary>
+    public static string Location(PSObject value) =>
+        Object(value) is not VMSnapshot snapshot ? ""
+        : snapshot.Disks.Any(disk => disk.Problem is not null) ? $"{snapshot.Location} {SessionStyle.Error("!")}"
+        : snapshot.Location ?? "";
+
+    /// <summary>The snapshots that go with a branch.</summary>
+    public static string Snapshots(PSObject value) => Object(value) is VMBranchRemoval removal ? string.Join(", ", removal.Snapshots) : "";
+
+    /// <summary>The files that go with a branch.</summary>
+    public static string Files(PSObject value) => Object(value) is VMBranchRemoval removal ? string.Join(", ", removal.Files) : "";
 
     /// <summary>Bytes written since a moment on all its disks, where that was asked for and is known of each.</summary>
     public static string MomentSize(PSObject value)

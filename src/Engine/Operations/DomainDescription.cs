@@ -36,6 +36,7 @@ internal static class DomainDescription
         return domain with
         {
             Current = tree.Current?.Name,
+            Branch = state.ActiveBranch,
             Moments = tree.Count,
             Pending = Pending(place),
             Disks = [.. domain.Disks.Select(disk => (Disk: disk, State: DiskTrackingWords.Of(disk, state.Disk(disk.Name), seen.GetValueOrDefault(disk.Name)))).Select(pair => pair.Disk with

@@ -23,6 +23,23 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
             string.Create(CultureInfo.CurrentCulture, $"{(key.Kind == MomentKind.Checkpoint ? "checkpoint" : "snapshot")} of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
     }));
 
+    public IReadOnlyList<CompletionItem> Snapshots(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    {
+        var store = new MomentStore(catalogue.Place(name).StateDirectory);
+        return store.Keys(MomentKind.Snapshot).Select(key => new CompletionItem(
+            key.Name, string.Create(CultureInfo.CurrentCulture, $"snapshot of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
+    }));
+
+    /// <param name="vm">The machine, or null for the branches of all.</param>
+    /// <param name="elsewhere">Only those that the machine is not on.</param>
+    public IReadOnlyList<CompletionItem> Branches(string? vm, bool elsewhere) => Quietly(() => Names(vm).SelectMany(name =>
+    {
+        var store = new MomentStore(catalogue.Place(name).StateDirectory);
+        string active = store.ActiveBranch();
+        return store.BranchNames().Where(branch => !elsewhere || branch != active).Select(branch => new CompletionItem(
+            branch, branch == active ? $"branch of {name}, where it is now" : $"branch of {name}"));
+    }));
+
     public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)
         .SelectMany(name => catalogue.Load(catalogue.Place(name)).Disks.Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}: {disk.SourcePath}")))
         .DistinctBy(item => item.Text, StringComparer.Ordinal));

@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Branches;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -25,6 +26,7 @@ internal sealed class MomentListing(EngineContext context)
             ? new Dictionary<string, ObservedLayer>(StringComparer.Ordinal) : await LookAsync(place, domain, state, report, cancellation);
         var results = new MomentResults(vm, state, tree, seen, store.Segments);
         List<VMMoment> found = [.. moments.Select(moment => results.Of(moment))];
+        found = await WithCleanAsync(place, domain, state, found, cancellation);
         if (query.Size)
             found = await WithSizesAsync(vm, found, report, cancellation);
         return query.Tree ? Drawn(tree, query, found) : found;
@@ -135,6 +137,20 @@ internal sealed class MomentListing(EngineContext context)
         Internal = query.Internal,
         External = query.External,
     };
+
+    // Only of the current ones: what lies further back has been left for sure, and it would have to be read how far.
+    private static async Task<List<VMMoment>> WithCleanAsync(DomainPlace place, DomainDocument domain, DomainMoments state, List<VMMoment> found, CancellationToken cancellation)
+    {
+        List<VMMoment> known = [];
+        foreach (VMMoment moment in found)
+        {
+            var key = new MomentKey(MomentKind.Snapshot, moment.Name);
+            known.Add(moment is VMSnapshot { Current: true } snapshot && state.Moments.ContainsKey(key)
+                ? snapshot with { Clean = await Cleanliness.LookAsync(place, domain, state, key, cancellation) } : moment);
+        }
+
+        return known;
+    }
 
     private async Task<List<VMMoment>> WithSizesAsync(string vm, List<VMMoment> found, IOperationReport report, CancellationToken cancellation)
     {

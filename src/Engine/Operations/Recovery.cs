@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Branches;
 using MomentTools.Operations.Foreign;
 using MomentTools.Operations.Layers;
 using MomentTools.Operations.Metadata;
@@ -81,6 +82,11 @@ internal static class Recovery
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
             case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation:
+                break;
+            case BranchRename.Operation or BranchRemoval.Operation:
+                break;
+            case BranchCreation.Operation:
+                await BranchCreation.UndoAsync(entry, cancellation);
                 break;
             case BitmapCreation.Operation:
                 await BitmapCreation.UndoAsync(place, domain, entry, cancellation);

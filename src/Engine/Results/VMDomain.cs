@@ -27,6 +27,9 @@ public sealed record VMDomain
     /// <summary>The moment that the present state descends from, or null: no moment, or the disks do not agree.</summary>
     public string? Current { get; init; }
 
+    /// <summary>The branch that the machine is on.</summary>
+    public string Branch { get; init; } = "main";
+
     /// <summary>How many checkpoints and snapshots there are.</summary>
     public int Moments { get; init; }
 

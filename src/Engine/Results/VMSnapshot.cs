@@ -14,4 +14,10 @@ public sealed record VMSnapshot : VMMoment
 
     /// <summary>The file with the machine's memory, or null: there is none, or it is inside an image.</summary>
     public string? Memory { get; init; }
+
+    /// <summary>
+    /// Whether the machine's present state is still the snapshot's own: it is stopped, its definition is the same, and nothing was written
+    /// since. Null where that was not looked at (of a snapshot that is not current, without -Size), or is not known.
+    /// </summary>
+    public bool? Clean { get; init; }
 }

@@ -47,6 +47,25 @@ internal sealed record Cleanliness(MomentKey Snapshot, bool Runs, IReadOnlyList<
         return new Cleanliness(snapshot, runs, differences, written);
     }
 
+    /// <summary>The same in one word for a list, without the lock: a machine that runs is not clean, and is not asked; one that is being changed is not known to be.</summary>
+    public static async Task<bool?> LookAsync(DomainPlace place, DomainDocument domain, DomainMoments state, MomentKey snapshot, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await MachineProbe.RunAsync(place, domain, cancellation)).State switch
+            {
+                VMState.Stopped => (await ReadAsync(place, domain, state, snapshot, cancellation)).IsClean,
+                VMState.Unknown => null,
+                _ => false,
+            };
+        }
+        catch (MomentException)
+        {
+            // What is wrong with the moment or the disk is told where it is looked at.
+            return null;
+        }
+    }
+
     private static async Task<long?> WrittenAsync(DomainPlace place, DomainDocument domain, DomainMoments state, MomentKey snapshot, string disk, CancellationToken cancellation)
     {
         if (state.Disk(disk).PointOf(snapshot) is null)

@@ -1,0 +1,78 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Views;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Removes branches that the machine is not on.</summary>
+[Cmdlet(VerbsCommon.Remove, "VMBranch", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(VMBranchRemoval))]
+public sealed class RemoveVMBranchCommand : BranchCmdlet
+{
+    /// <summary>The branches' names, with wildcards.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Alias("BranchName", "Branch")]
+    [ArgumentCompleter(typeof(OtherBranchCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Also where snapshots go with it that no other branch has.</summary>
+    [Parameter]
+    public SwitchParameter Discard { get; set; }
+
+    /// <summary>How long it can be brought back by Undo-VMSnapshot; an hour if not given, zero for not at all.</summary>
+    [Parameter]
+    public TimeSpan? UndoFor { get; set; }
+
+    /// <summary>Give what was removed.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (VMBranch branch in InputObject)
+            Attempt(branch, () => Remove(branch.VM, branch.Name));
+        ForEachDomain(VM, vm =>
+        {
+            foreach (string name in Name)
+                Attempt(name, () => RemoveMatching(vm, name));
+        });
+    }
+
+    private void RemoveMatching(string vm, string name)
+    {
+        if (!WildcardPattern.ContainsWildcardCharacters(name))
+        {
+            Remove(vm, name);
+            return;
+        }
+
+        // The one that the machine is on is not meant by a pattern.
+        foreach (VMBranch match in Run((report, cancellation) => Engine.GetBranchesAsync(vm, [name], report, cancellation)).Where(branch => !branch.Active))
+            Attempt(match, () => Remove(vm, match.Name));
+    }
+
+    private void Remove(string vm, string name)
+    {
+        VMBranchRemoval plan = Run((report, cancellation) => Engine.PlanBranchRemovalAsync(vm, name, report, cancellation));
+        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove{Losses(plan)}"))
+            return;
+        var request = new RemoveBranchRequest { Name = name, Discard = Discard, UndoFor = UndoFor };
+        VMBranchRemoval removed = Run((report, cancellation) => Engine.RemoveBranchAsync(vm, request, report, cancellation));
+        if (PassThru)
+            WriteObject(removed);
+    }
+
+    // With the files, their bytes, and the moments that would go.
+    private string Losses(VMBranchRemoval plan)
+    {
+        List<string> losses = [];
+        if (plan.Snapshots.Count > 0)
+            losses.Add($"{(Discard ? "with" : "which needs -Discard, since no other branch has")} {Listed([.. plan.Snapshots.Select(name => $"snapshot '{name}'")])}");
+        if (plan.Files.Count > 0)
+            losses.Add($"{ByteText.Of(plan.Bytes)} in {Listed([.. plan.Files.Select(path => $"'{path}'")])}");
+        return losses.Count == 0 ? "" : ": " + string.Join("; ", losses);
+    }
+}
