@@ -15,6 +15,9 @@ public sealed record VMMomentFinding
     /// <summary>The moment it is about, or null.</summary>
     public string? Moment { get; init; }
 
+    /// <summary>The branch it is about, or null.</summary>
+    public string? Branch { get; init; }
+
     /// <summary>The disk it is about, or null.</summary>
     public string? Disk { get; init; }
 

@@ -29,6 +29,9 @@ internal sealed class BitmapCheck
         // Where the recording bitmap was given up, the edge does not refer to it any more; it should be there all the same.
         if (_tip is not null)
             _sources.Add((new SegmentSource.Bitmap(_tip.LayerId, _tip.Recording, null), facts.Tracking.Current?.Name));
+        // What records for another branch that was left on this layer is no closed history.
+        HashSet<string> others = [.. facts.Tracking.Tips.Values.Where(other => other != facts.Tracking.ActiveTip && other.LayerId == layerId).Select(other => other.Recording)];
+        _sources.RemoveAll(pair => others.Contains(pair.Source.Name));
         _sources = [.. _sources.DistinctBy(pair => pair.Source.Name, StringComparer.Ordinal)];
     }
 

@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Qcow2;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Health;
@@ -39,7 +40,8 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
                 _seen[disk.Target] = seen;
             DiskFacts facts = Facts(tracking);
             DiskCheck.Run(facts, look, findings);
-            CheckSnapshots(disk, look, findings);
+            await new BranchSurvey(tracking, findings).RunAsync(cancellation);
+            await CheckSnapshotsAsync(disk, look, findings, cancellation);
             await CheckFrozenAsync(facts, findings, cancellation);
         }
     }
@@ -75,17 +77,35 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
         }
     }
 
-    private void CheckSnapshots(DomainDisk disk, DiskLook look, FindingList findings)
+    private async Task CheckSnapshotsAsync(DomainDisk disk, DiskLook look, FindingList findings, CancellationToken cancellation)
     {
-        if (look.Header is null)
-            return;
-        HashSet<string> there = [.. look.Snapshots.Select(snapshot => snapshot.Name)];
-        foreach (StoredMoment moment in state.Moments.Values)
-            if (moment.Document is SnapshotDocument snapshot && !there.Contains(moment.Key.Name)
-                && snapshot.Disks.Any(one => one.Name == disk.Target && one.Mode == SnapshotMode.Internal))
+        DiskTracking tracking = state.Disk(disk.Target);
+        var there = new Dictionary<string, HashSet<string>?>(StringComparer.Ordinal) { [look.Path] = look.Header is null ? null : [.. look.Snapshots.Select(snapshot => snapshot.Name)] };
+        foreach (StoredMoment moment in state.Moments.Values.Where(moment => moment.Document is SnapshotDocument snapshot && snapshot.Disks.Any(one => one.Name == disk.Target && one.Mode == SnapshotMode.Internal)))
+        {
+            // It may lie on a layer that other snapshots were put on since.
+            string path = tracking.PointOf(moment.Key) is { } point && point.LayerId != tracking.ActiveTip?.LayerId && tracking.Layers.GetValueOrDefault(point.LayerId) is { } layer ? layer.Path : look.Path;
+            if (!there.TryGetValue(path, out HashSet<string>? names))
+                there.Add(path, names = await NamesAsync(path, cancellation));
+            if (names?.Contains(moment.Key.Name) == false)
                 findings.Add(FindingIds.SnapshotMissing, FindingList.Error,
-                    $"The internal snapshot '{moment.Key.Name}' is not in the image of disk '{disk.Target}' ('{look.Path}') any more: there is nothing to go back to.",
-                    $"'Remove-VMMoment {findings.Vm} {FindingList.Word(moment.Key.Name)} -MetadataOnly' forgets it.", moment.Key.Name, disk.Target, look.Path);
+                    $"The internal snapshot '{moment.Key.Name}' is not in the image of disk '{disk.Target}' ('{path}') any more: there is nothing to go back to.",
+                    $"'Remove-VMMoment {findings.Vm} {FindingList.Word(moment.Key.Name)} -MetadataOnly' forgets it.", moment.Key.Name, disk.Target, path);
+        }
+    }
+
+    // An image that cannot be read is told of where it is missed.
+    private static async Task<HashSet<string>?> NamesAsync(string path, CancellationToken cancellation)
+    {
+        try
+        {
+            await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
+            return [.. (await image.SnapshotsAsync(cancellation)).Select(snapshot => snapshot.Name)];
+        }
+        catch (MomentException)
+        {
+            return null;
+        }
     }
 
     // Closed segments may lie on layers that are not written to any more.
@@ -103,6 +123,8 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
             }
             catch (MomentException failure) when (failure.Kind is ErrorKind.NotFound or ErrorKind.CorruptData or ErrorKind.AccessDenied)
             {
+                if (BranchSurvey.IsTold(findings, tracking.Disk, path))
+                    continue;
                 findings.Add(FindingIds.LayerMissing, FindingList.Error,
                     $"The image '{path}', which holds closed history of disk '{tracking.Disk}', cannot be read. {failure.Message}",
                     "Put the file back; until then what is saved beside it serves, and the rest is unknown.", disk: tracking.Disk, layer: path);

@@ -60,10 +60,10 @@ internal static class FindingIds
     /// <summary>A layer that snapshots stand on was written, or is open for writing.</summary>
     public const string FrozenLayerWritten = nameof(FrozenLayerWritten);
 
-    /// <summary>A layer under the active one is not there.</summary>
+    /// <summary>An image that the disk, a snapshot or another branch stands on is not there.</summary>
     public const string LayerMissing = nameof(LayerMissing);
 
-    /// <summary>The internal snapshot of a moment is not in the image.</summary>
+    /// <summary>The internal snapshot of a moment, or of a branch that was left, is not in the image.</summary>
     public const string SnapshotMissing = nameof(SnapshotMissing);
 
     /// <summary>A moment's file cannot be understood.</summary>
@@ -89,6 +89,24 @@ internal static class FindingIds
 
     /// <summary>The moment that the present state is said to descend from is not there.</summary>
     public const string CurrentMissing = nameof(CurrentMissing);
+
+    /// <summary>The file of a branch that is not active cannot be used.</summary>
+    public const string BranchFileInvalid = nameof(BranchFileInvalid);
+
+    /// <summary>The snapshot that a branch began at is not there.</summary>
+    public const string BranchStartMissing = nameof(BranchStartMissing);
+
+    /// <summary>The image of a branch that is not active does not prove to be what was left there.</summary>
+    public const string BranchDoubtful = nameof(BranchDoubtful);
+
+    /// <summary>The saved memory of a snapshot or of a branch is not there.</summary>
+    public const string MemoryMissing = nameof(MemoryMissing);
+
+    /// <summary>The record of something kept for Undo cannot be read.</summary>
+    public const string KeptInvalid = nameof(KeptInvalid);
+
+    /// <summary>Something kept for Undo cannot be brought back.</summary>
+    public const string KeptLost = nameof(KeptLost);
 
     /// <summary>A moment's definition is of a machine with another UUID.</summary>
     public const string UuidMismatch = nameof(UuidMismatch);

@@ -20,10 +20,11 @@ internal sealed class FindingList(string vm)
     /// <summary>The domain's name as it is typed.</summary>
     public string Vm => Word(vm);
 
-    public void Add(string id, string severity, string text, string remedy, string? moment = null, string? disk = null, string? layer = null, string? file = null, IReadOnlyList<string>? bitmaps = null) =>
+    public void Add(string id, string severity, string text, string remedy, string? moment = null, string? disk = null, string? layer = null, string? file = null, IReadOnlyList<string>? bitmaps = null,
+        string? branch = null) =>
         _findings.Add(new VMMomentFinding
         {
-            Id = id, Severity = severity, VM = vm, Moment = moment, Disk = disk, Layer = layer, File = file, Bitmaps = bitmaps ?? [], Text = Sentence(text), Remedy = Sentence(remedy),
+            Id = id, Severity = severity, VM = vm, Moment = moment, Disk = disk, Layer = layer, File = file, Bitmaps = bitmaps ?? [], Branch = branch, Text = Sentence(text), Remedy = Sentence(remedy),
         });
 
     private static string Sentence(string text) => text.EndsWith('.') ? text : text + ".";

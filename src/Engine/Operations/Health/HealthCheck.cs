@@ -64,6 +64,7 @@ internal sealed class HealthCheck(EngineContext context)
 
         IReadOnlySet<string> broken = MetadataCheck.Run(state, faults, domain, DateTimeOffset.UtcNow, findings);
         IReadOnlySet<string> ambiguous = BranchCheck.Run(place.StateDirectory, state, findings);
+        KeptCheck.Run(place.StateDirectory, state, findings);
         var sidecars = new SidecarCheck(new MomentStore(place.StateDirectory).Segments);
         var survey = new DiskSurvey(place, domain, state, broken, (id, disk) => sidecars.Trouble(id, disk) is null);
         // The images of an interrupted operation are somewhere in between; when it is finished or undone, they can be judged.

@@ -49,6 +49,8 @@ internal sealed class MetadataCheck
         }
 
         string? path = fault.Target is { } target && target.Contains('/') ? target : null;
+        if (path is not null && AddOther(fault, path))
+            return;
         string? moment = path is null ? null : Path.GetFileNameWithoutExtension(path);
         if (moment is not null)
             _broken.Add(moment);
@@ -59,6 +61,26 @@ internal sealed class MetadataCheck
             ? $"Make the file readable, or put it back from a copy; '{_findings.Repair}' sets it aside."
             : $"Put the file back from a copy; '{_findings.Repair}' sets it aside, and the moments around it stay.";
         _findings.Add(id, FindingList.Error, $"{Plain(fault)} The moment {(moment is null ? "" : $"'{moment}' ")}is not shown, and what changed across it is not known; the others are not affected.", remedy, moment, file: path);
+    }
+
+    // Not every file is a moment's.
+    private bool AddOther(MomentException fault, string path)
+    {
+        string name = Path.GetFileNameWithoutExtension(path);
+        switch (Path.GetFileName(Path.GetDirectoryName(path)))
+        {
+            case "branches":
+                _findings.Add(FindingIds.BranchFileInvalid, FindingList.Error,
+                    $"{Plain(fault)} Branch '{name}' is not shown and cannot be gone to; the others are not affected. No image is collected as long as it is not known what the branch needs.",
+                    "Put the file back from a copy. If there is none, move it out of the directory: then the branch is forgotten.", file: path, branch: name);
+                return true;
+            case "kept":
+                _findings.Add(FindingIds.KeptInvalid, FindingList.Warning,
+                    $"{Plain(fault)} What was discarded then cannot be brought back.", $"Put the file back from a copy; '{_findings.Repair}' sets it aside.", file: path);
+                return true;
+            default:
+                return false;
+        }
     }
 
     private void CheckTree()

@@ -267,7 +267,7 @@ internal sealed class MomentRepair(EngineContext context)
 
     private static IReadOnlyList<VMMomentFinding> Chosen(IReadOnlyList<VMMomentFinding> found, RepairMomentRequest request) =>
         request.Findings.Count == 0 ? found
-            : [.. found.Where(finding => request.Findings.Any(wanted => wanted.Id == finding.Id && wanted.Moment == finding.Moment && wanted.Disk == finding.Disk && wanted.Layer == finding.Layer && wanted.File == finding.File))];
+            : [.. found.Where(finding => request.Findings.Any(wanted => wanted.Id == finding.Id && wanted.Moment == finding.Moment && wanted.Disk == finding.Disk && wanted.Layer == finding.Layer && wanted.Branch == finding.Branch && wanted.File == finding.File))];
 
     // These are dealt with before anything is planned.
     private static (List<VMMomentRepair> Before, List<VMMomentFinding> Others) Separate(IReadOnlyList<VMMomentFinding> findings)

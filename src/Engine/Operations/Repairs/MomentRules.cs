@@ -9,8 +9,16 @@ internal static class MomentRules
 {
     public static DomainMoments Apply(DomainMoments state, DomainDocument domain, Func<StoredMoment, StoredMoment> whole, IReadOnlyList<VMMomentFinding> findings, DateTimeOffset now)
     {
-        if (state.Current is { } current && !state.Moments.ContainsKey(current) && findings.Any(finding => finding.Id == FindingIds.CurrentMissing))
-            state = state with { Current = null };
+        foreach (Branch branch in state.Branches.Values)
+        {
+            bool start = BranchCheck.IsGone(state, branch.Start) && findings.Any(finding => finding.Id == FindingIds.BranchStartMissing && finding.Moment == branch.Start!.Name);
+            bool current = BranchCheck.IsGone(state, branch.Current) && findings.Any(finding => finding.Id == FindingIds.CurrentMissing && finding.Moment == branch.Current!.Name);
+            if (start || current)
+                state = state.With(branch with { Start = start ? null : branch.Start, Current = current ? null : branch.Current });
+        }
+
+        if (findings.Any(finding => finding.Id is FindingIds.KeptLost or FindingIds.KeptInvalid))
+            state = KeptCheck.Repaired(state);
         foreach (StoredMoment moment in state.Moments.Values.Where(moment => Has(findings, FindingIds.UuidMismatch, moment.Key.Name)).Select(whole).ToList())
             if (domain.Uuid is { } own && moment.Document.Domain is { } then)
                 state = state.With(moment with { Document = moment.Document with { Domain = then.WithUuid(own) } });
@@ -32,6 +40,8 @@ internal static class MomentRules
     public static string? Describe(VMMomentFinding finding, DomainMoments next) => finding.Id switch
     {
         FindingIds.CurrentMissing => "the moment that each disk descends from is current again",
+        FindingIds.BranchStartMissing => "where the branch began is forgotten",
+        FindingIds.KeptLost => "what cannot be brought back is kept no longer",
         FindingIds.UuidMismatch => $"the UUID of this machine is written into '{finding.Moment}'",
         FindingIds.CreatedInFuture when next.Moments.Values.FirstOrDefault(moment => moment.Key.Name == finding.Moment) is { } moment => $"'{finding.Moment}' is dated {moment.Created.ToUniversalTime():u}, between its neighbours",
         _ => null,

@@ -22,7 +22,7 @@ internal sealed class RepairPlan
         FindingIds.DiskChanged,
     ];
 
-    private static readonly string[] OfFiles = [FindingIds.MomentFileInvalid, FindingIds.MomentFileTooLarge, FindingIds.MomentFileUnreadable];
+    private static readonly string[] OfFiles = [FindingIds.MomentFileInvalid, FindingIds.MomentFileTooLarge, FindingIds.MomentFileUnreadable, FindingIds.KeptInvalid];
 
     private readonly List<VMMomentRepair> _repairs = [];
     private readonly List<(string From, string To)> _moves = [];
@@ -86,9 +86,9 @@ internal sealed class RepairPlan
     /// <summary>What is for a person to decide.</summary>
     public static VMMomentRepair Untouched(VMMomentFinding finding) => new() { Finding = finding, Action = $"Left as it is. {finding.Remedy}", Left = true };
 
-    // Of two files for the present state the one that is used stays.
+    // Of two files for the present state the one that is used stays; of two entries in one file BranchRepair takes one out.
     public static bool IsOfFile(VMMomentFinding finding) =>
-        finding.File is { } path && (OfFiles.Contains(finding.Id) || (finding.Id == FindingIds.CurrentAmbiguous && Path.GetFileNameWithoutExtension(path) != DiskTracking.MainBranch));
+        finding.File is not null && (OfFiles.Contains(finding.Id) || (finding.Id == FindingIds.CurrentAmbiguous && finding.Disk is null));
 
     private static bool IsOfDisk(VMMomentFinding finding, string disk, DomainMoments state, bool canRead, bool removeForeign) => finding.Id switch
     {
