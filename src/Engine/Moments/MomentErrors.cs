@@ -14,6 +14,7 @@ internal static class MomentErrors
     public static readonly ErrorId MomentParentCycle = new("MomentParentCycle", ErrorKind.CorruptData);
     public static readonly ErrorId MomentCurrentMissing = new("MomentCurrentMissing", ErrorKind.CorruptData);
     public static readonly ErrorId MomentCurrentAmbiguous = new("MomentCurrentAmbiguous", ErrorKind.CorruptData);
+    public static readonly ErrorId BranchFileInvalid = new("BranchFileInvalid", ErrorKind.CorruptData);
     public static readonly ErrorId MomentExists = new("MomentExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId MomentFilterInvalid = new("MomentFilterInvalid", ErrorKind.InvalidArgument);
 
@@ -64,8 +65,8 @@ internal static class MomentErrors
     /// <param name="why">What is unknown, without a full stop.</param>
     public static MomentException BranchUnknown(string path, string why) =>
         new(
-            MomentCurrentAmbiguous,
+            BranchFileInvalid,
             $"The file '{path}' says where a branch is, but {why}. The branch is not used.",
             path,
-            "Put the file back as it was if you have a copy, or let Repair-VMMoment set it aside.");
+            "Put the file back from a copy. Until it can be used, no image is collected.");
 }

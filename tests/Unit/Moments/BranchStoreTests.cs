@@ -74,11 +74,12 @@ public sealed class BranchStoreTests : IDisposable
     }
 
     [Theory]
-    [InlineData("name=\"try\"", "name=\"main\"", "main.xml")]
-    [InlineData("layer=\"fork\"", "layer=\"nosuch\"", "nosuch")]
-    [InlineData("<disk name=\"vda\"", "<disk name=\"vdx\"", "vdx")]
-    [InlineData("id=\"ttry\"", "id=\"tmain\"", "main.xml")]
-    public void ABranchThatContradictsIsToldOnceAndTheRestLoads(string from, string to, string told)
+    [InlineData("name=\"try\"", "name=\"main\"", "main.xml", "MomentCurrentAmbiguous")]
+    [InlineData("layer=\"fork\"", "layer=\"nosuch\"", "nosuch", "BranchFileInvalid")]
+    [InlineData("<disk name=\"vda\"", "<disk name=\"vdx\"", "vdx", "BranchFileInvalid")]
+    [InlineData("id=\"ttry\"", "id=\"tmain\"", "main.xml", "MomentCurrentAmbiguous")]
+    [InlineData("</", "<", "try.xml", "XmlMalformed")]
+    public void ABranchThatContradictsIsToldOnceAndTheRestLoads(string from, string to, string told, string id)
     {
         Reread(WithBranches());
         string path = _scratch["branches/try.xml"];
@@ -87,8 +88,7 @@ public sealed class BranchStoreTests : IDisposable
         File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
         DomainMoments state = Load(out List<MomentException> faults);
         MomentException fault = Assert.Single(faults);
-        Assert.Equal(MomentErrors.MomentCurrentAmbiguous, fault.ErrorId);
-        Assert.Equal(path, fault.Target);
+        Assert.Equal((id, path), (fault.ErrorId.Name, fault.Target));
         Assert.Contains(told, fault.Message, StringComparison.Ordinal);
         Assert.Equal("main", Assert.Single(state.Disk("vda").Tips).Key);
         Assert.Equal("try", Assert.Single(state.BrokenBranches));

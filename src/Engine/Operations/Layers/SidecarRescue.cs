@@ -85,7 +85,7 @@ internal sealed class SidecarRescue(ChangeScope scope, string disk, BlockSession
             return (null, failure.Message.TrimEnd('.'));
         }
 
-        (ExtentMap blocks, string? doubt) = await new FrozenBitmap(layer with { FrozenTop = top }, name).ReadAsync(size, cancellation);
+        (ExtentMap blocks, string? doubt) = await new FrozenBitmap(layer, name, top ?? "").ReadAsync(size, cancellation);
         return doubt is null ? (new Segment(blocks, size, TrackingProof.Granularity), null) : (null, doubt);
     }
 }

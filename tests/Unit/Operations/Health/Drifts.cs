@@ -12,7 +12,7 @@ internal static class Drifts
 {
     private const string Loss = "Error", Harm = "Warning", Note = "Information";
 
-    public static IReadOnlyList<Drift> All { get; } = [.. OfBitmaps(), .. OfCrashes(), .. OfImages(), .. OfLayers(), .. OfFiles(), .. OfTrees(), .. OfRunningMachines()];
+    public static IReadOnlyList<Drift> All { get; } = [.. OfBitmaps(), .. OfCrashes(), .. OfImages(), .. OfLayers(), .. OfFiles(), .. OfTrees(), .. OfRunningMachines(), .. BranchDrifts.All];
 
     public static Drift Find(string name) => All.Single(drift => drift.Name == name);
 
