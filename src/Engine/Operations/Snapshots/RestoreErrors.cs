@@ -7,6 +7,11 @@ internal static class RestoreErrors
 {
     public static readonly ErrorId DiskInUse = new("DiskInUse", ErrorKind.Busy);
     public static readonly ErrorId DefinitionChanged = new("DefinitionChanged", ErrorKind.InvalidState);
+    public static readonly ErrorId MomentIsCheckpoint = new("MomentIsCheckpoint", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotContentUnknown = new("SnapshotContentUnknown", ErrorKind.Unsupported);
+    public static readonly ErrorId SnapshotContentMissing = new("SnapshotContentMissing", ErrorKind.NotFound);
+    public static readonly ErrorId RestoreInvalidates = new("RestoreInvalidates", ErrorKind.InvalidState);
+    public static readonly ErrorId BranchNameTaken = new("BranchNameTaken", ErrorKind.AlreadyExists);
     public static readonly ErrorId TipSaved = new("TipSaved", ErrorKind.Unsupported);
 
     /// <param name="doing">What is refused, as the rest of "Cannot …".</param>
@@ -29,4 +34,25 @@ internal static class RestoreErrors
     public static MomentException SavedTip(string vm, string branch, string disk, string tag) => new(
         TipSaved, $"Cannot bring '{vm}' to branch '{branch}': on disk '{disk}' its tip is the internal snapshot '{tag}' of the image, while other disks change their images.", disk,
         "Nothing was changed.");
+
+    public static MomentException IsCheckpoint(string vm, string name) => new(
+        MomentIsCheckpoint, $"Cannot go back to '{name}' of '{vm}': it is a checkpoint, which records what changes and keeps no content.", name,
+        "Get-VMSnapshot lists the moments that can be gone back to.");
+
+    public static MomentException ContentUnknown(string vm, string name, string? disk, string why) => new(
+        SnapshotContentUnknown, $"Cannot go back to snapshot '{name}' of '{vm}'{(disk is null ? "" : $" on disk '{disk}'")}: {why}.", disk ?? name,
+        "Nothing was changed.");
+
+    public static MomentException ContentMissing(string vm, string name, string disk, string path) => new(
+        SnapshotContentMissing, $"Cannot go back to snapshot '{name}' of '{vm}': the image '{path}', which holds its content of disk '{disk}', is gone.", path,
+        "Put the file back. Nothing was changed.");
+
+    /// <param name="lost">What nothing would lead to any more: "snapshot 'a'", "branch 'b'".</param>
+    public static MomentException Invalidates(string vm, string name, IReadOnlyList<string> lost) => new(
+        RestoreInvalidates, $"Going back to snapshot '{name}' of '{vm}' would take with it what lies inside the images that are left: {string.Join(", ", lost)}. Nothing was changed.", name,
+        "Three ways lead on: -Branch NAME goes back on a new branch and leaves all of it intact; -Discard gives it up; Merge-VMSnapshot folds the layers down first.");
+
+    public static MomentException BranchTaken(string doing, string branch) => new(
+        BranchNameTaken, $"Cannot {doing} on the new branch '{branch}': there is a branch of that name already.", branch,
+        "Choose another name; Switch-VMBranch goes to a branch that is there.");
 }

@@ -1,0 +1,50 @@
+using MomentTools.Errors;
+using MomentTools.Moments;
+
+namespace MomentTools.Operations.Snapshots;
+
+/// <summary>What going back to a snapshot leaves behind: named things that nothing leads to any more, and how much was written in no snapshot.</summary>
+internal static class RestoreLosses
+{
+    /// <summary>
+    /// The snapshots inside the images that are left, and the branches whose tips are inside them: they can only be loaded while their image is
+    /// the one that is written to. What a layer froze stays where it is, whatever is restored.
+    /// </summary>
+    /// <param name="state">The moments.</param>
+    /// <param name="target">The snapshot.</param>
+    /// <param name="branch">The branch whose tips are left.</param>
+    public static (IReadOnlyList<MomentKey> Moments, IReadOnlyList<string> Branches) Named(DomainMoments state, RestoreTarget target, string branch)
+    {
+        HashSet<MomentKey> moments = [];
+        HashSet<string> branches = new(StringComparer.Ordinal);
+        foreach ((string name, _, _) in target.Starts)
+        {
+            DiskTracking disk = state.Disk(name);
+            if (!disk.Tips.TryGetValue(branch, out TrackingTip? tip))
+                continue;
+            moments.UnionWith(disk.Points.Values.Where(point => point.LayerId == tip.LayerId && point.Moment is { Kind: MomentKind.Snapshot }).Select(point => point.Moment!));
+            branches.UnionWith(disk.Tips.Where(other => other.Value is { Saved: not null } saved && saved.LayerId == tip.LayerId && !other.Key.StartsWith(Branch.HiddenPrefix, StringComparison.Ordinal)).Select(other => other.Key));
+        }
+
+        return ([.. moments.OrderBy(key => key.Name, StringComparer.Ordinal)], [.. branches.Where(other => other != branch).Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>The bytes written on a disk since the last snapshot that its present state descends from; null where they are not known.</summary>
+    public static async Task<long?> WrittenAsync(EngineContext context, string vm, DiskTracking disk, IOperationReport report, CancellationToken cancellation)
+    {
+        int steps = 0;
+        MomentKey? last = null;
+        for (string? id = disk.ActiveTip?.PointId; last is null && id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
+            last = point.Moment is { Kind: MomentKind.Snapshot } snapshot ? snapshot : null;
+        if (last is null)
+            return null;
+        try
+        {
+            return (await new ChangedBlocks(context).RunAsync(vm, last.ToString(), [disk.Disk], withKinds: false, report, cancellation)).Sum(changes => changes.Blocks.TotalLength);
+        }
+        catch (MomentException unknown) when (unknown.ErrorId == OperationErrors.ChangesUnknown)
+        {
+            return null;
+        }
+    }
+}
