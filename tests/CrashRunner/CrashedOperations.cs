@@ -46,7 +46,7 @@ internal static class CrashedOperations
         await engine.GetMomentsAsync(vm, new MomentQuery(), report, CancellationToken.None);
     }
 
-    private sealed class SilentReport : IOperationReport
+    internal sealed class SilentReport : IOperationReport
     {
         public void Warning(string text)
         {

@@ -2,22 +2,22 @@ using System.Diagnostics;
 using System.Globalization;
 using MomentTools;
 using MomentTools.CrashRunner;
+using MomentTools.Machines;
+using MomentTools.Operations;
 
 // Runs one operation on one domain and kills itself (SIGKILL) at the step of the given number; without dying it prints how many steps there were.
 // Arguments: STATE_ROOT RUNTIME_ROOT VM STEP OPERATION ARGUMENT
 int step = 0, last = int.Parse(args[3], CultureInfo.InvariantCulture);
-var engine = new MomentEngine(new MomentEngineOptions
+Action<string> probe = _ =>
 {
-    StateRoot = args[0],
-    RuntimeRoot = args[1],
-    Probe = _ =>
-    {
-        if (Interlocked.Increment(ref step) != last)
-            return;
-        using Process self = Process.GetCurrentProcess();
-        self.Kill();
-        Thread.Sleep(Timeout.Infinite);
-    },
-});
-await CrashedOperations.RunAsync(engine, args[2], args[4], args[5]);
+    if (Interlocked.Increment(ref step) != last)
+        return;
+    using Process self = Process.GetCurrentProcess();
+    self.Kill();
+    Thread.Sleep(Timeout.Infinite);
+};
+if (CrashedTurns.Knows(args[4]))
+    await CrashedTurns.RunAsync(new EngineContext(new DomainCatalogue(args[0], args[1]), TimeSpan.FromSeconds(10), probe, GuestAgentOptions.Default), args[2], args[4], args[5]);
+else
+    await CrashedOperations.RunAsync(new MomentEngine(new MomentEngineOptions { StateRoot = args[0], RuntimeRoot = args[1], Probe = probe }), args[2], args[4], args[5]);
 Console.WriteLine(step.ToString(CultureInfo.InvariantCulture));
