@@ -61,7 +61,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         DomainMoments back = plans.Aggregate(scope.State, (state, plan) => state.With(plan.Back));
         TurnMode mode = !session.IsMachine ? TurnMode.Closed : request.Memory ? TurnMode.Memory : TurnMode.Exchange;
         var turn = new ImageTurn(
-            [.. plans.Select(plan => plan.Step)], mode, request.Memory ? MemoryNode(request, session) : null, request.Target.KeepTag, request.KeepMemory && ran && !started, ran,
+            [.. plans.Select(plan => plan.Step)], mode, request.Memory ? MemoryNode(request, session) : null, request.Target.KeepTag, KeepsMemory(request, ran), ran,
             request.Goal ?? (ran ? VMState.Running : session.IsMachine ? VMState.Paused : VMState.Stopped), started);
         if (session.IsMachine)
             turn = turn with { Steps = await ReopeningAsync(session, turn, cancellation) };
@@ -90,6 +90,17 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         if (turn.Goal == VMState.Stopped && session.IsMachine)
             await StopAsync(session);
         return new TurnOutcome(session.IsMachine ? turn.Goal : VMState.Stopped, ran, stood);
+    }
+
+    // Memory goes with the disks that it knows: with one of them elsewhere nobody could go on from it.
+    private bool KeepsMemory(TurnRequest request, bool ran)
+    {
+        if (!request.KeepMemory || !ran || request.Target.KeepTag is null)
+            return false;
+        string[] others = [.. scope.Domain.Disks.Where(disk => disk is { Device: "disk", ReadOnly: false, SourcePath: not null } && !request.Target.Snapshots.ContainsKey(disk.Target)).Select(disk => $"'{disk.Target}'")];
+        if (others.Length > 0)
+            report.Warning($"The memory of '{scope.Place.Name}' is not kept with what is left: disk {string.Join(", ", others)} stays as it is, and the memory would not fit it later.");
+        return others.Length == 0;
     }
 
     private async Task<List<TurnPlan>> PlanAsync(TurnRequest request, BlockSession session, IReadOnlyDictionary<string, ObservedLayer> seen, CancellationToken cancellation)

@@ -1,0 +1,79 @@
+using MomentTools.Operations.Snapshots;
+
+namespace MomentTools.Tests.Operations.Snapshots;
+
+/// <summary>A guest that counts in its memory and on its disk is taken back inside its images: it goes on with exactly the next count.</summary>
+public sealed class InternalGuestTests
+{
+    // libvirt's takes 2 s for this; a quarter of it is the most.
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(500);
+
+    [SkippableFact]
+    public async Task WithMemoryItGoesOnWhereItWasAndComesBackToWhereItWasLeft()
+    {
+        await using CountingGuest guest = await CountingGuest.CreateAsync("vda", "vdb");
+        var hand = new InternalHand(guest.Machine);
+        await guest.StartAsync();
+        await guest.Machine.CheckpointAsync("monday");
+        await hand.TakeAsync("clean", memory: true);
+        await guest.NextAsync(count: 5);
+
+        string[] before = guest.Lines();
+        TurnOutcome outcome = await hand.RestoreAsync("clean", new InternalRestoreOptions { KeepMemory = true });
+        int saved = guest.CountIn(guest.Machine.DiskPath("vda"), "clean");
+        Assert.InRange(await guest.ReturnAsync(before), saved, saved + 1);
+        Assert.True(outcome.Stood < Longest, $"The guest stood still for {outcome.Stood}.");
+        await guest.NextAsync(count: 3);
+
+        string hidden = hand.State.Kept.Single().Branch!;
+        int left = guest.CountIn(guest.Machine.DiskPath("vda"), hand.State.Disk("vda").Tips[hidden].Saved);
+        Assert.InRange(left, saved + 4, saved + 20);
+        before = guest.Lines();
+        await hand.SwitchAsync(hidden);
+        int[] on = await guest.NextAsync(after: before.Length + 1, count: 3);
+        Assert.Contains(left + 1, guest.Lines()[before.Length..].Select(line => Convert.ToInt32(line, 16)));
+        Assert.InRange(on[0], left, left + 3);
+        Assert.NotEmpty(await hand.BetweenAsync("monday", null));
+        Assert.Empty(guest.Machine.Report.Warnings);
+    }
+
+    [SkippableFact]
+    public async Task OfTheDisksAloneItBootsAndCountsOnFromWhatTheyHeld()
+    {
+        await using CountingGuest guest = await CountingGuest.CreateAsync("vda", "vdb");
+        var hand = new InternalHand(guest.Machine);
+        await guest.StartAsync();
+        await hand.TakeAsync("clean");
+        await guest.NextAsync(count: 5);
+
+        string[] before = guest.Lines();
+        TurnOutcome outcome = await hand.RestoreAsync("clean");
+
+        Assert.Equal(guest.CountIn(guest.Machine.DiskPath("vda"), "clean") + 1, await guest.ReturnAsync(before));
+        Assert.True(outcome.Stood < Longest, $"The guest stood still for {outcome.Stood}.");
+        Assert.Equal(VMState.Running, outcome.State);
+        Assert.True(hand.State.Branches[hand.State.Kept.Single().Branch!].Running);
+        Assert.Empty(guest.Machine.Report.Warnings);
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AMachineThatIsOffIsStartedForTheMemory(bool branch)
+    {
+        await using CountingGuest guest = await CountingGuest.CreateAsync();
+        var hand = new InternalHand(guest.Machine);
+        await guest.StartAsync();
+        await hand.TakeAsync("clean", memory: true);
+        await guest.NextAsync(count: 5);
+        await guest.Machine.StopAsync();
+
+        string[] before = guest.Lines();
+        TurnOutcome outcome = await hand.RestoreAsync("clean", new InternalRestoreOptions { Branch = branch ? "try" : null });
+
+        int saved = guest.CountIn(guest.Machine.DiskPath("vda"), "clean");
+        Assert.InRange(await guest.ReturnAsync(before), saved, saved + 1);
+        Assert.Equal(VMState.Running, outcome.State);
+        Assert.Equal(branch ? "try" : "main", hand.State.ActiveBranch);
+    }
+}
