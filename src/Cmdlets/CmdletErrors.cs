@@ -45,6 +45,12 @@ internal static class CmdletErrors
         name,
         $"Use Remove-VM{kind}, or give the name of a checkpoint.");
 
+    public static MomentException NotASnapshot(string name, string vm, string kind) => new(
+        MomentKindMismatch,
+        $"The snapshot '{name}' of '{vm}' was not removed: '{name}' is a {kind.ToLowerInvariant()}.",
+        name,
+        $"Use Remove-VM{kind}, or give the name of a snapshot.");
+
     public static MomentException BitmapOfNoDomain(string name, string path, string done = "removed") => new(
         BitmapDomainMissing,
         $"The bitmap '{name}' in '{path}' was not {done}: it was found in a file, and the domain that the file belongs to is not known.",

@@ -18,7 +18,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
+    public virtual VMReference[] VM { get; set; } = [];
 
     /// <summary>The moments' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
@@ -38,7 +38,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     [Alias("DescendantsOnly", "ChildrenOnly")]
     public SwitchParameter DescendantOnly { get; set; }
 
-    /// <summary>Forget them, and leave the bitmaps in the images as they are.</summary>
+    /// <summary>Forget them, and leave their bitmaps and their content as they are.</summary>
     [Parameter]
     public SwitchParameter MetadataOnly { get; set; }
 
@@ -46,7 +46,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <summary>"Checkpoint" where only that kind is meant, or null.</summary>
+    /// <summary>"Checkpoint" or "Snapshot" where only that kind is meant, or null.</summary>
     private protected virtual string? Kind => null;
 
     /// <summary>The objects given in place of names.</summary>
@@ -91,20 +91,33 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
         };
         IReadOnlyList<VMMoment> plan = Run((report, cancellation) => Engine.PlanRemovalAsync(vm, request, report, cancellation));
         if (Kind is not null && plan.FirstOrDefault(moment => moment.Name == name) is { } named && named.Kind != Kind)
-            throw CmdletErrors.NotACheckpoint(name, vm, named.Kind);
+            throw Kind == "Snapshot" ? CmdletErrors.NotASnapshot(name, vm, named.Kind) : CmdletErrors.NotACheckpoint(name, vm, named.Kind);
         if (plan.Count == 0)
             return;
 
         foreach (VMMoment moment in plan)
             _removed.Add((vm, moment.Kind, moment.Name));
-        if (!ShouldProcess($"{vm}: {Listed([.. plan.Select(moment => $"{moment.Kind.ToLowerInvariant()} '{moment.Name}'")])}", Action()))
+        if (!ShouldProcess($"{vm}: {Listed([.. plan.Select(moment => $"{moment.Kind.ToLowerInvariant()} '{moment.Name}'")])}", Action(vm, request, plan)))
             return;
-        foreach (VMMoment gone in Run((report, cancellation) => Engine.RemoveMomentsAsync(vm, request, report, cancellation)))
+        foreach (VMMoment gone in Execute(vm, request))
         {
             if (PassThru)
                 WriteObject(gone);
         }
     }
 
-    private string Action() => MetadataOnly ? "Forget, leaving the bitmaps in the images" : "Remove";
+    /// <summary>Does it.</summary>
+    private protected virtual IReadOnlyList<VMMoment> Execute(string vm, RemoveMomentRequest request) =>
+        Run((report, cancellation) => Engine.RemoveMomentsAsync(vm, request, report, cancellation));
+
+    /// <summary>What is to be done with these moments, for ShouldProcess: with the files that go, where snapshots are among them.</summary>
+    private string Action(string vm, RemoveMomentRequest request, IReadOnlyList<VMMoment> plan)
+    {
+        if (MetadataOnly)
+            return "Forget, leaving the bitmaps in the images";
+        if (plan.All(moment => moment.Kind == "Checkpoint"))
+            return "Remove";
+        var snapshot = new RemoveSnapshotRequest { Name = request.Name, Descendants = request.Descendants, DescendantsOnly = request.DescendantsOnly };
+        return RemovalText.Of("Remove", Run((report, cancellation) => Engine.PlanSnapshotRemovalAsync(vm, snapshot, report, cancellation)));
+    }
 }

@@ -100,10 +100,10 @@ public sealed partial class MomentEngine
         return Task.FromResult<IReadOnlyList<VMMoment>>(Results(vm, state, tree, CheckpointRemoval.Plan(tree, request)));
     }
 
-    /// <summary>Removes moments in one transaction; the tracking between the moments that stay goes on.</summary>
+    /// <summary>Removes moments: checkpoints in one transaction, snapshots so that they can be undone for the usual time. The tracking between the moments that stay goes on.</summary>
     public async Task<IReadOnlyList<VMMoment>> RemoveMomentsAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) = await new CheckpointRemoval(_context).RunAsync(vm, request, report, cancellation);
+        (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) = await new Operations.Layers.SnapshotRemoval(_context).RunAsync(vm, "Remove-VMMoment", request, undoFor: null, acceptOwner: false, report, cancellation);
         return Results(vm, before, tree, removed);
     }
 

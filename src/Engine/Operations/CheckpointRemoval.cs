@@ -12,7 +12,7 @@ namespace MomentTools.Operations;
 /// Remove-VMMoment and Remove-VMCheckpoint: one transaction for all of it. Steps: sidecars of merged segments; intent, with the whole change of the metadata;
 /// transaction; metadata. After a crash the bitmaps tell whether the transaction happened: then it is finished, else forgotten.
 /// </summary>
-internal sealed class CheckpointRemoval(EngineContext context)
+internal static class CheckpointRemoval
 {
     public const string Operation = "checkpoint-remove";
 
@@ -24,23 +24,6 @@ internal sealed class CheckpointRemoval(EngineContext context)
         Moment moment = Named(tree, request);
         IEnumerable<Moment> below = request.Descendants || request.DescendantsOnly ? tree.Descendants(moment) : [];
         return [.. (request.DescendantsOnly ? below : below.Prepend(moment)).Reverse()];
-    }
-
-    /// <returns>The moments as they were before, and those of them that are gone.</returns>
-    public async Task<(DomainMoments Before, MomentTree Tree, IReadOnlyList<Moment> Removed)> RunAsync(
-        string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
-    {
-        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Remove-VMMoment", report, cancellation);
-        DomainMoments before = scope.State;
-        MomentTree tree = before.Tree(out _);
-        IReadOnlyList<Moment> moments = Plan(tree, request);
-        if (!request.MetadataOnly && moments.FirstOrDefault(moment => moment.Kind == MomentKind.Snapshot) is { } snapshot)
-            throw new MomentException(
-                OperationErrors.SnapshotContentKept, $"Cannot remove snapshot '{snapshot.Name}' of '{vm}': its content was made by another program, and MomentTools cannot remove it.", snapshot.Name,
-                "Use -MetadataOnly to forget the snapshot and leave its content where it is. Nothing was removed.");
-        if (moments.Count > 0)
-            await RunAsync(scope, tree, [.. moments.Select(moment => moment.Key)], request.MetadataOnly ? BitmapScope.None : BitmapScope.Moments, report, cancellation);
-        return (before, tree, moments);
     }
 
     /// <summary>Removes moments within a change that is under way.</summary>

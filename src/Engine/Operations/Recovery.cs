@@ -81,7 +81,7 @@ internal static class Recovery
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
                 break;
-            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation:
+            case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation or SnapshotRemoval.Operation:
                 break;
             case BranchRename.Operation or BranchRemoval.Operation:
                 break;

@@ -22,7 +22,7 @@ internal static class Collector
         while (true)
         {
             ImageGraph graph = await dependencies.ScanAsync(scope.State, cancellation);
-            (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Fitting(scope, graph, step))))];
+            (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Allowed(scope, graph, step, limits))))];
             if (all.FirstOrDefault(one => IsToDo(one.Step, limits) && !stays.Contains(one.Step.Layer.Id)) is not { Step: { } step, Disk: { } disk })
                 return new CollectorOutcome(removed, [.. all.Where(one => one.Step.Kind == LayerStepKind.Keep)]);
             switch (step.Kind)
@@ -55,9 +55,16 @@ internal static class Collector
         _ => false,
     };
 
-    // QEMU has no way to make a layer smaller that a guest stands on.
-    private static LayerStep Fitting(ChangeScope scope, ImageGraph graph, LayerStep step) =>
-        step.Kind == LayerStepKind.Commit && graph.Find(step.Layer.Path) is { } into && graph.Find(step.Child!.Path) is { } child && into.Size > child.Size
-            && MachineProbe.Find(scope.Place, scope.Domain).Monitor is not null
-            ? step with { Kind = LayerStepKind.Keep, Child = null, Reason = "the disk was made smaller since; it is merged when the machine is stopped" } : step;
+    private static LayerStep Allowed(ChangeScope scope, ImageGraph graph, LayerStep step, CollectorLimits limits)
+    {
+        if (step.Kind is not (LayerStepKind.Commit or LayerStepKind.Pull))
+            return step;
+        if (scope.Domain.Monitor is not null && !limits.AcceptOwner)
+            return Keep("the machine was started by somebody else, who has to know that its images change (-AcceptOwner)");
+        // QEMU has no way to make a layer smaller that a guest stands on.
+        return step.Kind == LayerStepKind.Commit && graph.Find(step.Layer.Path) is { } into && graph.Find(step.Child!.Path) is { } child && into.Size > child.Size
+            && MachineProbe.Find(scope.Place, scope.Domain).Monitor is not null ? Keep("the disk was made smaller since; it is merged when the machine is stopped") : step;
+
+        LayerStep Keep(string reason) => step with { Kind = LayerStepKind.Keep, Child = null, Reason = reason };
+    }
 }

@@ -9,6 +9,9 @@ internal sealed record CollectorLimits
     /// <summary>Whether a layer with several others on top is copied into each of them.</summary>
     public bool Pull { get; init; }
 
+    /// <summary>Whether the owner of an attached machine knows that it may run on another image afterwards; else its layers are not merged.</summary>
+    public bool AcceptOwner { get; init; }
+
     /// <summary>Whether what is kept aside for Undo goes before its time is over.</summary>
     public bool LetGo { get; init; }
 }

@@ -56,12 +56,16 @@ internal static class LayerPlan
             return Keep($"'{holder.Path}', which stands on it, holds internal snapshots that would not survive the merge");
         if (children is [TrackingLayer child])
             return new LayerStep(LayerStepKind.Commit, layer, child);
-        return pull ? new LayerStep(LayerStepKind.Pull, layer, children[0]) : Keep($"{children.Length} layers stand on it");
+        // What the machine stands on comes last: it is merged in the end.
+        return pull ? new LayerStep(LayerStepKind.Pull, layer, children.MinBy(one => IsUnder(disk, one, active) ? 1 : 0)) : Keep($"{children.Length} layers stand on it");
 
         LayerStep Keep(string reason) => new(LayerStepKind.Keep, layer, null, reason);
     }
 
     private static bool IsFile(ImageGraph graph, TrackingLayer layer, ImageLink link) => layer.Path == link.Path || ReferenceEquals(graph.Find(layer.Path), link);
+
+    private static bool IsUnder(DiskTracking disk, TrackingLayer layer, string? active) =>
+        disk.Layers.Values.FirstOrDefault(one => one.Path == active) is { } top && LayerDrift.Recorded(disk, top.Id).Any(one => one.Id == layer.Id);
 
     private static int Depth(DiskTracking disk, TrackingLayer layer)
     {

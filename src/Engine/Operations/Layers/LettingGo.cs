@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using MomentTools.Moments;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Layers;
@@ -21,7 +22,7 @@ internal static class LettingGo
     public static async Task RunAsync(ChangeScope scope, bool all, List<(string Path, long Bytes)> removed, IOperationReport report, CancellationToken cancellation)
     {
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        foreach (KeptAside kept in scope.State.Kept.Where(kept => all || kept.Until <= now).ToArray())
+        foreach (KeptAside kept in (all ? scope.State.Kept : KeepAside.Expired(scope.State, now)).ToArray())
         {
             cancellation.ThrowIfCancellationRequested();
             await LetGoAsync(scope, kept, removed, report, cancellation);
@@ -38,25 +39,20 @@ internal static class LettingGo
     private static async Task LetGoAsync(ChangeScope scope, KeptAside kept, List<(string Path, long Bytes)> removed, IOperationReport report, CancellationToken cancellation)
     {
         MomentFileContent[] moments = [.. kept.Files.Select(file => MomentFile.Parse(file.Key, file.Value))];
-        DomainMoments next = scope.State.WithoutKept(kept.Id);
+        DomainMoments next = KeepAside.LetGo(scope.State, kept);
         List<(string Disk, TrackingLayer Layer, string Tag)> tags = [];
         foreach (MomentFileContent moment in moments)
             foreach ((string disk, TrackingPoint point) in moment.Points)
             {
-                DiskTracking tracking = next.Disk(disk);
-                if (tracking.Points.GetValueOrDefault(point.Id) is not { Kept: true } still)
-                    continue;
-                if (InternalTags.Of(tracking, still, moment.Moment) is { } tag)
+                DiskTracking tracking = scope.State.Disk(disk);
+                if (tracking.Points.GetValueOrDefault(point.Id) is { Kept: true } still && next.Disk(disk).Points.GetValueOrDefault(point.Id) is not { Kept: true }
+                    && InternalTags.Of(tracking, still, moment.Moment) is { } tag)
                     tags.Add((disk, tracking.LayerOf(still.Id), tag));
-                next = next.With(tracking.LetGo([point.Id]));
             }
 
-        if (kept.Branch is { } branch && branch != next.ActiveBranch && next.Disks.Values.All(disk => disk.ActiveBranch != branch || disk.ActiveTip is null))
-        {
-            tags.AddRange(next.Disks.Values.Where(disk => disk.Tips.GetValueOrDefault(branch)?.Saved is not null)
+        if (kept.Branch is { } branch && !next.BranchNames.Contains(branch, StringComparer.Ordinal))
+            tags.AddRange(scope.State.Disks.Values.Where(disk => disk.Tips.GetValueOrDefault(branch)?.Saved is not null)
                 .Select(disk => (disk.Disk, disk.Layers[disk.Tips[branch].LayerId], disk.Tips[branch].Saved!)));
-            next = next.WithoutBranch(branch);
-        }
 
         // A tag that another tip or moment still has stays.
         tags.RemoveAll(tag => InternalTags.IsUsed(next, tag.Disk, tag.Layer.Id, tag.Tag));

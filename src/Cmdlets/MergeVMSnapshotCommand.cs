@@ -1,0 +1,67 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Merges the layers of the active branch above a snapshot into that snapshot's layer.</summary>
+[Cmdlet(VerbsData.Merge, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(VMSnapshot))]
+public sealed class MergeVMSnapshotCommand : MomentCmdlet
+{
+    private const string NameSet = "Name";
+    private const string InputObjectSet = "InputObject";
+
+    /// <summary>The machines.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VMName", "Domain", "DomainName")]
+    [ArgumentCompleter(typeof(DomainCompleter))]
+    [SupportsWildcards]
+    public VMReference[] VM { get; set; } = [];
+
+    /// <summary>The snapshot whose layer takes everything above it.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Alias("MomentName", "SnapshotName")]
+    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string Name { get; set; } = "";
+
+    /// <summary>Snapshot objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Alias("VMSnapshot")]
+    [ValidateNotNullOrEmpty]
+    public VMSnapshot[] InputObject { get; set; } = [];
+
+    /// <summary>Where other branches stand on the layers, they get copies of what they read from them.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>The owner of an attached machine knows that it runs on another image afterwards.</summary>
+    [Parameter]
+    public SwitchParameter AcceptOwner { get; set; }
+
+    /// <summary>Give the snapshots that ended.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (VMSnapshot snapshot in InputObject)
+            Attempt(snapshot, () => Merge(snapshot.VM, snapshot.Name));
+        ForEachDomain(VM, vm => Attempt(Name, () => Merge(vm, Name)));
+    }
+
+    private void Merge(string vm, string name)
+    {
+        var request = new MergeSnapshotRequest { Name = name, Force = Force, AcceptOwner = AcceptOwner };
+        VMSnapshotRemoval plan = Run((report, cancellation) => Engine.PlanSnapshotMergeAsync(vm, request, report, cancellation));
+        string ends = string.Join(", ", plan.Moments.Select(moment => $"'{moment.Name}'"));
+        if (!ShouldProcess($"{vm}: snapshot '{name}'", RemovalText.Of($"Merge for good, ending {ends}", plan)))
+            return;
+        foreach (VMMoment ended in Run((report, cancellation) => Engine.MergeSnapshotAsync(vm, request, report, cancellation)))
+        {
+            if (PassThru)
+                WriteObject(ended);
+        }
+    }
+}
