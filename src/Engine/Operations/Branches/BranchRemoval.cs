@@ -1,5 +1,7 @@
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Branches;
@@ -13,8 +15,6 @@ internal sealed class BranchRemoval(EngineContext context)
     public const string Operation = "branch-remove";
     private const string Cmdlet = "Remove-VMBranch";
 
-    private static readonly TimeSpan UsualTime = TimeSpan.FromHours(1);
-
     /// <summary>What would go; refused as the removal itself would be, but for snapshots that need -Discard.</summary>
     public VMBranchRemoval Plan(string vm, string name, IOperationReport report, CancellationToken cancellation)
     {
@@ -22,20 +22,20 @@ internal sealed class BranchRemoval(EngineContext context)
         DomainDocument domain = context.Catalogue.Load(place);
         DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
         cancellation.ThrowIfCancellationRequested();
-        return Describe(vm, name, BranchReach.Of(state, Elsewhere(state, vm, name)));
+        return Describe(vm, state, Elsewhere(state, vm, name));
     }
 
     public async Task<VMBranchRemoval> RunAsync(string vm, RemoveBranchRequest request, IOperationReport report, CancellationToken cancellation)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, Cmdlet, report, cancellation);
         Branch branch = Elsewhere(scope.State, vm, request.Name);
-        BranchReach reach = BranchReach.Of(scope.State, branch);
-        if (reach.Snapshots.Count > 0 && !request.Discard)
-            throw BranchErrors.HoldsSnapshots(vm, branch.Name, [.. reach.Snapshots.Select(key => key.Name)]);
-        VMBranchRemoval removal = Describe(vm, branch.Name, reach);
-        DomainMoments next = Without(scope, branch, reach, request.UndoFor ?? UsualTime);
+        VMBranchRemoval removal = Describe(vm, scope.State, branch);
+        if (removal.Snapshots.Count > 0 && !request.Discard)
+            throw BranchErrors.HoldsSnapshots(vm, branch.Name, removal.Snapshots);
+        DomainMoments next = Without(scope, branch, request.UndoFor);
         using (Journal journal = scope.Begin(Operation, [], next))
             scope.Commit(journal, next);
+        await Collection.TryAsync(scope, report, cancellation);
         return removal;
     }
 
@@ -50,23 +50,31 @@ internal sealed class BranchRemoval(EngineContext context)
             : branch;
     }
 
-    private static DomainMoments Without(ChangeScope scope, Branch branch, BranchReach reach, TimeSpan keepFor)
+    private static DomainMoments Without(ChangeScope scope, Branch branch, TimeSpan? keepFor)
     {
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        string hidden = Branch.HiddenPrefix + scope.Id;
-        var kept = new KeptAside(scope.Id, Cmdlet, now, now + keepFor, hidden, branch.Name, scope.Store.FilesOf(scope.State, reach.Snapshots));
+        IReadOnlyList<MomentKey> snapshots = BranchReach.Of(scope.State, branch).Snapshots;
+        string hidden = KeepAside.HiddenName(scope.Id);
+        KeptAside kept = KeepAside.Of(scope.Id, Cmdlet, keepFor, hidden, branch.Name, scope.Store.FilesOf(scope.State, snapshots));
         // Only the last can be brought back: what was kept before has had its time.
-        DomainMoments next = scope.State.Kept.Where(older => older.Until > now).Aggregate(scope.State, (state, older) => state.With(older with { Until = now }));
-        return next.RenameBranch(branch.Name, hidden).Forget(reach.Snapshots, kept);
+        DomainMoments next = scope.State.Kept.Where(older => older.Until > kept.Since).Aggregate(scope.State, (state, older) => state.With(older with { Until = kept.Since }));
+        return next.RenameBranch(branch.Name, hidden).Forget(snapshots, kept);
     }
 
-    private static VMBranchRemoval Describe(string vm, string name, BranchReach reach) => new()
+    // What would become free if it were let go at once.
+    private static VMBranchRemoval Describe(string vm, DomainMoments state, Branch branch)
     {
-        VM = vm,
-        Name = name,
-        Files = reach.Files,
-        Bytes = reach.Bytes,
-        Snapshots = [.. reach.Snapshots.Select(key => key.Name)],
-        Checkpoints = [.. reach.Checkpoints.Select(key => key.Name)],
-    };
+        BranchReach reach = BranchReach.Of(state, branch);
+        string hidden = KeepAside.HiddenName("plan");
+        KeptAside kept = KeepAside.Of("plan", Cmdlet, TimeSpan.Zero, hidden, branch.Name);
+        IReadOnlyList<string> files = KeptListing.Files(state.RenameBranch(branch.Name, hidden).Forget(reach.Snapshots, kept), kept);
+        return new VMBranchRemoval
+        {
+            VM = vm,
+            Name = branch.Name,
+            Files = files,
+            Bytes = files.Sum(path => FileStamp.Of(path)?.Length ?? 0),
+            Snapshots = [.. reach.Snapshots.Select(key => key.Name)],
+            Checkpoints = [.. reach.Checkpoints.Select(key => key.Name)],
+        };
+    }
 }

@@ -20,16 +20,37 @@ internal sealed class BranchSwitching(EngineContext context)
             return new BranchResults(scope.Domain, scope.State).Of(target);
         }
 
-        var options = new SwitchOptions
+        string doing = $"go to branch '{target.Name}' of '{vm}'";
+        if (InternalRestore.IsHere(scope.State, target.Name))
+            await InsideAsync(scope, target.Name, request, report, cancellation);
+        else
+            await BranchSwitch.RunAsync(scope, doing, scope.State, target.Name, OptionsOf(request), report, cancellation);
+        await Collection.TryAsync(scope, report, cancellation);
+        return new BranchResults(scope.Domain, scope.State).Of(scope.State.Branches[target.Name]);
+    }
+
+    private static SwitchOptions OptionsOf(SwitchBranchRequest request) => new()
+    {
+        KeepMemory = request.KeepMemory,
+        MemoryPath = request.MemoryPath,
+        Running = request.Running,
+        Paused = request.Paused,
+        AcceptOwner = request.AcceptOwner,
+    };
+
+    // Both tips lie inside the same images: the one is saved there, the other one loaded.
+    private async Task InsideAsync(ChangeScope scope, string branch, SwitchBranchRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        if (request.MemoryPath is not null)
+            throw new MomentException(
+                BranchErrors.BranchStateContradicts, $"Cannot go to branch '{branch}' of '{scope.Place.Name}': the branch that is left stays inside its images, and its memory with it; -MemoryPath has no use there.", branch, "Leave it out.");
+        var options = new InternalRestoreOptions
         {
             KeepMemory = request.KeepMemory,
-            MemoryPath = request.MemoryPath,
-            Running = request.Running,
-            Paused = request.Paused,
-            AcceptOwner = request.AcceptOwner,
+            Goal = request.Running ? VMState.Running : request.Paused ? VMState.Paused : null,
+            Cmdlet = Cmdlet,
         };
-        await BranchSwitch.RunAsync(scope, $"go to branch '{target.Name}' of '{vm}'", scope.State, target.Name, options, report, cancellation);
-        return new BranchResults(scope.Domain, scope.State).Of(scope.State.Branches[target.Name]);
+        await new InternalRestore(context.Catalogue, scope, report).SwitchAsync(branch, options, cancellation);
     }
 
     private static void Check(string vm, SwitchBranchRequest request)
