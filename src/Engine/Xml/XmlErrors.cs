@@ -20,6 +20,10 @@ internal static class XmlErrors
     public static readonly ErrorId DiskNamedTwice = new("DiskNamedTwice", ErrorKind.InvalidArgument);
     public static readonly ErrorId CheckpointDiskUnsupported = new("CheckpointDiskUnsupported", ErrorKind.Unsupported);
     public static readonly ErrorId CheckpointWithoutDisk = new("CheckpointWithoutDisk", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotDiskUnsupported = new("SnapshotDiskUnsupported", ErrorKind.Unsupported);
+    public static readonly ErrorId SnapshotWithoutDisk = new("SnapshotWithoutDisk", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotModesMixed = new("SnapshotModesMixed", ErrorKind.Unsupported);
+    public static readonly ErrorId SnapshotManual = new("SnapshotManual", ErrorKind.Unsupported);
 
     private const int LongestQuote = 80;
 

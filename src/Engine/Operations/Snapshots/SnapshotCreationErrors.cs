@@ -9,6 +9,12 @@ internal static class SnapshotCreationErrors
     public static readonly ErrorId OverlayImpossible = new("OverlayImpossible", ErrorKind.Refused);
     public static readonly ErrorId MemoryNotSaved = new("MemoryNotSaved", ErrorKind.Refused);
     public static readonly ErrorId MigrationActive = new("MigrationActive", ErrorKind.Busy);
+    public static readonly ErrorId SnapshotOptionsExclusive = new("SnapshotOptionsExclusive", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotPathInvalid = new("SnapshotPathInvalid", ErrorKind.InvalidArgument);
+    public static readonly ErrorId SnapshotMemoryImpossible = new("SnapshotMemoryImpossible", ErrorKind.InvalidState);
+    public static readonly ErrorId SnapshotTagExists = new("SnapshotTagExists", ErrorKind.AlreadyExists);
+    public static readonly ErrorId ReuseUnsuitable = new("ReuseUnsuitable", ErrorKind.InvalidArgument);
+    public static readonly ErrorId DiskInJob = new("DiskInJob", ErrorKind.Busy);
 
     private const string Full = "No space left on device", Denied = "Permission denied";
 
@@ -32,4 +38,27 @@ internal static class SnapshotCreationErrors
     {
         PeerErrorClass = (inner as MomentException)?.PeerErrorClass,
     };
+
+    public static MomentException OverlayOfNothing(string disk, string path) => new(
+        SnapshotOptionsExclusive, $"Cannot use '{path}' (-Overlay for disk '{disk}'): the disk takes no part in the snapshot.", disk, "Name the disk with -Disk as well, or leave its file out.");
+
+    public static MomentException ReuseWithoutFile(string disk) => new(
+        SnapshotPathInvalid, $"Cannot use -ReuseExternal for disk '{disk}': the file that it shall take is not given.", disk, $"Name it: -Overlay @{{ {disk} = '/path/to/layer.qcow2' }}.");
+
+    public static MomentException NoNameBesideDevice(string disk, string path) => new(
+        SnapshotPathInvalid, $"Cannot take an external snapshot of disk '{disk}': it lies on the block device '{path}', beside which no file can be.", disk, $"Say where its new layer shall be: -Overlay @{{ {disk} = '/path/to/layer.qcow2' }}.");
+
+    public static MomentException NoMemoryPath(string vm) => new(
+        SnapshotPathInvalid, $"Cannot save the memory of '{vm}': none of the snapshot's disks lies in a directory that could take it.", vm, "Say where it shall be with -MemoryPath, or leave it out with -DiskOnly.");
+
+    public static MomentException NoMemory(string vm, string state) => new(
+        SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}': {state}.", vm, "Leave out -Memory, -MemoryPath and -Live, or start the machine first.");
+
+    public static MomentException TagExists(string name, string disk, string path) => new(
+        SnapshotTagExists, $"Cannot take internal snapshot '{name}': the image of disk '{disk}' ('{path}') already holds one of that name.", disk,
+        "Choose another name. Get-VMSnapshot -NoMetadata lists the internal snapshots that nothing names.");
+
+    public static MomentException InJob(string vm, string disk, string job, string type) => new(
+        DiskInJob, $"Cannot take a snapshot of '{vm}': disk '{disk}' is in use by the job '{job}' ({type}).", disk,
+        $"Wait for the job's end, or cancel it: Invoke-VMQmpCommand '{vm}' job-cancel @{{ id = '{job}' }}. Nothing was changed.");
 }
