@@ -16,11 +16,13 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
     /// <param name="sidecarId">The file that the closed segments are saved in.</param>
     /// <param name="disks">The covered disks in the session.</param>
     /// <param name="seen">What is really on them, and what they stand on.</param>
+    /// <param name="opened">The bitmap that records from now on; a checkpoint's bears its name.</param>
     /// <exception cref="MomentException"><c>DiskLayerUnexpected</c>: a disk stands on another image than its moments.</exception>
     public static CheckpointPlan Make(
         DomainMoments state, StoredMoment moment, string operationId, string sidecarId,
-        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen)
+        IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen, string? opened = null)
     {
+        opened ??= moment.Key.Name;
         List<CheckpointStep> steps = [];
         Dictionary<string, string> doubts = new(StringComparer.Ordinal);
         // What was declared current is now the parent; from here on the tracking says it again.
@@ -29,7 +31,7 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
         {
             DiskTracking tracking = state.Disk(disk.Name);
             ObservedLayer observed = seen[disk.Name];
-            RefuseForeign(moment, disk, observed);
+            RefuseForeign(moment, opened, disk, observed);
             TrackingLayer layer = Layer(tracking, disk);
             var proof = new TrackingProof(tracking, observed);
             if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
@@ -45,9 +47,9 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
             if (tip is not null && proof.Doubt is { } doubt)
                 doubts[disk.Name] = doubt;
             DiskTracking after = tracking.Checkpoint(
-                moment.Key, layer, observed.Size, proof.Settled(proven ? sidecarId : null), moment.Key.Name, MomentIds.New(), MomentIds.New(), proof.Floor);
+                moment.Key, layer, observed.Size, proof.Settled(proven ? sidecarId : null), opened, MomentIds.New(), MomentIds.New(), proof.Floor);
             steps.Add(new CheckpointStep(
-                disk.Name, disk.NodeName, moment.Key.Name,
+                disk.Name, disk.NodeName, opened,
                 proven ? tip!.Recording : null,
                 after.ActiveTip!.Marker,
                 tip is not null && observed.Bitmaps.ContainsKey(tip.Marker) ? tip.Marker : null,
@@ -75,9 +77,9 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
             "Somebody switched the image. Put the recorded one back, or unregister the domain with -RemoveMetadata and register it anew.");
     }
 
-    private static void RefuseForeign(StoredMoment moment, SessionDisk disk, ObservedLayer observed)
+    private static void RefuseForeign(StoredMoment moment, string opened, SessionDisk disk, ObservedLayer observed)
     {
-        if (!observed.Bitmaps.TryGetValue(moment.Key.Name, out ObservedBitmap? taken))
+        if (!observed.Bitmaps.TryGetValue(opened, out ObservedBitmap? taken))
             return;
         throw new MomentException(
             OperationErrors.BitmapExists,

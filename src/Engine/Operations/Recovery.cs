@@ -98,6 +98,8 @@ internal static class Recovery
                 return await HandOver.ResolveAsync(place, domain, entry, cancellation);
             case CheckpointRemoval.Operation:
                 return await CheckpointRemoval.ResolveAsync(place, domain, entry, cancellation);
+            case SnapshotCreation.Operation:
+                return await SnapshotRecovery.ResolveAsync(place, domain, entry, cancellation);
             case BranchSwitch.Operation:
                 return await SwitchRecovery.ResolveAsync(place, domain, entry, cancellation);
             case TurnRun.Operation:

@@ -102,6 +102,16 @@ internal sealed class TestMachine : IAsyncDisposable
     public Task<VMCheckpoint> CheckpointAsync(string name, params string[] disks) =>
         Engine.CreateCheckpointAsync(Name, new CreateCheckpointRequest { Name = name, Disks = disks }, Report, CancellationToken.None);
 
+    public Task<VMSnapshot> SnapshotAsync(string name, Func<CreateSnapshotRequest, CreateSnapshotRequest>? with = null) =>
+        Engine.CreateSnapshotAsync(Name, (with ?? (request => request))(new CreateSnapshotRequest { Name = name }), Report, CancellationToken.None);
+
+    /// <summary>The file that a disk's definition names now.</summary>
+    public async Task<string> ActivePathAsync(string disk) =>
+        (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).Disks.Single(one => one.Name == disk).Path!;
+
+    public async Task<IReadOnlyList<(long Offset, long Length)>> BetweenAsync(string from, string to, string disk = "vda") =>
+        [.. (await Engine.GetChangedBlocksAsync(Name, from, to, [disk], Report, CancellationToken.None)).Select(run => (run.Offset, run.Length))];
+
     public Task<IReadOnlyList<VMMoment>> RemoveAsync(string name, bool descendants = false) =>
         Engine.RemoveMomentsAsync(Name, new RemoveMomentRequest { Name = name, Descendants = descendants }, Report, CancellationToken.None);
 

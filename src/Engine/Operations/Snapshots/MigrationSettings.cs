@@ -8,6 +8,9 @@ internal sealed class MigrationSettings : IAsyncDisposable
     // As fast as the file can be written: nothing else waits for this line.
     private const long Bandwidth = 1L << 40;
 
+    // QEMU's own (migration/migration.c).
+    private const long DefaultBandwidth = 128L << 20;
+
     // One plain stream, that any QEMU loads with all capabilities off; and the pause in which the disks are switched.
     private static readonly string[] Needed = ["events", "pause-before-switchover"];
     private static readonly string[] Foreign = ["multifd", "postcopy-ram", "compress", "xbzrle", "block", "x-colo", "background-snapshot", "return-path", "zero-copy-send", "release-ram", "x-ignore-shared", "dirty-bitmaps"];
@@ -33,6 +36,13 @@ internal sealed class MigrationSettings : IAsyncDisposable
             await qmp.MigrateSetCapabilitiesAsync(changed, cancellation);
         await qmp.MigrateSetBandwidthAsync(Bandwidth, cancellation);
         return settings;
+    }
+
+    /// <summary>After the death of the process that set them, as it could not put them back: a migration waits no more before its end.</summary>
+    public static async Task ResetAsync(QmpClient qmp, CancellationToken cancellation)
+    {
+        await qmp.MigrateSetCapabilitiesAsync(Needed.ToDictionary(name => name, _ => false, StringComparer.Ordinal), cancellation);
+        await qmp.MigrateSetBandwidthAsync(DefaultBandwidth, cancellation);
     }
 
     /// <summary>Puts them back; where QEMU is gone there is nothing to put back.</summary>

@@ -62,6 +62,24 @@ internal static class OverlayFile
                 OwnedFile.Model(file.SafeFileHandle, modelPath);
             }
 
+            await FormatAsync(session, jobPrefix, path, backingPath, backingFormat, size, cancellation);
+            return new TrackingLayer(MomentIds.New(), path, null, Facts: facts);
+        }
+        catch
+        {
+            if (facts is not null)
+                TryRemove(path, facts);
+            throw;
+        }
+    }
+
+    /// <summary>Makes an empty file a layer on a backing file, and brings it to stable storage with its name.</summary>
+    /// <inheritdoc cref="CreateAsync"/>
+    public static async Task FormatAsync(
+        BlockSession session, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation)
+    {
+        try
+        {
             await session.Jobs.BlockdevCreateAsync(
                 jobPrefix + "-create",
                 new JsonObject
@@ -73,23 +91,19 @@ internal static class OverlayFile
                     ["backing-fmt"] = backingFormat,
                 },
                 cancellation);
-            await Task.Run(
-                () =>
-                {
-                    DurableFile.FlushFile(path);
-                    DurableFile.FlushDirectory(DurableFile.DirectoryOf(path));
-                },
-                CancellationToken.None);
-            return new TrackingLayer(MomentIds.New(), path, null, Facts: facts);
         }
-        catch (Exception failure)
+        catch (MomentException refused) when (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed)
         {
-            if (facts is not null)
-                TryRemove(path, facts);
-            if (failure is MomentException refused && (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed))
-                throw SnapshotCreationErrors.OverlayFailed(path, refused);
-            throw;
+            throw SnapshotCreationErrors.OverlayFailed(path, refused);
         }
+
+        await Task.Run(
+            () =>
+            {
+                DurableFile.FlushFile(path);
+                DurableFile.FlushDirectory(DurableFile.DirectoryOf(path));
+            },
+            CancellationToken.None);
     }
 
     /// <summary>Unlinks a file, if it is the one that was recorded, and makes that durable.</summary>

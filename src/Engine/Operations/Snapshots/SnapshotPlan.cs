@@ -16,10 +16,11 @@ internal sealed record SnapshotPlan(IReadOnlyList<SnapshotStep> Steps, DomainMom
     /// <param name="disks">The covered disks in the session.</param>
     /// <param name="seen">What is really on them, and what they stand on.</param>
     /// <param name="overlays">The file of each new layer, with what it is where it is there already.</param>
+    /// <param name="bitmapless">The disks whose image cannot hold bitmaps.</param>
     /// <exception cref="Errors.MomentException"><c>DiskLayerUnexpected</c>: a disk stands on another image than its moments.</exception>
     public static SnapshotPlan Make(
         DomainMoments state, StoredMoment moment, string operationId, IEnumerable<SessionDisk> disks, IReadOnlyDictionary<string, ObservedLayer> seen,
-        IReadOnlyDictionary<string, (string Path, LayerFacts? Reused)> overlays)
+        IReadOnlyDictionary<string, (string Path, LayerFacts? Reused)> overlays, IReadOnlySet<string>? bitmapless = null)
     {
         List<SnapshotStep> steps = [];
         Dictionary<string, string> doubts = new(StringComparer.Ordinal);
@@ -51,7 +52,8 @@ internal sealed record SnapshotPlan(IReadOnlyList<SnapshotStep> Steps, DomainMom
             nameless = nameless.With(tracking.Freeze(null, layer, overlay, observed.Size, closed, opened, newPoint, newTip, proof.Floor));
             steps.Add(new SnapshotStep(
                 disk.Name, disk.NodeName, after.Layers[layer.Id], disk.Format, observed.Size, new OverlayNode(OverlayNode.NameFor(operationId, steps.Count), path), overlay.Id, reused is null,
-                opened, proven ? tracking.ActiveTip!.Recording : null, after.ActiveTip!.Marker, proof.IsMarkFull ? tracking.ActiveTip!.Marker : null));
+                opened, proven ? tracking.ActiveTip!.Recording : null, after.ActiveTip!.Marker, proof.IsMarkFull ? tracking.ActiveTip!.Marker : null,
+                tracking.ActiveTip is null && disk.Format == OverlayFile.Format && bitmapless?.Contains(disk.Name) != true ? TrackingTip.MarkerPrefix + after.Layers[layer.Id].FrozenTop : null));
         }
 
         return new SnapshotPlan(steps, named, nameless, doubts);
