@@ -105,10 +105,6 @@ internal sealed class TestMachine : IAsyncDisposable
     public Task<VMSnapshot> SnapshotAsync(string name, Func<CreateSnapshotRequest, CreateSnapshotRequest>? with = null) =>
         Engine.CreateSnapshotAsync(Name, (with ?? (request => request))(new CreateSnapshotRequest { Name = name }), Report, CancellationToken.None);
 
-    /// <summary>The file that a disk's definition names now.</summary>
-    public async Task<string> ActivePathAsync(string disk) =>
-        (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).Disks.Single(one => one.Name == disk).Path!;
-
     public async Task<IReadOnlyList<(long Offset, long Length)>> BetweenAsync(string from, string to, string disk = "vda") =>
         [.. (await Engine.GetChangedBlocksAsync(Name, from, to, [disk], Report, CancellationToken.None)).Select(run => (run.Offset, run.Length))];
 
