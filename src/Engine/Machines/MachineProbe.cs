@@ -71,7 +71,7 @@ internal sealed record MachineProbe(
     private static VMState StateOf(string status) => status switch
     {
         "running" => VMState.Running,
-        "paused" or "prelaunch" or "suspended" => VMState.Paused,
+        "paused" or "prelaunch" or "suspended" or "postmigrate" => VMState.Paused,
         "io-error" => VMState.IoError,
         _ => VMState.Other,
     };

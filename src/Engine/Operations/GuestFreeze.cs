@@ -133,7 +133,7 @@ internal sealed class GuestFreeze : IAsyncDisposable
             await _agent.DisposeAsync();
     }
 
-    private static bool IsStanding(QmpStatus status) => status is { Running: false, Status: "paused" or "prelaunch" or "suspended" };
+    private static bool IsStanding(QmpStatus status) => status is { Running: false, Status: "paused" or "prelaunch" or "suspended" or "postmigrate" };
 
     private static string StillFrozen(string vm, MomentException failure) =>
         $"The file systems of '{vm}' could not be thawed, and the guest may stand still: {failure.Message} The next command that changes '{vm}' tries again; in the guest, 'fsfreeze --unfreeze' does it.";

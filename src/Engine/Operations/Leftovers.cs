@@ -22,9 +22,10 @@ internal static class Leftovers
     {
         string prefix = Prefix + operationId;
         await jobs.ReconcileAsync(prefix, cancellation);
-        IReadOnlyList<QmpBlockNode> nodes = [.. (await qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node.NodeName.StartsWith(prefix, StringComparison.Ordinal))];
-        // The format nodes first: a file node is in use as long as its format node is there.
-        foreach (QmpBlockNode node in nodes.OrderBy(node => node.NodeName.EndsWith("-f", StringComparison.Ordinal)))
-            await qmp.BlockdevDelAsync(node.NodeName, cancellation);
+        // The format nodes first: a file node is in use as long as its format node is there, and may go with it.
+        foreach (bool file in (bool[])[false, true])
+            foreach (QmpBlockNode node in await qmp.QueryNamedBlockNodesAsync(cancellation))
+                if (node.NodeName.StartsWith(prefix, StringComparison.Ordinal) && node.NodeName.EndsWith("-f", StringComparison.Ordinal) == file)
+                    await qmp.BlockdevDelAsync(node.NodeName, cancellation);
     }
 }

@@ -23,6 +23,7 @@ public sealed class CrashCoverageTests
         ["moment-import"] = (typeof(ImportCrashTests), nameof(ImportCrashTests.AKilledImportIsWholeOrNotThere)),
         ["bitmap-adopt"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledAdoptionIsUndoneOrFinished)),
         ["moment-repair"] = (typeof(Repairs.RepairCrashTests), nameof(Repairs.RepairCrashTests.ARepairKilledAtAnyStepIsFinishedByTheNext)),
+        ["snapshot-create"] = (typeof(Snapshots.SnapshotCrashTests), nameof(Snapshots.SnapshotCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["hand-over"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledHandOverLeavesAllOursOrAllTheirs)),
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),

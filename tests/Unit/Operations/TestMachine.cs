@@ -157,6 +157,19 @@ internal sealed class TestMachine : IAsyncDisposable
         return bytes;
     }
 
+    /// <summary>The content of an internal snapshot.</summary>
+    public byte[] ContentOfTag(string path, string tag)
+    {
+        string raw = _scratch[Guid.NewGuid().ToString("N")];
+        Tool.Run("qemu-img", "convert", "-U", "-f", "qcow2", "-l", $"snapshot.name={tag}", "-O", "raw", path, raw);
+        byte[] bytes = File.ReadAllBytes(raw);
+        File.Delete(raw);
+        return bytes;
+    }
+
+    /// <summary>Where the layer comes to lie that a snapshot of the first disk makes.</summary>
+    public string OverlayPath(string snapshot, string disk = "vda") => _scratch[$"{disk}.6f1b2a6e.{snapshot}.qcow2"];
+
     /// <summary>Kills QEMU as a power cut would.</summary>
     public async Task KillMachineAsync()
     {

@@ -37,7 +37,10 @@ internal sealed class ExternalSnapshot(ChangeScope scope, BlockSession session, 
         Dictionary<string, (string Path, LayerFacts? Reused)> overlays = new(StringComparer.Ordinal);
         foreach (SessionDisk disk in session.Disks.Values)
             overlays[disk.Name] = (files.Overlays[disk.Name], request.ReuseExternal ? await ReusedOverlay.CheckAsync(disk, files.Overlays[disk.Name], cancellation) : null);
-        string? status = session.IsMachine ? (await session.Qmp.QueryStatusAsync(cancellation)).Status : null;
+        QmpStatus? machine = session.IsMachine ? await session.Qmp.QueryStatusAsync(cancellation) : null;
+        if (machine is not null && files.Memory is not null)
+            MemorySaving.Require(machine, scope.Place.Name);
+        string? status = machine?.Status;
         _stops = status == "running" && (files.Memory is not null || Halts);
         _plan = SnapshotPlan.Make(scope.State, Moment(wish.Moment.Created, StateOf(status)), scope.Id, InOrder(), _seen, overlays, await BitmaplessAsync(cancellation));
         _options = await OverlayNode.OptionsAsync(session, scope.Domain, cancellation);

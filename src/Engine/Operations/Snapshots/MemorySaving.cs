@@ -60,7 +60,9 @@ internal sealed class MemorySaving
         BlockSession session, FileStream file, Func<CancellationToken, Task>? atSwitchover, bool live, bool goOn, IProgress<(long Done, long Total)>? progress, CancellationToken cancellation)
     {
         QmpClient qmp = session.Qmp;
-        bool running = (await qmp.QueryStatusAsync(cancellation)).Running;
+        QmpStatus status = await qmp.QueryStatusAsync(cancellation);
+        Require(status, qmp.Name);
+        bool running = status.Running;
         if (await qmp.QueryMigrateAsync(cancellation) is { IsActive: true } other)
             throw SnapshotCreationErrors.Migrating(qmp.Name, other.Status);
         using QmpEvents events = qmp.Subscribe("MIGRATION");
@@ -85,6 +87,14 @@ internal sealed class MemorySaving
             await GoOnAsync(session, running, CancellationToken.None);
         // The guest need not wait for the storage.
         await Task.Run(() => DurableFile.FlushFile(file.Name), CancellationToken.None);
+    }
+
+    /// <summary>QEMU saves the memory of a machine that stands still once, and then only when it has run again.</summary>
+    /// <exception cref="MomentException"><c>SnapshotMemoryImpossible</c>.</exception>
+    public static void Require(QmpStatus status, string vm)
+    {
+        if (status.Status == "postmigrate")
+            throw SnapshotCreationErrors.SavedAlready(vm);
     }
 
     /// <summary>

@@ -54,6 +54,10 @@ internal static class SnapshotCreationErrors
     public static MomentException NoMemory(string vm, string state) => new(
         SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}': {state}.", vm, "Leave out -Memory, -MemoryPath and -Live, or start the machine first.");
 
+    public static MomentException SavedAlready(string vm) => new(
+        SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}' to a file: it stood still when it was saved last and has not run since, and then QEMU does not save it again.", vm,
+        "The memory is what it was in that snapshot. Leave it out with -DiskOnly, take an -Internal snapshot, or let the machine run for a moment.");
+
     public static MomentException TagExists(string name, string disk, string path) => new(
         SnapshotTagExists, $"Cannot take internal snapshot '{name}': the image of disk '{disk}' ('{path}') already holds one of that name.", disk,
         "Choose another name. Get-VMSnapshot -NoMetadata lists the internal snapshots that nothing names.");

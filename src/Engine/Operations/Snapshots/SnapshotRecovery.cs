@@ -109,7 +109,7 @@ internal static class SnapshotRecovery
             await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
             return (await image.BitmapsAsync(cancellation)).Count > 0 || await ReusedOverlay.HoldsDataAsync(image, cancellation);
         }
-        catch (MomentException failure) when (failure.Kind == ErrorKind.CorruptData)
+        catch (MomentException failure) when (failure.Kind is not (ErrorKind.AccessDenied or ErrorKind.Storage))
         {
             // It was not made to its end, so nobody ever opened it.
             return false;

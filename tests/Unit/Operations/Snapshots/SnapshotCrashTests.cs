@@ -1,0 +1,183 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Operations;
+using MomentTools.Tests.Support;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations.Snapshots;
+
+/// <summary>
+/// A snapshot that is being taken is killed at each of its steps: our process, and separately QEMU. Whatever became of it, the guest's disk
+/// is what it was and takes what is written next, the tracking is never too small, and no file is left that nothing names.
+/// </summary>
+public sealed class SnapshotCrashTests(ITestOutputHelper output)
+{
+    private const long Grain = 65536;
+    private const int MostSteps = 60;
+
+    [SkippableTheory]
+    [InlineData("snapshot", true)]
+    [InlineData("snapshot", false)]
+    [InlineData("snapshot-memory", true)]
+    [InlineData("snapshot-halt", true)]
+    [InlineData("snapshot-internal", true)]
+    [InlineData("snapshot-internal", false)]
+    [InlineData("snapshot-internal-memory", true)]
+    public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
+    {
+        int made = 0;
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestMachine machine = await PrepareAsync(running);
+            (int exit, string printed, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "new");
+            if (exit == 0)
+            {
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death tried; {made} times the snapshot was there in the end");
+                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                return;
+            }
+
+            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
+            if (await AssertSoundAsync(machine, $"step {step} of {operation}", lost: false))
+                made++;
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableTheory]
+    [InlineData("snapshot")]
+    [InlineData("snapshot-memory")]
+    [InlineData("snapshot-internal")]
+    public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            int at = 0, qemu = 0;
+            bool killed = false;
+            await using TestMachine machine = await PrepareAsync(running: true, _ =>
+            {
+                if (qemu == 0 || ++at != step)
+                    return;
+                using var process = Process.GetProcessById(qemu);
+                process.Kill();
+                process.WaitForExit(5000);
+                killed = true;
+            });
+            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            try
+            {
+                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "new");
+            }
+            catch (MomentException failure)
+            {
+                Assert.True(killed, $"step {step} of {operation}: {failure}");
+            }
+
+            qemu = 0;
+            if (!killed)
+            {
+                output.WriteLine($"{operation}: QEMU killed at {step - 1} points");
+                return;
+            }
+
+            await machine.StartAsync();
+            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", lost: true);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private static async Task<TestMachine> PrepareAsync(bool running, Action<string>? probe = null)
+    {
+        // vdc has no past: it is tracked from the snapshot on.
+        TestMachine machine = await TestMachine.CreateAsync(probe, "vda", "vdb", "vdc");
+        if (running)
+            await machine.Engine.StartDomainAsync(TestMachine.Name, paused: false, machine.Report, CancellationToken.None);
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.CheckpointAsync("base", "vda", "vdb");
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        await machine.WriteAsync("vdc", 2, 3 * Grain, Grain);
+        await machine.IoAsync("vda", "flush");
+        await machine.IoAsync("vdc", "flush");
+        return machine;
+    }
+
+    // Whether the snapshot is there.
+    private static async Task<bool> AssertSoundAsync(TestMachine machine, string where, bool lost)
+    {
+        // The next changing command finishes or undoes.
+        await machine.CheckpointAsync("after");
+        bool running = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State != VMState.Stopped;
+        if (running)
+        {
+            JsonElement status = await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-status", null, CancellationToken.None);
+            // After a halt that was interrupted it stands still, at the snapshot.
+            Assert.True(lost || status.GetProperty("running").GetBoolean() || where.Contains("halt", StringComparison.Ordinal), $"{where}: {status}");
+            foreach (string query in (string[])["query-jobs", "query-block-exports"])
+                Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
+        }
+
+        await machine.WriteAsync("vda", 4, 8 * Grain, Grain);
+        IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
+        var taken = moments.OfType<VMSnapshot>().SingleOrDefault(moment => moment.Name == "new");
+        if (!lost)
+            Assert.All(moments, moment => Assert.True(moment.Health == "OK", $"{where}: {moment.Name}: {moment.Health}"));
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
+        await AssertChangesAsync(machine, "base", [(2 * Grain, Grain), (8 * Grain, Grain)], lost, where);
+        await AssertChangesAsync(machine, "after", [(8 * Grain, Grain)], false, where);
+        if (taken is not null)
+            await AssertChangesAsync(machine, "new", [(8 * Grain, Grain)], lost, where);
+        if (!lost)
+            Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        if (running)
+            await machine.StopAsync();
+
+        byte[] then = Disk((0, 1), (2, 2));
+        string active = await machine.ActivePathAsync("vda");
+        Assert.True(machine.Content(active).AsSpan().SequenceEqual(Disk((0, 1), (2, 2), (8, 4))), $"{where}: the guest's disk differs");
+        Assert.True(machine.Content(await machine.ActivePathAsync("vdc")).AsSpan().SequenceEqual(Disk((3, 2))), $"{where}: the guest's third disk differs");
+        if (active != machine.DiskPath("vda"))
+            Assert.True(machine.Content(machine.DiskPath("vda")).AsSpan().SequenceEqual(then), $"{where}: the frozen layer differs");
+        if (taken is { Location: "Internal" })
+            Assert.True(machine.ContentOfTag(machine.DiskPath("vda"), "new").AsSpan().SequenceEqual(then), $"{where}: the internal snapshot differs");
+        else
+            Assert.DoesNotContain("new", Tool.Run("qemu-img", "snapshot", "-l", machine.DiskPath("vda")), StringComparison.Ordinal);
+
+        // Each file is named by something.
+        HashSet<string> named = [taken?.Memory ?? ""];
+        foreach (string disk in machine.Disks)
+        {
+            named.Add(machine.DiskPath(disk));
+            named.Add(await machine.ActivePathAsync(disk));
+        }
+
+        Assert.All(Directory.EnumerateFiles(machine.Scratch), file => Assert.True(named.Contains(file), $"{where}: '{file}' is left"));
+        return taken is not null;
+    }
+
+    private static async Task AssertChangesAsync(TestMachine machine, string since, (long, long)[] expected, bool lost, string where)
+    {
+        try
+        {
+            IReadOnlyList<(long Offset, long Length)> found = await machine.ChangesAsync(since);
+            Assert.True(expected.SequenceEqual(found), $"{where}: since {since}: {string.Join(' ', found)}");
+        }
+        catch (MomentException failure) when (lost && failure.ErrorId == OperationErrors.ChangesUnknown)
+        {
+            // Said, not guessed.
+        }
+    }
+
+    private static byte[] Disk(params (int Grain, byte Value)[] grains)
+    {
+        byte[] content = new byte[TestMachine.DiskSize];
+        foreach ((int grain, byte value) in grains)
+            content.AsSpan((int)(grain * Grain), (int)Grain).Fill(value);
+        return content;
+    }
+}
