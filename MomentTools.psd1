@@ -27,6 +27,7 @@
         'Invoke-VMQmpCommand'
         'New-VMBranch'
         'New-VMCheckpoint'
+        'New-VMSnapshot'
         'Register-VMDomain'
         'Remove-VMBitmap'
         'Remove-VMBranch'

@@ -13,6 +13,7 @@ internal static class CmdletErrors
     public static readonly ErrorId BitmapDomainMissing = new("BitmapDomainMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId VMAmbiguous = new("VMAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportPathShared = new("ExportPathShared", ErrorKind.InvalidArgument);
+    public static readonly ErrorId OverlayFileMissing = new("OverlayFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -20,6 +21,9 @@ internal static class CmdletErrors
         $"The path '{path}' belongs to PowerShell's provider {provider}, and not to the file system.",
         path,
         "Give a path in the file system, for instance /var/lib/images/web1.qcow2.");
+
+    public static MomentException OverlayWithoutFile(string disk) => new(
+        OverlayFileMissing, $"-Overlay names no file for disk '{disk}'.", disk, $"Give one: -Overlay @{{ {disk} = '/path/to/layer.qcow2' }}.");
 
     public static MomentException Missing(string path, Exception? inner = null) => new(
         PathMissing, $"The file '{path}' cannot be read: it does not exist.", path, "Check the path; Get-ChildItem shows what is there.", inner);

@@ -48,8 +48,8 @@ public sealed record CreateSnapshotRequest
     /// <summary>A <c>&lt;domainsnapshot&gt;</c> document instead of name, description, disks and paths, or null.</summary>
     public string? Xml { get; init; }
 
-    /// <summary>What messages call the document.</summary>
-    public string? XmlSource { get; init; }
+    /// <summary>The file with the document, in place of <see cref="Xml"/>, or null.</summary>
+    public string? XmlPath { get; init; }
 
     /// <summary>Take the document as the description of a snapshot that is there already; nothing is done to the machine.</summary>
     public bool Redefine { get; init; }

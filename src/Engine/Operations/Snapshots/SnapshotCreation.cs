@@ -79,10 +79,10 @@ internal sealed class SnapshotCreation(EngineContext context)
     // Nothing is done to the machine: libvirt halts it where it is told to redefine and to halt.
     private async Task<VMSnapshot> RedefineAsync(string vm, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        var given = SnapshotDocument.Parse(request.Xml ?? "", request.XmlSource ?? "the XML given", XmlOrigin.User);
+        SnapshotDocument given = SnapshotWish.Given(request) ?? new SnapshotDocument();
         SnapshotOptions.Check(request, given, request.Name ?? given.Name ?? "", SnapshotMode.External);
         IReadOnlyList<VMMoment> made = await new MomentImport(context).RunAsync(
-            vm, new ImportMomentsRequest { Documents = [request.Xml!], Current = request.Current, MetadataOnly = true }, report, cancellation);
-        return (VMSnapshot)made[0];
+            vm, new ImportMomentsRequest { Documents = request.Xml is { } xml ? [xml] : [], Paths = request.XmlPath is { } path ? [path] : [], Current = request.Current, MetadataOnly = true }, report, cancellation);
+        return made[0] as VMSnapshot ?? throw new InvalidOperationException("A snapshot's document became another moment.");
     }
 }

@@ -20,7 +20,7 @@ internal static class SnapshotOptions
         Exclude(request.Redefine, "-Redefine", request.NoMetadata, "-NoMetadata", "nothing would be left of it");
         Exclude(request.Redefine, "-Redefine", Acts(request) is not null, Acts(request) ?? "", "it does nothing to the machine");
         Need(request.Current && !request.Redefine, "-Current", "-Redefine", "a new snapshot is current anyway");
-        Need(request.Redefine && request.Xml is null, "-Redefine", "-Xml or -Path", "the description to be taken is missing");
+        Need(request.Redefine && request.Xml is null && request.XmlPath is null, "-Redefine", "-Xml or -Path", "the description to be taken is missing");
         if (inside && name.All(char.IsAsciiDigit))
             throw new MomentException(XmlErrors.MomentNameInvalid, $"'{name}' cannot be the name of an internal snapshot: QEMU's tools take a number for the id of another one.", name, "Choose a name with a letter.");
         if (inside && name.Length > 0 && System.Text.Encoding.UTF8.GetByteCount(name) > 127)

@@ -23,9 +23,7 @@ internal sealed record SnapshotWish(
     {
         // To the tick as the store writes it, so that what was made and what is read later are equal.
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        SnapshotDocument given = request.Xml is { } xml
-            ? SnapshotDocument.Parse(xml, request.XmlSource ?? "the XML given", XmlOrigin.User)
-            : new SnapshotDocument { Description = request.Description, Disks = [.. request.Disks.Select(disk => new SnapshotDisk(disk, null))] };
+        SnapshotDocument given = Given(request) ?? new SnapshotDocument { Description = request.Description, Disks = [.. request.Disks.Select(disk => new SnapshotDisk(disk, null))] };
         string name = request.Name ?? given.Name ?? NameOf(now);
         SnapshotMode kind = SnapshotAlignment.KindOf(given, request.Internal);
         SnapshotOptions.Check(request, given, name, kind);
@@ -44,6 +42,14 @@ internal sealed record SnapshotWish(
             new StoredMoment(new MomentKey(MomentKind.Snapshot, name), scope.Id, document, parent, now, null), kind, MemoryOf(request, given),
             request.MemoryPath ?? given.Memory?.File, PathsOf(request, aligned, scope.Domain, covered));
     }
+
+    /// <summary>The document that a request gives; null where it gives none.</summary>
+    public static SnapshotDocument? Given(CreateSnapshotRequest request) => request switch
+    {
+        { XmlPath: { } path } => SnapshotDocument.Load(path, XmlOrigin.User),
+        { Xml: { } xml } => SnapshotDocument.Parse(xml, "the XML given", XmlOrigin.User),
+        _ => null,
+    };
 
     /// <summary>The name of a snapshot that was given none.</summary>
     public static string NameOf(DateTimeOffset now) => now.ToString("'snap-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);
