@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
 using MomentTools.Errors;
-using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Support;

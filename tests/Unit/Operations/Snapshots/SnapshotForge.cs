@@ -85,6 +85,6 @@ internal sealed class SnapshotForge(TestMachine machine)
     }
 
     /// <summary>The node that a disk's device has, by the answer to query-block.</summary>
-    public string NodeOf(JsonElement devices, string disk) =>
+    public static string NodeOf(JsonElement devices, string disk) =>
         devices.EnumerateArray().First(one => one.GetProperty("qdev").GetString()!.Contains($"/mt-{disk}/", StringComparison.Ordinal)).GetProperty("inserted").GetProperty("node-name").GetString()!;
 }

@@ -83,7 +83,7 @@ public sealed class SnapshotRestoreTests
         await MachineSample.FailsAsync(RestoreErrors.MomentIsCheckpoint, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "base" }));
 
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "nbd-server-start", """{"addr":{"type":"unix","data":{"path":"SCRATCH/nbd"}}}""".Replace("SCRATCH", machine.Scratch, StringComparison.Ordinal), CancellationToken.None);
-        string node = forge.NodeOf(await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None), "vdb");
+        string node = SnapshotForge.NodeOf(await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None), "vdb");
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block-export-add", """{"id":"his","type":"nbd","node-name":"NODE"}""".Replace("NODE", node, StringComparison.Ordinal), CancellationToken.None);
         MomentException used = await MachineSample.FailsAsync(RestoreErrors.DiskInUse, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "clean" }));
         Assert.Contains("disk 'vdb' is in use by the export 'his'", used.Message, StringComparison.Ordinal);
