@@ -46,6 +46,10 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mar
         }
     }
 
+    /// <summary>Whether it is there, closed and whole, on a layer that was looked at.</summary>
+    public bool IsProven(ObservedLayer seen) => seen.Bitmaps.GetValueOrDefault(TrackingTip.MarkerPrefix + Mark) is { Inconsistent: false, Recording: false }
+        && seen.Bitmaps.GetValueOrDefault(Name) is { Inconsistent: false, Recording: false, Granularity: TrackingProof.Granularity };
+
     private string? WhyNot(IReadOnlyList<Qcow2Bitmap> bitmaps)
     {
         string[] marks = [.. bitmaps.Where(bitmap => bitmap is { InUse: false, Auto: false }).Select(bitmap => bitmap.Name).Where(name => name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal))];

@@ -24,9 +24,9 @@ internal sealed class BranchSurvey(DiskTracking tracking, FindingList findings)
                 await CheckAsync(branch, tip, layer, cancellation);
     }
 
-    /// <summary>Whether an image was told of as missing already.</summary>
+    /// <summary>Whether it was told already that an image is missing, or cannot be read.</summary>
     public static bool IsTold(FindingList findings, string disk, string path) =>
-        findings.All.Any(finding => finding.Id is FindingIds.LayerMissing or FindingIds.DiskMissing && finding.Disk == disk && finding.Layer == path);
+        findings.All.Any(finding => finding.Id is FindingIds.LayerMissing or FindingIds.DiskMissing or FindingIds.ImageUnreadable && finding.Disk == disk && finding.Layer == path);
 
     // What nobody goes back to is the collector's business.
     private void AddMissing(TrackingLayer layer)

@@ -15,6 +15,7 @@ namespace MomentTools.Operations.Health;
 internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, DomainMoments state, IReadOnlySet<string> broken, Func<string, string, bool> isSaved)
 {
     private readonly Dictionary<string, ObservedLayer> _seen = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Disk, string Layer), ObservedLayer> _far = [];
 
     public async Task RunAsync(IReadOnlyList<DomainDisk> disks, FindingList findings, IOperationReport report, CancellationToken cancellation)
     {
@@ -59,7 +60,9 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
 
     /// <summary>Whether a closed bitmap was seen and proven, so that its saved copy is not needed now.</summary>
     public bool IsThere(DiskTracking tracking, SegmentSource.Bitmap bitmap) =>
-        !_seen.TryGetValue(tracking.Disk, out ObservedLayer? seen) || new TrackingProof(tracking, seen).IsProven(bitmap);
+        FrozenBitmap.Find(tracking, bitmap) is { } far
+            ? !_far.TryGetValue((tracking.Disk, bitmap.LayerId), out ObservedLayer? there) || far.IsProven(there)
+            : !_seen.TryGetValue(tracking.Disk, out ObservedLayer? seen) || new TrackingProof(tracking, seen).IsProven(bitmap);
 
     private async Task<(ObservedLayer?, MomentException?)> AskAsync(BlockSession session, DomainDisk disk, CancellationToken cancellation)
     {
@@ -109,7 +112,7 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
     }
 
     // Closed segments may lie on layers that are not written to any more.
-    private static async Task CheckFrozenAsync(DiskFacts facts, FindingList findings, CancellationToken cancellation)
+    private async Task CheckFrozenAsync(DiskFacts facts, FindingList findings, CancellationToken cancellation)
     {
         DiskTracking tracking = facts.Tracking;
         IEnumerable<string> layers = tracking.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>().Select(source => source.LayerId)
@@ -119,9 +122,9 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
             string path = tracking.Layers[id].Path;
             try
             {
-                BitmapCheck.RunFrozen(facts, id, await ObservedLayer.ReadAsync(path, cancellation), findings);
+                BitmapCheck.RunFrozen(facts, id, _far[(tracking.Disk, id)] = await ObservedLayer.ReadAsync(path, cancellation), findings);
             }
-            catch (MomentException failure) when (failure.Kind is ErrorKind.NotFound or ErrorKind.CorruptData or ErrorKind.AccessDenied)
+            catch (MomentException failure)
             {
                 if (BranchSurvey.IsTold(findings, tracking.Disk, path))
                     continue;

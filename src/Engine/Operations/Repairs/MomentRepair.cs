@@ -155,6 +155,8 @@ internal sealed class MomentRepair(EngineContext context)
         }
 
         journal.Pass("sidecars");
+        foreach ((string disk, string id, Segment segment) in plan.Saved)
+            scope.Store.Segments.Write(id, new Dictionary<string, Segment>(StringComparer.Ordinal) { [disk] = segment });
         foreach ((string disk, DiskSight sight, DiskRepair repair) in plan.Disks)
             await SaveAsync(scope.Store.Segments, disk, sight, repair, cancellation);
         if (edited.Length == 0)

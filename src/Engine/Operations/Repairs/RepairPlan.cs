@@ -29,6 +29,8 @@ internal sealed class RepairPlan
     private readonly Dictionary<(string Disk, string Layer), string> _accepted = [];
     private readonly List<(string Disk, DiskSight Sight, DiskRepair Repair)> _disks = [];
 
+    private readonly List<(string Disk, FarRepair Repair)> _far = [];
+
     private RepairPlan(DomainMoments next) => Next = next;
 
     /// <summary>One for each finding, in their order.</summary>
@@ -38,6 +40,9 @@ internal sealed class RepairPlan
     public IReadOnlyList<(string From, string To)> Moves => _moves;
 
     public IReadOnlyList<(string Disk, DiskSight Sight, DiskRepair Repair)> Disks => _disks;
+
+    /// <summary>Copies of closed bitmaps that are to be written, by disk and id.</summary>
+    public IEnumerable<(string Disk, string Id, Segment Segment)> Saved => _far.SelectMany(one => one.Repair.Saved.Select(saved => (one.Disk, saved.Key, saved.Value)));
 
     /// <summary>The moments afterwards.</summary>
     public DomainMoments Next { get; private set; }
@@ -77,6 +82,8 @@ internal sealed class RepairPlan
                     : sight.Seen.Chain is { } chain ? LayerAcceptance.Accept(tracking, chain) : tracking);
         }
 
+        foreach (DiskTracking tracking in plan.Next.Disks.Values.Where(tracking => FarRepair.IsWanted(tracking, findings)).ToList())
+            await plan.RepairFarAsync(tracking, sidecars, cancellation);
         await plan.RepairFrozenAsync(domain, findings, sidecars, canRead, cancellation);
         foreach (VMMomentFinding finding in findings)
             plan._repairs.Add(plan.Describe(finding, trees, state, canRead, removeForeign) is { } action ? new VMMomentRepair { Finding = finding, Action = action } : Untouched(finding));
@@ -141,6 +148,15 @@ internal sealed class RepairPlan
         Next = Next.With(repair.Next);
         if (repair.Mark is not null || repair.Removed.Count > 0 || sight.Salvaged.Count > 0 || repair.SavedAgain.Count > 0 || !ReferenceEquals(repair.Next, before))
             _disks.Add((disk, sight, repair));
+    }
+
+    private async Task RepairFarAsync(DiskTracking tracking, SidecarCheck sidecars, CancellationToken cancellation)
+    {
+        FarRepair repair = await FarRepair.MakeAsync(tracking, id => sidecars.Trouble(id, tracking.Disk)?.Message.TrimEnd('.'), cancellation);
+        if (ReferenceEquals(repair.Next, tracking))
+            return;
+        _far.Add((tracking.Disk, repair));
+        Next = Next.With(repair.Next);
     }
 
     // Under a machine that runs nobody knows what it has read, and while somebody writes it is not over.
@@ -214,6 +230,8 @@ internal sealed class RepairPlan
                 parts.Add("bitmaps that say nothing any more are removed");
         }
 
+        foreach ((_, FarRepair repair) in _far.Where(one => finding.Id == FindingIds.SidecarUnreadable || finding.Disk == one.Disk))
+            parts.AddRange((finding.Id == FindingIds.SidecarUnreadable ? [SavedId(finding)!] : finding.Bitmaps).Select(repair.Outcomes.GetValueOrDefault).OfType<string>());
         return parts.Count > 0 ? Sentence(parts) : null;
     }
 

@@ -1,4 +1,5 @@
 using MomentTools.Moments;
+using MomentTools.Operations;
 using MomentTools.Operations.Health;
 using MomentTools.Tests.Operations.Snapshots;
 using MomentTools.Tests.Support;
@@ -13,7 +14,16 @@ internal static class BranchDrifts
     public static IReadOnlyList<Drift> All { get; } =
     [
         Of("image of a branch gone", FindingIds.LayerMissing, machine => Task.Run(() => File.Delete(PathOf(machine, "try")))) with { Disk = "vda", Severity = Loss },
-        Of("saved copy of a frozen layer's bitmap gone", FindingIds.SidecarUnreadable, machine => DropSidecarAsync(machine)) with { Disk = "vda", Moment = "b", Severity = Harm },
+        Of("saved copy of a frozen layer's bitmap gone", FindingIds.SidecarUnreadable, machine => DropSidecarAsync(machine)) with { Disk = "vda", Moment = "a", Severity = Harm },
+        Of("closed bitmap on a frozen layer gone", FindingIds.BitmapMissing, async machine =>
+        {
+            Tool.Run("qemu-img", "bitmap", "--remove", machine.DiskPath("vda"), "a");
+            // As if it had never been there: that the file was written is another finding.
+            DiskTracking disk = StateOf(machine).Disk("vda");
+            TrackingLayer layer = disk.Layers.Values.Single(one => one.Path == machine.DiskPath("vda"));
+            LayerFacts now = (await LayerReading.ChainAsync(layer.Path, "qcow2", CancellationToken.None))[0].Facts!;
+            await DriftMachine.EditAsync(machine, "disks.xml", $"length=\"{layer.Facts!.Length}\" modified=\"{layer.Facts.Modified}\"", $"length=\"{now.Length}\" modified=\"{now.Modified}\"");
+        }) with { Disk = "vda", Moment = "a", Severity = Note },
         Of("image of a branch without its bitmaps", FindingIds.BranchDoubtful, machine =>
         {
             foreach (string name in new[] { TipOf(machine, "try").Marker, TipOf(machine, "try").Recording })

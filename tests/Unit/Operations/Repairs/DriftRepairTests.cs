@@ -9,7 +9,8 @@ public sealed class DriftRepairTests
     private const long Grain = 65536;
 
     // What only a person can put right: files that are gone, or that are not what they should be.
-    private static readonly string[] ForPeople = [FindingIds.DiskMissing, FindingIds.ImageUnreadable, FindingIds.ImageCorrupt, FindingIds.LayerMissing, FindingIds.TrackingInvalid];
+    private static readonly string[] ForPeople = [FindingIds.DiskMissing, FindingIds.ImageUnreadable, FindingIds.ImageCorrupt, FindingIds.LayerMissing, FindingIds.TrackingInvalid,
+        FindingIds.BranchDoubtful, FindingIds.BranchFileInvalid, FindingIds.MemoryMissing];
 
     // What the guest writes then goes into a file without a name.
     private const string Replaced = "file replaced under the running machine";
