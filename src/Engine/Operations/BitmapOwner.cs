@@ -21,6 +21,9 @@ internal sealed class BitmapOwner
                 Add(tracking, point.LayerId, moment.Name, moment.Name);
         foreach (TrackingTip tip in tracking.Tips.Values)
             Add(tracking, tip.LayerId, tip.Marker, Nameless);
+        // A layer that is written no more keeps the mark of its last point.
+        foreach (TrackingLayer layer in tracking.Layers.Values.Where(layer => layer.FrozenTop is not null))
+            Add(tracking, layer.Id, TrackingTip.MarkerPrefix + layer.FrozenTop, Nameless);
     }
 
     /// <summary>The moment's name, <see cref="Nameless"/>, or null for a foreign one.</summary>

@@ -52,7 +52,8 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
         Assert.Empty(Journal.Pending(machine.StateDirectory));
         IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
         Assert.DoesNotContain(bitmaps, bitmap => bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal) || bitmap.Name.StartsWith("mt-inc", StringComparison.Ordinal));
-        Assert.DoesNotContain(bitmaps, bitmap => !mayBeForeign && bitmap.State == VMBitmapState.Foreign);
+        VMBitmap[] foreign = [.. bitmaps.Where(bitmap => bitmap.State == VMBitmapState.Foreign)];
+        Assert.True(mayBeForeign || foreign.Length == 0, "nobody's bitmaps: " + string.Join(", ", foreign.Select(bitmap => $"{bitmap.Name} of {bitmap.Disk} in {bitmap.Path}")));
     }
 
     /// <summary>What the disk really holds, after the guest's own flush.</summary>

@@ -31,7 +31,7 @@ internal sealed class StoryLayers(TestMachine machine, IReadOnlyList<StoryDisk> 
             foreach ((string branch, StoryLine line) in disk.Lines.Where(line => line.Key != disk.Branch))
             {
                 Assert.True(tracking.Tips.TryGetValue(branch, out TrackingTip? tip), $"{disk.Name} has no tip of branch '{branch}'");
-                CheckContent(line.Content, tracking, tracking.Layers[tip.LayerId], null, $"branch '{branch}' of {disk.Name}");
+                CheckContent(line.Content, tracking, tracking.Layers[tip.LayerId], tip.Saved, $"branch '{branch}' of {disk.Name}");
             }
         }
     }
