@@ -39,7 +39,7 @@ internal sealed class ChangeScope : IDisposable
     public bool IsWhole { get; private init; }
 
     /// <summary>The id of this operation: part of the names of all it makes in QEMU.</summary>
-    public string Id { get; } = MomentIds.New();
+    public string Id { get; private set; } = MomentIds.New();
 
     public static Task<ChangeScope> OpenAsync(EngineContext context, string vm, string operation, IOperationReport report, CancellationToken cancellation) =>
         OpenAsync(context, vm, operation, recover: true, report, cancellation);
@@ -161,6 +161,9 @@ internal sealed class ChangeScope : IDisposable
             if (path == DomainCatalogue.DocumentName)
                 Domain = DomainDocument.Parse(content, Path.Combine(Place.StateDirectory, path));
     }
+
+    /// <summary>Gives what follows under the same lock another id: what the operation made so far may bear the old one for ever.</summary>
+    public void Renew() => Id = MomentIds.New();
 
     /// <summary>A name that no moment has yet; in an empty or exhausted case the rule that was broken is told.</summary>
     public void RequireFree(string name)

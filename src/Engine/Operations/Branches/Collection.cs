@@ -9,6 +9,8 @@ internal static class Collection
     /// <summary>Runs the collector. The operation itself is done: a collection that fails, or is stopped, is told, and the next one goes on.</summary>
     public static async Task TryAsync(ChangeScope scope, IOperationReport report, CancellationToken cancellation)
     {
+        // What the operation opened in QEMU bears its id as long as the machine runs.
+        scope.Renew();
         try
         {
             CollectorOutcome outcome = await Collector.RunAsync(scope, new CollectorLimits { Merge = true }, report, cancellation);

@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Layers;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Snapshots;
@@ -27,6 +28,12 @@ internal static class BranchSwitch
         ChangeScope scope, string doing, DomainMoments prepared, string target, SwitchOptions options, IOperationReport report, CancellationToken cancellation)
     {
         OwnerCheck.Require(scope.Domain, options.AcceptOwner, doing);
+        if (InternalRestore.IsHere(prepared, target))
+        {
+            await InsideSwitch.RunAsync(scope, prepared, target, options, report, cancellation);
+            return;
+        }
+
         IReadOnlyList<string> disks = Moving(scope.State, prepared, target);
         IncomingMemory? memory = Memory(scope, prepared, target);
         await using DiskSwitch change = await DiskSwitch.OpenAsync(scope, disks, doing, report, cancellation);
@@ -77,8 +84,8 @@ internal static class BranchSwitch
         foreach (string name in Moving(scope.State, prepared, target))
         {
             DiskTracking disk = next.Disk(name);
-            if (disk.ActiveTip!.Saved is { } tag)
-                throw RestoreErrors.SavedTip(scope.Place.Name, target, name, tag);
+            if (disk.ActiveTip!.Saved is not null)
+                throw RestoreErrors.SavedTip(scope.Place.Name, target, name, disk.Layers[disk.ActiveTip.LayerId].Path, disk.Tips.FirstOrDefault(tip => tip.Value.LayerId == disk.ActiveTip.LayerId && tip.Value.Saved is null).Key);
             TrackingLayer layer = disk.Layers[disk.ActiveTip.LayerId];
             definition = definition.WithDiskSource(name, layer.Path, layer.Facts?.Format ?? OverlayFile.Format);
             // The tip that is left may bear another name from now on.
@@ -119,10 +126,7 @@ internal static class BranchSwitch
     // The machine has gone on from it; but the memory of a snapshot stays, and so does one that another branch goes on from.
     private static void RemoveUsed(ChangeScope scope, IncomingMemory? memory)
     {
-        if (memory is null || scope.State.Branches.Values.Any(branch => branch.Memory == memory.Path)
-            || scope.State.Moments.Values.Any(moment => (moment.Document as SnapshotDocument)?.Memory?.File == memory.Path)
-            || scope.State.Kept.Count > 0 || scope.State.BrokenBranches.Count > 0 || scope.State.Broken.Count > 0)
-            return;
-        DurableFile.Delete(memory.Path);
+        if (memory is not null && scope.State.BrokenBranches.Count + scope.State.Broken.Count == 0)
+            MemoryFiles.Remove(MemoryFiles.Unused(scope.State, [memory.Path]));
     }
 }

@@ -13,8 +13,6 @@ namespace MomentTools.Operations.Snapshots;
 /// </summary>
 internal sealed class DiskSwitch : IAsyncDisposable
 {
-    public const string DocumentFile = "domain.xml";
-
     private readonly ChangeScope _scope;
     private readonly IOperationReport _report;
     private readonly QmpStatus? _status;
@@ -129,7 +127,7 @@ internal sealed class DiskSwitch : IAsyncDisposable
     /// <summary>All that is written when it is decided.</summary>
     private FileChanges Changes(SwitchPlan plan) => new(new Dictionary<string, string?>(_scope.ChangesTo(plan.Next).Files, StringComparer.Ordinal)
     {
-        [DocumentFile] = plan.Definition.ToXml(secure: true),
+        [DomainCatalogue.DocumentName] = plan.Definition.ToXml(secure: true),
     });
 
     private async Task ExchangeAsync(Journal journal, SwitchPlan plan, FileChanges changes, CancellationToken cancellation)
@@ -156,7 +154,7 @@ internal sealed class DiskSwitch : IAsyncDisposable
             await MachineReset.RunAsync(qmp, EndsAtReset(), CancellationToken.None);
             journal.Pass("decide");
             Deciding = true;
-            _scope.Commit(journal, plan.Next, (DocumentFile, changes.Files[DocumentFile]!));
+            _scope.Commit(journal, plan.Next, (DomainCatalogue.DocumentName, changes.Files[DomainCatalogue.DocumentName]!));
         }
         catch (Exception failure) when (!Deciding && failure is (MomentException or OperationCanceledException))
         {

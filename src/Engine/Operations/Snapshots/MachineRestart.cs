@@ -48,7 +48,7 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
 
             journal.Pass("decide");
             Deciding = true;
-            scope.Commit(journal, plan.Next, (DiskSwitch.DocumentFile, changes.Files[DiskSwitch.DocumentFile]!));
+            scope.Commit(journal, plan.Next, (DomainCatalogue.DocumentName, changes.Files[DomainCatalogue.DocumentName]!));
         }
         catch (Exception failure) when (!Deciding && failure is (MomentException or OperationCanceledException))
         {

@@ -11,7 +11,6 @@ internal static class RestoreErrors
     public static readonly ErrorId SnapshotContentUnknown = new("SnapshotContentUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId SnapshotContentMissing = new("SnapshotContentMissing", ErrorKind.NotFound);
     public static readonly ErrorId RestoreInvalidates = new("RestoreInvalidates", ErrorKind.InvalidState);
-    public static readonly ErrorId BranchNameTaken = new("BranchNameTaken", ErrorKind.AlreadyExists);
     public static readonly ErrorId TipSaved = new("TipSaved", ErrorKind.Unsupported);
 
     /// <param name="doing">What is refused, as the rest of "Cannot …".</param>
@@ -30,10 +29,11 @@ internal static class RestoreErrors
         DefinitionChanged, $"The saved memory of '{vm}' does not fit the machine any more: {string.Join("; ", differences)}.", vm,
         "Give the machine back the definition that it had (Export-VMMoment shows the one of the snapshot), or use -Force, which starts it with that one and today's images. Nothing was changed.");
 
-    /// <summary>A tip that lies inside an image beside another one.</summary>
-    public static MomentException SavedTip(string vm, string branch, string disk, string tag) => new(
-        TipSaved, $"Cannot bring '{vm}' to branch '{branch}': on disk '{disk}' its tip is the internal snapshot '{tag}' of the image, while other disks change their images.", disk,
-        "Nothing was changed.");
+    /// <summary>A tip that lies inside an image that the machine does not work on.</summary>
+    /// <param name="live">The branch whose tip is that image's present content, or null.</param>
+    public static MomentException SavedTip(string vm, string branch, string disk, string path, string? live) => new(
+        TipSaved, $"Cannot bring '{vm}' to branch '{branch}': on disk '{disk}' its tip lies inside the image '{path}', which the machine does not work on now.", disk,
+        live is null ? "Nothing was changed." : $"Go to branch '{live}' first, which is on that image, and then on to '{branch}'. Nothing was changed.");
 
     public static MomentException IsCheckpoint(string vm, string name) => new(
         MomentIsCheckpoint, $"Cannot go back to '{name}' of '{vm}': it is a checkpoint, which records what changes and keeps no content.", name,
@@ -51,8 +51,4 @@ internal static class RestoreErrors
     public static MomentException Invalidates(string vm, string name, IReadOnlyList<string> lost) => new(
         RestoreInvalidates, $"Going back to snapshot '{name}' of '{vm}' would take with it what lies inside the images that are left: {string.Join(", ", lost)}. Nothing was changed.", name,
         "Three ways lead on: -Branch NAME goes back on a new branch and leaves all of it intact; -Discard gives it up; Merge-VMSnapshot folds the layers down first.");
-
-    public static MomentException BranchTaken(string doing, string branch) => new(
-        BranchNameTaken, $"Cannot {doing} on the new branch '{branch}': there is a branch of that name already.", branch,
-        "Choose another name; Switch-VMBranch goes to a branch that is there.");
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Branches;
 using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
@@ -38,12 +39,15 @@ internal sealed class SnapshotRestore(EngineContext context)
         string doing = $"restore snapshot '{request.Name}' of '{vm}'";
         OwnerCheck.Require(scope.Domain, request.AcceptOwner, doing);
         RestoreTarget target = RestoreTarget.Find(vm, scope.Domain, scope.State, scope.Store, request.Name);
-        RequireBranch(scope, request.Branch, doing);
+        if (request.Branch is not null)
+            BranchNames.RequireFree(scope.State, scope.Place, request.Branch, $"{doing} on a new branch");
         foreach (string disk in target.Gone)
             report.Warning($"Snapshot '{request.Name}' also covers disk '{disk}', which '{vm}' does not have any more.");
         if (target.Uncovered.Count > 0)
             report.Warning($"Snapshot '{request.Name}' does not cover disk {Health.FindingList.Listed(target.Uncovered)} of '{vm}', which stays as it is.");
-        return target.Internal ? await InternalAsync(scope, target, request, report, cancellation) : await ExternalAsync(scope, target, request, doing, report, cancellation);
+        VMSnapshotRestore done = target.Internal ? await InternalAsync(scope, target, request, report, cancellation) : await ExternalAsync(scope, target, request, doing, report, cancellation);
+        await Collection.TryAsync(scope, report, cancellation);
+        return done;
     }
 
     private async Task<VMSnapshotRestore> InternalAsync(ChangeScope scope, RestoreTarget target, RestoreSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
@@ -123,15 +127,6 @@ internal sealed class SnapshotRestore(EngineContext context)
         : memory is not null ? (target.Document.MomentState() == SnapshotState.Paused ? MachinePower.Paused : MachinePower.Running)
         : target.Document.MomentState() == SnapshotState.Shutoff ? MachinePower.Stopped
         : MachinePower.AsBefore;
-
-    private static void RequireBranch(ChangeScope scope, string? branch, string doing)
-    {
-        if (branch is null)
-            return;
-        MomentNames.CheckBranch(branch);
-        if (scope.State.BranchNames.Concat(scope.State.BrokenBranches).Contains(branch, StringComparer.Ordinal))
-            throw RestoreErrors.BranchTaken(doing, branch);
-    }
 
     private static VMSnapshotRestore Result(DomainDocument domain, DomainMoments state, RestoreTarget target, RestoreSnapshotRequest request, string left) => new()
     {

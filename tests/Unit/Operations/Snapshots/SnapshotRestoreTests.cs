@@ -1,5 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Moments;
+using MomentTools.Operations.Branches;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Machines;
 
@@ -52,7 +53,7 @@ public sealed class SnapshotRestoreTests
         await forge.IoAsync("vda", $"read -P 0 {Grain} {Grain}");
         await forge.IoAsync("vda", $"write -P 7 0 {Grain}");
         MomentException taken = await Assert.ThrowsAsync<MomentException>(() => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "clean", Branch = "main" }));
-        Assert.Equal(RestoreErrors.BranchNameTaken, taken.ErrorId);
+        Assert.Equal(BranchErrors.BranchExists, taken.ErrorId);
         await forge.SwitchAsync("main");
         await forge.IoAsync("vda", $"read -P 2 {Grain} {Grain}");
         await forge.IoAsync("vda", $"read -P 1 0 {Grain}");
