@@ -55,23 +55,32 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
             _ => memory ? VMState.Running : null,
         };
         return await new TurnRun(scope, report).RunAsync(
-            new TurnRequest($"snapshot '{snapshot.Name}'", target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, ran) => Decided(state, ran, snapshot, kept, options)), cancellation);
+            new TurnRequest($"snapshot '{snapshot.Name}'", scope.State, target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, cut) => Decided(state, cut, snapshot, kept, options)), cancellation);
     }
 
     /// <summary>Goes to the tip of another branch, where <see cref="IsHere"/>; the branch that is left stays with its own.</summary>
-    public async Task<TurnOutcome> SwitchAsync(string branch, InternalRestoreOptions options, CancellationToken cancellation)
+    public Task<TurnOutcome> SwitchAsync(string branch, InternalRestoreOptions options, CancellationToken cancellation) => SwitchAsync(scope.State, branch, options, cancellation);
+
+    /// <param name="prepared">The moments before, with whatever names branches and tips get with it; the tip that is left is still the active one, under the name it keeps.</param>
+    /// <param name="branch">The branch to go to, as it is called there.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellation">Stops it until bitmaps are taken out.</param>
+    /// <inheritdoc cref="SwitchAsync(string, InternalRestoreOptions, CancellationToken)"/>
+    public async Task<TurnOutcome> SwitchAsync(DomainMoments prepared, string branch, InternalRestoreOptions options, CancellationToken cancellation)
     {
-        string left = scope.State.ActiveBranch;
+        DiskTracking[] disks = [.. prepared.Disks.Values.Where(disk => disk.Tips.ContainsKey(branch) && disk.ActiveBranch != branch)];
+        string left = disks[0].ActiveBranch;
         Dictionary<string, Qcow2Snapshot> found = new(StringComparer.Ordinal);
-        foreach (DiskTracking disk in scope.State.Disks.Values.Where(disk => disk.Tips.ContainsKey(branch) && disk.ActiveBranch != branch))
+        foreach (DiskTracking disk in disks)
             found[disk.Disk] = await FindAsync(disk.Disk, disk.Tips[branch].Saved!, cancellation);
         await RequireFreeAsync($"branch '{branch}'", branch, [.. found.Keys], cancellation);
-        bool memory = found.Values.Any(one => one.VmStateSize > 0);
+        // Disks that were left at different times have memory of different times, if any.
+        bool memory = found.Values.Any(one => one.VmStateSize > 0) && found.Values.DistinctBy(one => one.Name, StringComparer.Ordinal).Count() == 1;
         VMState? goal = options.Goal ?? (memory ? VMState.Running : null);
         TurnOutcome outcome = await new TurnRun(scope, report).RunAsync(
             new TurnRequest(
-                $"branch '{branch}'", new TurnTarget(found, branch, null, left, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
-                (state, ran) => options.Decide(Left(state, left, ran && !options.KeepMemory).With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = false }).Activate(branch))),
+                $"branch '{branch}'", prepared, new TurnTarget(found, branch, null, left, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
+                (state, cut) => options.Decide(Left(state, left, cut).With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = false }).Activate(branch))),
             cancellation);
         await TagRemoval.RunAsync(scope, found.ToDictionary(pair => pair.Key, pair => pair.Value.Name, StringComparer.Ordinal), report, cancellation);
         return outcome;
@@ -79,11 +88,10 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
 
     private static IEnumerable<string> Covered(SnapshotDocument document) => document.Disks.Where(disk => disk.MeantMode == SnapshotMode.Internal).Select(disk => disk.Name);
 
-    private DomainMoments Decided(DomainMoments state, bool ran, MomentKey snapshot, string? kept, InternalRestoreOptions options)
+    private DomainMoments Decided(DomainMoments state, bool cut, MomentKey snapshot, string? kept, InternalRestoreOptions options)
     {
         DateTimeOffset now = DateTimeOffset.UtcNow;
         string active = scope.State.ActiveBranch;
-        bool cut = ran && !options.KeepMemory;
         if (options.Branch is { } branch)
             return options.Decide(Left(state, active, cut).With(new Branch(branch) { Start = snapshot, Created = now }).Activate(branch));
         if (kept is null)

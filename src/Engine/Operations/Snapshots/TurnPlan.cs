@@ -11,7 +11,8 @@ namespace MomentTools.Operations.Snapshots;
 /// <param name="Doubt">Why what was written until now is not known, or null.</param>
 internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTracking Back, string? Doubt)
 {
-    /// <param name="tracking">The disk's tree.</param>
+    /// <param name="tracking">The disk's tree now.</param>
+    /// <param name="prepared">The same, with the names that its tips get.</param>
     /// <param name="disk">The disk in the session.</param>
     /// <param name="seen">What is really on it.</param>
     /// <param name="closed">The closed segments, in sidecars.</param>
@@ -19,7 +20,7 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
     /// <param name="operationId">The operation's id: part of the bitmaps' names, and the sidecar of what recorded until now.</param>
     /// <param name="held">Whether the disk has the snapshot's content now.</param>
     public static TurnPlan Make(
-        DiskTracking tracking, SessionDisk disk, ObservedLayer seen, ClosedSegments closed, TurnTarget target, string operationId, bool held)
+        DiskTracking tracking, DiskTracking prepared, SessionDisk disk, ObservedLayer seen, ClosedSegments closed, TurnTarget target, string operationId, bool held)
     {
         Qcow2Snapshot snapshot = target.Snapshots[disk.Name];
         string[] names = [.. seen.Bitmaps.Keys];
@@ -28,19 +29,16 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
             disk.Name, disk.Path, disk.NodeName, disk.QomPath, snapshot.Id, snapshot.Name, snapshot.DiskSize, seen.Size, held, null, null, names, null, null, null, null);
         if (tracking.ActiveTip is not { } tip)
             // Nothing is known of the present, but the snapshot's past may be.
-            return start is null ? new TurnPlan(step, tracking, tracking, null) : Begin(step, tracking, target, start, operationId);
+            return start is null ? new TurnPlan(step, prepared, tracking, null) : Begin(step, tracking, prepared, target, start, operationId);
         TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
         var proof = new TrackingProof(tracking, seen);
         bool proven = proof.OwnDoubt is null;
-        DiskTracking saved = closed.Apply(tracking, seen);
         SegmentSource[] settled = [.. proof.Settled(proven ? operationId : null)
             .Select(source => source is SegmentSource.Bitmap { SidecarId: { } sidecar } own && own.Name == tip.Recording && own.LayerId == tip.LayerId ? new SegmentSource.Sidecar(sidecar)
                 : source is SegmentSource.Bitmap other && other.LayerId == tip.LayerId ? closed.Sources[other.Name] : source)];
-        saved = saved.WithSources(tip.PointId, settled);
-        saved = WithPoint(saved, saved.Points[tip.PointId] with { Size = seen.Size, Floor = Math.Min(Math.Min(saved.Points[tip.PointId].Floor, proof.Floor), seen.Size) });
-        string opened = $"mt-{operationId}-l", back = $"mt-{operationId}-b", newTip = MomentIds.New(), backTip = MomentIds.New();
-        DiskTracking forward = Moved(saved, tip, layer, target, start, opened, newTip, snapshot.DiskSize);
-        DiskTracking backward = saved.WithSources(tip.PointId, [.. settled, new SegmentSource.Bitmap(layer.Id, back, null)]).WithRecording(back).WithTipPoint(backTip);
+        string opened = $"mt-{operationId}-l", back = $"mt-{operationId}-b";
+        DiskTracking forward = Moved(Saved(prepared), layer, target, start, opened, MomentIds.New(), snapshot.DiskSize);
+        DiskTracking backward = Saved(tracking).WithSources(tip.PointId, [.. settled, new SegmentSource.Bitmap(layer.Id, back, null)]).WithRecording(back).WithTipPoint(MomentIds.New());
         return new TurnPlan(
             step with
             {
@@ -48,6 +46,14 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
                 Opened = opened, Mark = forward.ActiveTip!.Marker, BackOpened = back, BackMark = backward.ActiveTip!.Marker,
             },
             forward, backward, proof.Doubt);
+
+        // The tree with all that is on the layer in sidecars, and the edge to the tip as it closes.
+        DiskTracking Saved(DiskTracking tree)
+        {
+            DiskTracking moved = closed.Apply(tree, seen);
+            TrackingPoint point = moved.Points[tip.PointId];
+            return WithPoint(moved, point with { Sources = settled, Size = seen.Size, Floor = Math.Min(Math.Min(point.Floor, proof.Floor), seen.Size) });
+        }
     }
 
     /// <summary>Refuses bitmaps that are not ours: they would be lost.</summary>
@@ -59,14 +65,15 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
             throw ImageTipErrors.Foreign(vm, disk.Name, foreign);
     }
 
-    private static TurnPlan Begin(TurnStep step, DiskTracking tracking, TurnTarget target, TrackingPoint start, string operationId)
+    private static TurnPlan Begin(TurnStep step, DiskTracking tracking, DiskTracking prepared, TurnTarget target, TrackingPoint start, string operationId)
     {
-        DiskTracking forward = tracking.Revert(target.Branch, start.Id, $"mt-{operationId}-l", MomentIds.New(), step.NewSize).Activate(target.Branch);
+        DiskTracking forward = prepared.Revert(target.Branch, start.Id, $"mt-{operationId}-l", MomentIds.New(), step.NewSize).Activate(target.Branch);
         return new TurnPlan(step with { Opened = forward.ActiveTip!.Recording, Mark = forward.ActiveTip.Marker }, forward, tracking, null);
     }
 
-    private static DiskTracking Moved(DiskTracking saved, TrackingTip tip, TrackingLayer layer, TurnTarget target, TrackingPoint? start, string opened, string newTip, long size)
+    private static DiskTracking Moved(DiskTracking saved, TrackingLayer layer, TurnTarget target, TrackingPoint? start, string opened, string newTip, long size)
     {
+        TrackingTip tip = saved.ActiveTip!;
         string? parent = start?.Id ?? saved.Points[tip.PointId].ParentId;
         DiskTracking left = saved;
         if (target.LeftBranch is { } kept)

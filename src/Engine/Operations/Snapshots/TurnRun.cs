@@ -57,11 +57,12 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
         List<TurnPlan> plans = await PlanAsync(request, session, seen, cancellation);
         await StartCheck.WarnAsync(scope, seen, plans.Where(plan => plan.Doubt is not null).Select(plan => plan.Step.Disk), report, cancellation);
-        DomainMoments next = request.Decide(plans.Aggregate(scope.State with { Current = null }, (state, plan) => state.With(plan.Forward)), ran);
+        bool keepsMemory = KeepsMemory(request, ran);
+        DomainMoments next = request.Decide(plans.Aggregate(request.Prepared with { Current = null }, (state, plan) => state.With(plan.Forward)), ran && !keepsMemory);
         DomainMoments back = plans.Aggregate(scope.State, (state, plan) => state.With(plan.Back));
         TurnMode mode = !session.IsMachine ? TurnMode.Closed : request.Memory ? TurnMode.Memory : TurnMode.Exchange;
         var turn = new ImageTurn(
-            [.. plans.Select(plan => plan.Step)], mode, request.Memory ? MemoryNode(request, session) : null, request.Target.KeepTag, KeepsMemory(request, ran), ran,
+            [.. plans.Select(plan => plan.Step)], mode, request.Memory ? MemoryNode(request, session) : null, request.Target.KeepTag, keepsMemory, ran,
             request.Goal ?? (ran ? VMState.Running : session.IsMachine ? VMState.Paused : VMState.Stopped), started);
         if (session.IsMachine)
             turn = turn with { Steps = await ReopeningAsync(session, turn, cancellation) };
@@ -113,7 +114,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
             // Refused before anything is read or written.
             TurnPlan.RefuseForeign(scope.Place.Name, tracking, disk, seen[disk.Name]);
             ClosedSegments closed = await ClosedSegments.SaveAsync(scope.Store.Segments, session, tracking, seen[disk.Name], scope.Id, cancellation);
-            plans.Add(TurnPlan.Make(tracking, disk, seen[disk.Name], closed, request.Target, scope.Id, held));
+            plans.Add(TurnPlan.Make(tracking, request.Prepared.Disk(disk.Name), disk, seen[disk.Name], closed, request.Target, scope.Id, held));
         }
 
         return plans;
