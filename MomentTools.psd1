@@ -23,6 +23,7 @@
         'Get-VMCheckpoint'
         'Get-VMDomain'
         'Get-VMMoment'
+        'Get-VMSnapshot'
         'Import-VMMoment'
         'Invoke-VMQmpCommand'
         'New-VMBranch'
@@ -42,7 +43,9 @@
         'Stop-VMDomain'
         'Switch-VMBranch'
         'Test-VMMoment'
+        'Undo-VMSnapshot'
         'Unregister-VMDomain'
+        'Use-VMSnapshot'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

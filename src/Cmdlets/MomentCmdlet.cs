@@ -65,6 +65,36 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
             return true;
         });
 
+    /// <summary>
+    /// Does what has to be done however the command ends: neither Ctrl-C nor a pipeline that takes nothing more stops it. What it reports is
+    /// told at its end, as far as anybody listens.
+    /// </summary>
+    private protected void Finish(Func<IOperationReport, CancellationToken, Task> operation)
+    {
+        var report = new LateReport(this);
+        try
+        {
+            Task.Run(() => operation(report, CancellationToken.None)).GetAwaiter().GetResult();
+        }
+        finally
+        {
+            Tell(report.Write);
+        }
+    }
+
+    /// <summary>Says something to a pipeline that may have been stopped.</summary>
+    private protected static void Tell(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (PipelineStoppedException)
+        {
+            // Nobody listens any more.
+        }
+    }
+
     /// <summary>Does one item's work; if it fails, the error is written and the next item has its turn.</summary>
     private protected void Attempt(object? target, Action work)
     {

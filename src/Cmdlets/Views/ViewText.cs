@@ -39,6 +39,12 @@ public static class ViewText
         _ => "",
     };
 
+    /// <summary>Until when something can be undone, in local time, to the minute.</summary>
+    public static string Until(PSObject value) => Object(value) is VMKeptState kept ? Minute(kept.Until) : "";
+
+    /// <summary>The moments that Undo brings back.</summary>
+    public static string KeptMoments(PSObject value) => Object(value) is VMKeptState kept ? string.Join(", ", kept.Moments) : "";
+
     /// <summary>The names of the disks; of a moment those that it covers.</summary>
     public static string Disks(PSObject value) => string.Join(", ", Object(value) switch
     {

@@ -4,6 +4,7 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -69,7 +70,12 @@ internal sealed class ChangeScope : IDisposable
             (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
             if (recover && Journal.Pending(place.StateDirectory).Count > 0)
             {
+            {
                 await Recovery.RunAsync(place, domain, report, cancellation);
+                if (UseNote.Find(place.StateDirectory) is { } note)
+                    (place, domain) = await BringBackAsync(context, held, place, domain, note, vm, report, cancellation);
+            }
+
                 // What was finished may have given the machine other images.
                 (place, domain) = context.Catalogue.Settle(vm);
             }
@@ -88,6 +94,25 @@ internal sealed class ChangeScope : IDisposable
             held.Dispose();
             throw;
         }
+    }
+
+    // A machine on a temporary branch whose process is dead comes back before anything else.
+    private static async Task<(DomainPlace Place, DomainDocument Domain)> BringBackAsync(
+        EngineContext context, FileLock held, DomainPlace place, DomainDocument domain, UseNote note, string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        if (note.IsAlive)
+        {
+            if (!note.IsOwn)
+                report.Warning($"'{place.Name}' is on a temporary branch of snapshot '{note.Snapshot}', which {note.Holder} uses: what is made there now goes with it.");
+            return (place, domain);
+        }
+
+        var store = new MomentStore(place.StateDirectory);
+        DomainMoments whole = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
+        // It does not hold the lock: that goes on after it.
+        await SnapshotUse.ReturnAsync(context, new ChangeScope(held, place, domain, store, whole, context.Probe) { IsWhole = true }, note, report, cancellation);
+        report.Warning($"Brought '{place.Name}' back to branch '{note.Home}': the process that used its snapshot '{note.Snapshot}' since {note.Since.ToLocalTime():g} is gone.");
+        return context.Catalogue.Settle(vm);
     }
 
     private static async Task<FileLock> TakeAsync(EngineContext context, string vm, string operation, CancellationToken cancellation)

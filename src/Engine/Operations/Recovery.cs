@@ -8,6 +8,7 @@ using MomentTools.Operations.Layers;
 using MomentTools.Operations.Metadata;
 using MomentTools.Operations.Repairs;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -83,7 +84,7 @@ internal static class Recovery
                 break;
             case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation or SnapshotRemoval.Operation:
                 break;
-            case BranchRename.Operation or BranchRemoval.Operation:
+            case BranchRename.Operation or BranchRemoval.Operation or UndoOperation.Operation or SnapshotUse.Operation:
                 break;
             case BranchCreation.Operation:
                 await BranchCreation.UndoAsync(entry, cancellation);

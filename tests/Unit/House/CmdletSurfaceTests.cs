@@ -6,7 +6,7 @@ namespace MomentTools.Tests.House;
 public sealed class CmdletSurfaceTests
 {
     private static readonly string[] Changing =
-        ["Register", "Start", "Stop", "Suspend", "Resume", "Rename", "Unregister", "Backup", "Set", "Remove", "New", "Restore", "Merge", "Undo", "Switch", "Repair", "Import", "Export", "Invoke"];
+        ["Register", "Start", "Stop", "Suspend", "Resume", "Rename", "Unregister", "Backup", "Set", "Remove", "New", "Restore", "Merge", "Undo", "Switch", "Repair", "Import", "Export", "Invoke", "Use"];
 
     public static TheoryData<string> Names => [.. CmdletDeclaration.All.Select(cmdlet => cmdlet.Name)];
 

@@ -20,9 +20,16 @@ internal sealed class BranchCreation(EngineContext context)
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "New-VMBranch", report, cancellation);
         BranchNames.RequireFree(scope.State, scope.Place, name, $"make branch '{name}' of '{vm}'");
         MomentKey key = BranchStart.Require(scope.State, request.From ?? throw new ArgumentException("The branch has no beginning.", nameof(given)));
+        Branch branch = await MakeAsync(scope, name, key, request.Description, cancellation);
+        return new BranchResults(scope.Domain, scope.State).Of(branch);
+    }
+
+    /// <summary>Makes a branch that begins at a snapshot, on a domain that is held; the machine stays where it is.</summary>
+    public static async Task<Branch> MakeAsync(ChangeScope scope, string name, MomentKey key, string? description, CancellationToken cancellation)
+    {
         StoredMoment snapshot = scope.State.Moments[key];
         IReadOnlyList<BranchStart> starts = BranchStart.Find(scope.Domain, scope.State, snapshot, name);
-        Branch branch = Describe(name, snapshot, request.Description);
+        Branch branch = Describe(name, snapshot, description);
 
         (string Disk, string PointId, TrackingLayer Layer)[] frozen = [.. starts.Where(start => start.Tag is null).Select(start => (start.Disk, start.PointId, start.Layer))];
         IReadOnlyList<MadeFile> files = ForkedTips.Plan(scope, frozen, name);
@@ -45,7 +52,7 @@ internal sealed class BranchCreation(EngineContext context)
         }
 
         scope.Commit(journal, next);
-        return new BranchResults(scope.Domain, scope.State).Of(branch);
+        return branch;
     }
 
     /// <summary>After a crash: nobody uses the layers, and they go.</summary>

@@ -31,20 +31,17 @@ internal static class KeepAside
     public static string HiddenName(string operationId) => Branch.HiddenPrefix + operationId;
 
     /// <summary>
-    /// Keeps it, and lets go of what was kept before: only the last can be brought back. A record that <see cref="DomainMoments.Forget"/> has
-    /// put there already stays as it made it.
+    /// Keeps it, and ends the time of what was kept before: only the last can be brought back, and the rest is for the collector, which alone
+    /// knows what of it is in files. A record that <see cref="DomainMoments.Forget"/> has put there already stays as it made it.
     /// </summary>
     public static DomainMoments Add(DomainMoments next, KeptAside kept)
     {
-        DomainMoments one = next.Kept.Any(other => other.Id == kept.Id) ? next : next.With(kept);
-        return one.Kept.Where(other => other.Id != kept.Id).Aggregate(one, LetGo);
+        KeptAside last = next.Kept.FirstOrDefault(other => other.Id == kept.Id) ?? kept;
+        return next with { Kept = [.. next.Kept.Where(other => other.Id != kept.Id).Select(other => other.Until <= kept.Since ? other : other with { Until = kept.Since }), last] };
     }
 
     /// <summary>What may be let go.</summary>
     public static IReadOnlyList<KeptAside> Expired(DomainMoments state, DateTimeOffset now) => [.. state.Kept.Where(kept => kept.Until <= now)];
-
-    /// <summary>The moments without what was kept too long.</summary>
-    public static DomainMoments LetGoExpired(DomainMoments state, DateTimeOffset now) => Expired(state, now).Aggregate(state, LetGo);
 
     /// <summary>
     /// The moments without it: its hidden branch goes, and so do the points that no other record needs. A branch that the machine came back
