@@ -32,6 +32,7 @@ internal static class CrashedOperations
             "remove-bitmap" => engine.RemoveBitmapAsync(vm, "vda", argument, report, CancellationToken.None),
             "unregister" => engine.UnregisterDomainAsync(vm, new UnregisterDomainRequest { RemoveMetadata = true }, report, CancellationToken.None),
             "repair" => engine.RepairMomentsAsync(vm, new RepairMomentRequest(), report, CancellationToken.None),
+            _ when operation.StartsWith(CrashedBranches.Prefix, StringComparison.Ordinal) => CrashedBranches.RunAsync(engine, vm, operation, argument, report),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
     }

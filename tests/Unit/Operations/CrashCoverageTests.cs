@@ -26,6 +26,10 @@ public sealed class CrashCoverageTests
         ["snapshot-create"] = (typeof(Snapshots.SnapshotCrashTests), nameof(Snapshots.SnapshotCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["hand-over"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledHandOverLeavesAllOursOrAllTheirs)),
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
+        ["branch-create"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
+        ["branch-rename"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
+        ["branch-remove"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
+        ["branch-switch"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
     };
 

@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Globalization;
+using MomentTools.Errors;
+using MomentTools.Tests.Support;
+using Xunit.Abstractions;
+using static MomentTools.Tests.Operations.Branches.BranchMachine;
+
+namespace MomentTools.Tests.Operations.Branches;
+
+/// <summary>
+/// What changes branches is killed at each of its steps, and so is QEMU. Afterwards each branch has its own bytes, the machine is on one of
+/// the two, what changed is exact or said to be unknown, and nothing is left that nobody needs.
+/// </summary>
+public sealed class BranchCrashTests(ITestOutputHelper output)
+{
+    private const int MostSteps = 120;
+
+    [SkippableTheory]
+    [InlineData("branch-create", true)]
+    [InlineData("branch-rename", false)]
+    [InlineData("branch-remove", false)]
+    [InlineData("branch-switch", true)]
+    [InlineData("branch-switch", false)]
+    [InlineData("branch-keep", true)]
+    public async Task AProcessKilledAtAnyStepLeavesEachBranchItsOwn(string operation, bool running)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestMachine machine = await PrepareAsync(operation, running);
+            (int exit, _, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "one");
+            if (exit == 0)
+            {
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death, all survived");
+                await AssertSoundAsync(machine, $"the end of {operation}", exact: true);
+                return;
+            }
+
+            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
+            await AssertSoundAsync(machine, $"step {step} of {operation}", exact: true);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableTheory]
+    [InlineData("branch-switch")]
+    [InlineData("branch-keep")]
+    public async Task AQemuKilledAtAnyStepLeavesEachBranchItsOwn(string operation)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            int at = 0, qemu = 0;
+            bool killed = false;
+            await using TestMachine machine = await PrepareAsync(operation, running: true, _ =>
+            {
+                if (++at != step || qemu == 0)
+                    return;
+                using var process = Process.GetProcessById(qemu);
+                process.Kill();
+                process.WaitForExit(5000);
+                killed = true;
+            });
+            at = 0;
+            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            try
+            {
+                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "one");
+            }
+            catch (MomentException failure)
+            {
+                Assert.True(killed, $"step {step} of {operation}: {failure}");
+            }
+
+            qemu = 0;
+            if (!killed)
+            {
+                output.WriteLine($"{operation}: QEMU killed at {step - 1} points, all survived");
+                return;
+            }
+
+            if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
+                await machine.StartAsync();
+            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", exact: false);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    // On main the block 1 is its own, on the other branch the block 2.
+    private static async Task<TestMachine> PrepareAsync(string operation, bool running, Action<string>? probe = null)
+    {
+        TestMachine machine = await TestMachine.CreateAsync(probe, "vda", "vdb");
+        await WriteAsync(machine, 1, 0);
+        await machine.FreezeAsync("clean");
+        if (operation != "branch-create")
+        {
+            await machine.BranchAsync("one", "clean");
+            await machine.SwitchAsync("one");
+            await WriteAsync(machine, 3, 2);
+            await machine.SwitchAsync("main");
+        }
+
+        if (running)
+            await machine.StartAsync();
+        await WriteAsync(machine, 2, 1);
+        if (running)
+            foreach (string disk in machine.Disks)
+                await machine.IoAsync(disk, "flush");
+        return machine;
+    }
+
+    private static async Task AssertSoundAsync(TestMachine machine, string where, bool exact)
+    {
+        // The next command that changes the machine finishes or undoes.
+        await machine.CheckpointAsync("after");
+        Assert.True(!Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")).Any(), $"{where}: a journal is left");
+        IReadOnlyDictionary<string, VMBranch> branches = await machine.BranchesAsync();
+        VMBranch active = branches.Values.Single(branch => branch.Active);
+        Assert.True(branches.Keys.All(name => name is "main" or "one" or "two"), $"{where}: {string.Join(' ', branches.Keys)}");
+        if (exact)
+        {
+            (long, long) own = ((active.Name == "main" ? 1 : 2) * Grain, Grain);
+            Assert.True((await machine.ChangesAsync("clean")).SequenceEqual([own]), $"{where}: since clean {string.Join(' ', await machine.ChangesAsync("clean"))}");
+        }
+
+        await WriteAsync(machine, 9, 9);
+        Assert.True((await machine.ChangesAsync("after")).SequenceEqual([(9 * Grain, Grain)]), where);
+        if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State != VMState.Stopped)
+            await machine.StopAsync();
+        foreach ((string name, VMBranch branch) in branches)
+            foreach (string disk in machine.Disks)
+            {
+                byte[] patterns = await machine.PatternsAsync(name, disk);
+                byte[] expected = new byte[patterns.Length];
+                expected[0] = 1;
+                expected[1] = (byte)(name == "main" ? 2 : 0);
+                expected[2] = (byte)(name == "main" || patterns[2] == 0 && IsEmpty(where) ? 0 : 3);
+                expected[9] = (byte)(branch.Active ? 9 : 0);
+                Assert.True(expected.SequenceEqual(patterns), $"{where}: {disk} on {name} has {string.Join(' ', patterns)}");
+            }
+
+        // What a removal had only begun to collect is collected by the next one.
+        if (where.Contains("remove", StringComparison.Ordinal))
+        {
+            await machine.BranchAsync("last", "clean");
+            await machine.RemoveBranchAsync("last", undoFor: TimeSpan.Zero);
+        }
+
+        HashSet<string> known = [.. branches.Values.SelectMany(branch => branch.Disks).Select(disk => disk.Path!), .. machine.Disks.Select(machine.DiskPath), .. branches.Values.Select(branch => branch.Memory).OfType<string>()];
+        string[] files = [.. Directory.EnumerateFiles(machine.Scratch, "*.qcow2").Concat(Directory.EnumerateFiles(machine.Scratch, "*.mem")).Where(path => !known.Contains(path)).Order(StringComparer.Ordinal)];
+        Assert.True(files.Length == 0, $"{where}: left over: {string.Join(' ', files)}");
+    }
+
+    // A branch that was just made has nothing of its own.
+    private static bool IsEmpty(string where) => where.Contains("create", StringComparison.Ordinal);
+
+    private static async Task WriteAsync(TestMachine machine, byte pattern, int block)
+    {
+        foreach (string disk in machine.Disks)
+            await machine.WriteAsync(disk, pattern, block * Grain, Grain);
+    }
+}
