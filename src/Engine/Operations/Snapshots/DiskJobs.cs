@@ -29,13 +29,26 @@ internal static class DiskJobs
             JsonElement reply = await qmp.ExecuteAsync("x-debug-query-block-graph", null, cancellation);
             var graph = new QmpValue("x-debug-query-block-graph", reply);
             var names = graph["nodes"].List(node => (Id: node["id"].Int64, Name: node["name"].Text)).ToDictionary(node => node.Id, node => node.Name);
-            return graph["edges"].List(edge => (Parent: names[edge["parent"].Int64], Child: names[edge["child"].Int64]))
+            ILookup<string, string> children = graph["edges"].List(edge => (Parent: names[edge["parent"].Int64], Child: names[edge["child"].Int64]))
                 .ToLookup(edge => edge.Parent, edge => edge.Child, StringComparer.Ordinal);
+            return jobs.SelectMany(job => Below(job.Id, children).Select(node => (job.Id, Node: node))).ToLookup(pair => pair.Id, pair => pair.Node, StringComparer.Ordinal);
         }
         catch (MomentException refused) when (refused.ErrorId == QmpErrors.QmpCommandFailed)
         {
             QmpBlockNode[] all = [.. await qmp.QueryNamedBlockNodesAsync(cancellation)];
             return jobs.SelectMany(job => all.Select(node => (job.Id, node.NodeName))).ToLookup(pair => pair.Id, pair => pair.NodeName, StringComparer.Ordinal);
         }
+    }
+
+    // Many a job stands on a filter of its own, and that on the disk.
+    private static HashSet<string> Below(string job, ILookup<string, string> children)
+    {
+        HashSet<string> found = new(StringComparer.Ordinal);
+        var open = new Stack<string>(children[job]);
+        while (open.TryPop(out string? node))
+            if (found.Add(node))
+                foreach (string child in children[node])
+                    open.Push(child);
+        return found;
     }
 }
