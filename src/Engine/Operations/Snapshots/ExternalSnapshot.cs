@@ -138,7 +138,16 @@ internal sealed class ExternalSnapshot(ChangeScope scope, BlockSession session, 
     {
         if (step.Made)
             await OverlayFile.FormatAsync(session, step.Overlay.NodeName, step.Overlay.Path, step.Base.Path, step.BaseFormat, step.Size, cancellation);
-        await step.Overlay.AddAsync(session.Qmp, null, _options[step.Disk], cancellation);
+        // The storage writes while QEMU opens.
+        Task flush = step.Made ? OverlayFile.FlushAsync(step.Overlay.Path) : Task.CompletedTask;
+        try
+        {
+            await step.Overlay.AddAsync(session.Qmp, null, _options[step.Disk], cancellation);
+        }
+        finally
+        {
+            await flush;
+        }
     }
 
     private async Task HaltedAsync(Func<Task> instant, CancellationToken cancellation)

@@ -4,12 +4,12 @@ namespace MomentTools.Operations.Snapshots;
 
 /// <summary>
 /// What a layer is once it is frozen: its length and the time of its last write, by which every later write is noticed. They are taken
-/// when the file system's clock has ticked since, because two writes within one tick have the same time.
+/// when the file system's clock has ticked since, because two writes within one tick (10 ms at most where fractions of a second are told) have the same time.
 /// </summary>
 internal static class FrozenFacts
 {
     private const long Second = 1_000_000_000;
-    private static readonly TimeSpan FineTick = TimeSpan.FromMilliseconds(20), CoarseTick = TimeSpan.FromSeconds(2.1);
+    private static readonly TimeSpan FineTick = TimeSpan.FromMilliseconds(12), CoarseTick = TimeSpan.FromSeconds(2.1);
 
     /// <param name="steps">The disks.</param>
     /// <param name="frozen">When the transaction was over.</param>

@@ -63,7 +63,8 @@ internal static class OverlayFile
             }
 
             await FormatAsync(session, jobPrefix, path, backingPath, backingFormat, size, cancellation);
-            return new TrackingLayer(MomentIds.New(), path, null, Facts: facts);
+            await FlushAsync(path);
+            return new TrackingLayer(MomentIds.New(), path, null, Facts: facts) { Made = true };
         }
         catch
         {
@@ -73,7 +74,7 @@ internal static class OverlayFile
         }
     }
 
-    /// <summary>Makes an empty file a layer on a backing file, and brings it to stable storage with its name.</summary>
+    /// <summary>Makes an empty file a layer on a backing file; not flushed.</summary>
     /// <inheritdoc cref="CreateAsync"/>
     public static async Task FormatAsync(
         BlockSession session, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation)
@@ -96,15 +97,14 @@ internal static class OverlayFile
         {
             throw SnapshotCreationErrors.OverlayFailed(path, refused);
         }
-
-        await Task.Run(
-            () =>
-            {
-                DurableFile.FlushFile(path);
-                DurableFile.FlushDirectory(DurableFile.DirectoryOf(path));
-            },
-            CancellationToken.None);
     }
+
+    /// <summary>Brings a file and its name to stable storage.</summary>
+    public static Task FlushAsync(string path) => Task.Run(() =>
+    {
+        DurableFile.FlushFile(path);
+        DurableFile.FlushDirectory(DurableFile.DirectoryOf(path));
+    });
 
     /// <summary>Unlinks a file, if it is the one that was recorded, and makes that durable.</summary>
     /// <returns>Whether it is gone: false where another file lies there, which is left alone.</returns>

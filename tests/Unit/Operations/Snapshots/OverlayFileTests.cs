@@ -45,6 +45,7 @@ public sealed class OverlayFileTests
         TrackingLayer layer = await OverlayFile.CreateAsync(stopped.Session, "mt-abc-0", path, stopped.BasePath, "qcow2", 1 << 20, stopped.BasePath, CancellationToken.None);
 
         Assert.Equal("640", Tool.Run("stat", "-c", "%a", path).Trim());
+        Assert.True(layer.Made);
         Assert.Equal((path, "qcow2", stopped.BasePath), (layer.Path, layer.Facts!.BackingFormat, layer.Facts.BackingFile));
         Assert.Contains("\"virtual-size\": 1048576", Tool.Run("qemu-img", "info", "--output=json", path), StringComparison.Ordinal);
 
