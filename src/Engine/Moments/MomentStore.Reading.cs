@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 using MomentTools.Errors;
 using MomentTools.Files;
@@ -100,15 +99,7 @@ internal sealed partial class MomentStore
         var disks = new Dictionary<string, DiskTracking>(tracking.Disks, StringComparer.Ordinal);
         foreach (XElement element in root.Elements(TrackingXml.Name("disk")))
             ReadTip(name, element, disks, tracking, isUsed, check);
-        tracking.Branches.Add(name, new Branch(name)
-        {
-            Current = Key(root, "current", check),
-            Start = Key(root, "start", check),
-            Created = root.Attribute("created") is null ? null : Time(root, "created", check),
-            Memory = root.Attribute("memory")?.Value,
-            Running = check.Choice(root, "running", "yes", "no") == "yes",
-            Description = check.Single(root, TrackingXml.Name("description"))?.Value,
-        });
+        tracking.Branches.Add(name, BranchXml.Read(root, name, check));
         foreach ((string disk, DiskTracking read) in disks)
             tracking.Disks[disk] = read;
     }
@@ -131,7 +122,7 @@ internal sealed partial class MomentStore
         string? saved = element.Attribute("saved")?.Value;
         var tip = new TrackingTip(point.Id, layer, saved is null ? check.Required(element, "recording") : "") { Saved = saved };
         disks[name] = disk with { Points = points, Tips = new Dictionary<string, TrackingTip>(disk.Tips, StringComparer.Ordinal) { [branch] = tip } };
-        if (disk.ActiveBranch == branch && Key(element, "moment", check) is { } nearest)
+        if (disk.ActiveBranch == branch && BranchXml.Key(element, "moment", check) is { } nearest)
             tracking.Nearest[name] = nearest;
     }
 
@@ -145,23 +136,14 @@ internal sealed partial class MomentStore
         return new KeptAside(
             id,
             check.Required(root, "operation"),
-            Time(root, "since", check),
-            Time(root, "until", check),
+            BranchXml.Time(root, "since", check),
+            BranchXml.Time(root, "until", check),
             root.Attribute("branch")?.Value,
             root.Attribute("was")?.Value,
             root.Elements(TrackingXml.Name("file")).ToDictionary(file => check.Required(file, "path"), file => file.Value, StringComparer.Ordinal))
         {
-            Parents = root.Elements(TrackingXml.Name("child")).ToDictionary(child => RequiredKey(child, "moment", check), child => RequiredKey(child, "parent", check)),
-            Starts = root.Elements(TrackingXml.Name("begun")).ToDictionary(begun => check.Required(begun, "branch"), begun => RequiredKey(begun, "start", check), StringComparer.Ordinal),
+            Parents = root.Elements(TrackingXml.Name("child")).ToDictionary(child => BranchXml.RequiredKey(child, "moment", check), child => BranchXml.RequiredKey(child, "parent", check)),
+            Starts = root.Elements(TrackingXml.Name("begun")).ToDictionary(begun => check.Required(begun, "branch"), begun => BranchXml.RequiredKey(begun, "start", check), StringComparer.Ordinal),
         };
     }
-
-    private static DateTimeOffset Time(XElement element, string attribute, XmlCheck check) =>
-        DateTimeOffset.TryParse(check.Required(element, attribute), CultureInfo.InvariantCulture, out DateTimeOffset time)
-            ? time : throw check.Broken(element.Attribute(attribute)!, $"'{attribute}' must be a time");
-
-    private static MomentKey? Key(XElement element, string attribute, XmlCheck check) => element.Attribute(attribute) is null ? null : RequiredKey(element, attribute, check);
-
-    private static MomentKey RequiredKey(XElement element, string attribute, XmlCheck check) => MomentKey.TryParse(check.Required(element, attribute), out MomentKey? key) ? key
-        : throw check.Broken(element.Attribute(attribute)!, $"{XmlErrors.Quote(element.Attribute(attribute)!.Value)} is not a moment's name with its kind in front");
 }

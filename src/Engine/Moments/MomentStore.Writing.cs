@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 using MomentTools.Xml;
 
@@ -65,15 +64,9 @@ internal sealed partial class MomentStore
         if (disks.Length == 0 && (known is null || (name == state.ActiveBranch && known == new Branch(DiskTracking.MainBranch))))
             return null;
         Branch branch = known ?? new Branch(name);
-        return XmlOutput.Write(new XElement(TrackingXml.Name("branch"),
-            new XAttribute("name", name),
-            branch.Current is null ? null : new XAttribute("current", branch.Current),
-            branch.Start is null ? null : new XAttribute("start", branch.Start),
-            branch.Created is { } created ? new XAttribute("created", Time(created)) : null,
-            branch.Memory is null ? null : new XAttribute("memory", branch.Memory),
-            branch.Running ? new XAttribute("running", "yes") : null,
-            branch.Description is null ? null : new XElement(TrackingXml.Name("description"), branch.Description),
-            disks.Select(disk => WriteTip(disk, disk.Tips[name]))), "branch");
+        XElement root = BranchXml.Write(new XElement(TrackingXml.Name("branch")), branch);
+        root.Add(disks.Select(disk => WriteTip(disk, disk.Tips[name])));
+        return XmlOutput.Write(root, "branch");
     }
 
     private static XElement WriteTip(DiskTracking disk, TrackingTip tip)
@@ -101,13 +94,11 @@ internal sealed partial class MomentStore
     private static string WriteKept(KeptAside kept) => XmlOutput.Write(new XElement(TrackingXml.Name("kept"),
         new XAttribute("id", kept.Id),
         new XAttribute("operation", kept.Operation),
-        new XAttribute("since", Time(kept.Since)),
-        new XAttribute("until", Time(kept.Until)),
+        new XAttribute("since", BranchXml.Time(kept.Since)),
+        new XAttribute("until", BranchXml.Time(kept.Until)),
         kept.Branch is null ? null : new XAttribute("branch", kept.Branch),
         kept.BranchName is null ? null : new XAttribute("was", kept.BranchName),
         kept.Files.Select(file => new XElement(TrackingXml.Name("file"), new XAttribute("path", file.Key), file.Value)),
         kept.Parents.Select(pair => new XElement(TrackingXml.Name("child"), new XAttribute("moment", pair.Key), new XAttribute("parent", pair.Value))),
         kept.Starts.Select(pair => new XElement(TrackingXml.Name("begun"), new XAttribute("branch", pair.Key), new XAttribute("start", pair.Value)))), "what is kept for Undo");
-
-    private static string Time(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 }

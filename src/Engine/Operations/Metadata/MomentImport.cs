@@ -82,9 +82,12 @@ internal sealed class MomentImport(EngineContext context)
 
         next = WithMoments(scope.State, TrackingReturn.Moments(package, plan.Moments, domain.Source)) with
         {
-            Current = request.Current ? current : package.Current,
+            Branches = package.Branches.ToDictionary(branch => branch.Name, StringComparer.Ordinal),
+            ActiveBranch = package.ActiveBranch,
             Disks = package.Disks.ToDictionary(disk => disk.Disk, StringComparer.Ordinal),
         };
+        if (request.Current)
+            next = next with { Current = current };
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(scope.Place, scope.Domain, next, report, cancellation);
         IReadOnlyList<DiskTracking> disks = TrackingReturn.Disks(package, scope.Domain, seen, (disk, why) => report.Warning(
             $"Disk '{disk}' of '{scope.Place.Name}': what changed between the imported moments is not known, because {why}. The next checkpoint starts anew; the next backup stores this disk in full."));

@@ -12,10 +12,11 @@ namespace MomentTools.Operations.Metadata;
 /// </summary>
 /// <param name="Moments">The moments with their ids, exact times and parents of either kind, without their documents.</param>
 /// <param name="Disks">The tree of each disk.</param>
-/// <param name="Current">The moment that was declared current, or null.</param>
+/// <param name="ActiveBranch">The branch that the machine works on.</param>
+/// <param name="Branches">The branches; what is kept for Undo is not among them.</param>
 /// <param name="Sidecars">The saved segments by id.</param>
 internal sealed record TrackingPackage(
-    IReadOnlyList<StoredMoment> Moments, IReadOnlyList<DiskTracking> Disks, MomentKey? Current, IReadOnlyDictionary<string, byte[]> Sidecars)
+    IReadOnlyList<StoredMoment> Moments, IReadOnlyList<DiskTracking> Disks, string ActiveBranch, IReadOnlyList<Branch> Branches, IReadOnlyDictionary<string, byte[]> Sidecars)
 {
     /// <summary>The most bytes of saved segments that go into a document; what finds no room is known from its bitmap alone.</summary>
     public const int MostSidecarBytes = 16 << 20;
@@ -55,13 +56,16 @@ internal sealed record TrackingPackage(
             throw MetadataErrors.Altered(domain.Source, "it belongs to another domain");
         try
         {
+            string active = element.Attribute("branch") is null ? DiskTracking.MainBranch : BranchName(element, "branch", check);
             var package = new TrackingPackage(
                 [.. element.Elements(TrackingXml.Name("moment")).Select(moment => ReadMoment(moment, check))],
                 [.. element.Elements(TrackingXml.Name("disk")).Select(disk => ReadDisk(disk, check))],
-                element.Attribute("current") is { } current ? Key(current, check) : null,
+                active,
+                ReadBranches(element, active, check),
                 element.Elements(TrackingXml.Name("sidecar")).ToDictionary(sidecar => check.Required(sidecar, "id"), sidecar => Convert.FromBase64String(sidecar.Value), StringComparer.Ordinal));
             return package.Moments.DistinctBy(moment => moment.Key).Count() == package.Moments.Count && package.Disks.DistinctBy(disk => disk.Disk, StringComparer.Ordinal).Count() == package.Disks.Count
-                ? package : throw new FormatException("a moment or a disk is named twice");
+                && package.Branches.DistinctBy(branch => branch.Name, StringComparer.Ordinal).Count() == package.Branches.Count
+                ? package : throw new FormatException("a moment, a disk or a branch is named twice");
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException)
         {
@@ -75,8 +79,10 @@ internal sealed record TrackingPackage(
             new XAttribute(XNamespace.Xmlns + "mt", XmlNames.Moments),
             new XAttribute("version", Version),
             uuid is { } id ? new XAttribute("uuid", id.ToString("D")) : null,
-            Current is { } current ? new XAttribute("current", current) : null,
+            ActiveBranch == DiskTracking.MainBranch ? null : new XAttribute("branch", ActiveBranch),
+            Branches.FirstOrDefault(branch => branch.Name == ActiveBranch)?.Current is { } current ? new XAttribute("current", current) : null,
             Moments.Select(Write),
+            Branches.Select(branch => BranchXml.Write(new XElement(TrackingXml.Name("branch")), branch)),
             Disks.Select(Write),
             Sidecars.Select(sidecar => new XElement(TrackingXml.Name("sidecar"), new XAttribute("id", sidecar.Key), Convert.ToBase64String(sidecar.Value))));
         element.SetAttributeValue("checksum", ElementDigest.Of(element, "checksum"));
@@ -110,7 +116,7 @@ internal sealed record TrackingPackage(
             disk.Tips.Select(tip => new XElement(TrackingXml.Name("tip"),
                 new XAttribute("branch", tip.Key),
                 new XAttribute("layer", tip.Value.LayerId),
-                new XAttribute("recording", tip.Value.Recording),
+                tip.Value.Saved is { } saved ? new XAttribute("saved", saved) : new XAttribute("recording", tip.Value.Recording),
                 TrackingXml.Write(disk.Points[tip.Value.PointId]))));
     }
 
@@ -128,14 +134,27 @@ internal sealed record TrackingPackage(
         {
             TrackingPoint point = TrackingXml.ReadPoint(tip, null, check);
             points.Add(point.Id, point);
-            tips.Add(check.Required(tip, "branch"), new TrackingTip(point.Id, check.Required(tip, "layer"), check.Required(tip, "recording")));
+            string? saved = tip.Attribute("saved")?.Value;
+            tips.Add(BranchName(tip, "branch", check), new TrackingTip(point.Id, check.Required(tip, "layer"), saved is null ? check.Required(tip, "recording") : "") { Saved = saved });
         }
 
         var layers = element.Elements(TrackingXml.Name("layer")).Select(layer => TrackingXml.ReadLayer(layer, check)).ToDictionary(layer => layer.Id, StringComparer.Ordinal);
         if (tips.Values.FirstOrDefault(tip => !layers.ContainsKey(tip.LayerId)) is { } lost)
             throw check.Broken(element, $"a tip is on the layer '{lost.LayerId}', which is not there");
-        return new DiskTracking { Disk = check.Required(element, "name"), Points = points, Layers = layers, Tips = tips, ActiveBranch = check.Required(element, "branch") };
+        return new DiskTracking { Disk = check.Required(element, "name"), Points = points, Layers = layers, Tips = tips, ActiveBranch = BranchName(element, "branch", check) };
     }
+
+    // Documents of before there were several branches say of the only one no more than what is current.
+    private static IReadOnlyList<Branch> ReadBranches(XElement element, string active, XmlCheck check)
+    {
+        IReadOnlyList<Branch> branches = [.. element.Elements(TrackingXml.Name("branch")).Select(branch => BranchXml.Read(branch, BranchName(branch, "name", check), check))];
+        return branches.Any(branch => branch.Name == active) ? branches
+            : [.. branches, new Branch(active) { Current = element.Attribute("current") is { } current ? Key(current, check) : null }];
+    }
+
+    // It becomes a file's name.
+    private static string BranchName(XElement element, string attribute, XmlCheck check) => MomentNames.SnapshotRule(check.Required(element, attribute)) is { } rule
+        ? throw check.Broken(element.Attribute(attribute)!, $"it cannot be the name of a branch: {rule}") : element.Attribute(attribute)!.Value;
 
     private static MomentKey Key(XAttribute attribute, XmlCheck check) =>
         MomentKey.TryParse(attribute.Value, out MomentKey? key) ? key : throw check.Broken(attribute, $"{XmlErrors.Quote(attribute.Value)} is not a moment with its kind in front");

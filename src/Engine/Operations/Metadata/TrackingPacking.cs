@@ -6,8 +6,9 @@ namespace MomentTools.Operations.Metadata;
 /// <summary>Collects what belongs into a document of all moments beside libvirt's part.</summary>
 internal static class TrackingPacking
 {
-    public static TrackingPackage Make(DomainMoments state, SegmentFile segments)
+    public static TrackingPackage Make(DomainMoments all, SegmentFile segments)
     {
+        DomainMoments state = WithoutKept(all);
         Dictionary<string, byte[]> sidecars = new(StringComparer.Ordinal);
         long room = TrackingPackage.MostSidecarBytes;
         foreach (string id in state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(SidecarOf).OfType<string>().Distinct(StringComparer.Ordinal))
@@ -21,7 +22,8 @@ internal static class TrackingPacking
         return new TrackingPackage(
             [.. state.Moments.Values.OrderBy(moment => moment.Created).ThenBy(moment => moment.Key.ToString(), StringComparer.Ordinal)],
             [.. state.Disks.Values.Select(disk => disk with { Points = disk.Points.ToDictionary(point => point.Key, point => Without(point.Value, sidecars), StringComparer.Ordinal) })],
-            state.Current,
+            state.ActiveBranch,
+            [.. state.BranchNames.Select(name => state.Branches.GetValueOrDefault(name) ?? new Branch(name)).OrderBy(branch => branch.Name, StringComparer.Ordinal)],
             sidecars);
     }
 
@@ -32,6 +34,14 @@ internal static class TrackingPacking
         SegmentSource.Sidecar sidecar => sidecar.SidecarId,
         _ => null,
     };
+
+    // What is kept for Undo stays where it is: another host has not got its files, and its time is short.
+    private static DomainMoments WithoutKept(DomainMoments state)
+    {
+        DomainMoments next = state.Kept.Select(kept => kept.Branch).OfType<string>().Where(branch => branch != state.ActiveBranch && state.Disks.Values.All(disk => disk.ActiveBranch != branch))
+            .Aggregate(state, (one, branch) => one.WithoutBranch(branch));
+        return next.Disks.Values.Aggregate(next, (one, disk) => one.With(disk.LetGo([.. disk.Points.Values.Where(point => point.Kept).Select(point => point.Id)])));
+    }
 
     private static TrackingPoint Without(TrackingPoint point, Dictionary<string, byte[]> sidecars) => point with
     {

@@ -19,7 +19,7 @@ internal static class TrackingReturn
                 throw MetadataErrors.Altered(source, $"{moment.Key} is not the moment that it was recorded for");
         if (packed.Count != imported.Count)
             throw MetadataErrors.Altered(source, $"{packed.Keys.First(key => imported.All(moment => moment.Key != key))} is missing among the documents");
-        foreach (MomentKey? named in package.Moments.Select(moment => moment.Parent).Append(package.Current).Concat(package.Disks.SelectMany(disk => disk.Points.Values).Select(point => point.Moment)))
+        foreach (MomentKey? named in package.Moments.Select(moment => moment.Parent).Concat(package.Branches.Select(branch => branch.Current)).Concat(package.Disks.SelectMany(disk => disk.Points.Values).Select(point => point.Moment)))
             if (named is { } key && !packed.ContainsKey(key))
                 throw MetadataErrors.Altered(source, $"it names {key}, which is not among its moments");
         return [.. imported.Select(moment => packed[moment.Key] with { Document = moment.Document with { ParentName = packed[moment.Key].Parent?.Name } })];
