@@ -23,7 +23,11 @@ internal sealed class DomainUpdate(EngineContext context)
         DomainDocument domain = request.Xml is null ? AttachedUpdate.Merge(scope.Domain, given, scope.State.Disks.Keys) : Completed(scope.Domain, given);
         DomainMoments next = scope.State;
         foreach (DomainDisk disk in domain.Disks)
-            next = next.With(await FollowAsync(domain, disk, next.Disk(disk.Target), report, cancellation));
+        {
+            DiskTracking followed = await FollowAsync(domain, disk, next.Disk(disk.Target), report, cancellation);
+            next = next.With(await LayerFollow.RunAsync(followed, report, cancellation));
+        }
+
         Tell(scope.Domain, domain, scope.State, report);
         using Journal journal = scope.Begin(Operation, [], next);
         scope.Commit(journal, next, (DocumentFile, domain.ToXml(secure: true)));

@@ -91,7 +91,9 @@ internal sealed class MomentImport(EngineContext context)
         IReadOnlyDictionary<string, ObservedLayer> seen = await MomentListing.LookAsync(scope.Place, scope.Domain, next, report, cancellation);
         IReadOnlyList<DiskTracking> disks = TrackingReturn.Disks(package, scope.Domain, seen, (disk, why) => report.Warning(
             $"Disk '{disk}' of '{scope.Place.Name}': what changed between the imported moments is not known, because {why}. The next checkpoint starts anew; the next backup stores this disk in full."));
-        return (next with { Disks = disks.ToDictionary(disk => disk.Disk, StringComparer.Ordinal) }, package);
+        foreach (DiskTracking disk in disks)
+            next = next.With(await LayerFollow.RunAsync(disk, report, cancellation));
+        return (next, package);
     }
 
     private static MomentKey? CurrentOf(ImportSet set, ImportPlan plan, ImportMomentsRequest request, string vm)

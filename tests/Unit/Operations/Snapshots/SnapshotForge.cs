@@ -23,8 +23,8 @@ internal sealed class SnapshotForge(TestMachine machine)
     {
         using ChangeScope scope = await OpenAsync();
         var key = new MomentKey(MomentKind.Snapshot, name);
-        var document = new SnapshotDocument { Name = name, State = "shutoff", CreationTime = 1, Domain = scope.Domain, Disks = [.. machine.Disks.Select(disk => new SnapshotDisk(disk, SnapshotMode.External))] };
-        DomainMoments next = scope.State.With(new StoredMoment(key, MomentIds.New(), document, scope.State.Disks.Values.First().Current, DateTimeOffset.UtcNow, null));
+        var document = new SnapshotDocument { Name = name, State = "shutoff", CreationTime = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Domain = scope.Domain, Disks = [.. machine.Disks.Select(disk => new SnapshotDisk(disk, SnapshotMode.External))] };
+        DomainMoments next = scope.State.With(new StoredMoment(key, MomentIds.New(), document, scope.State.Disks.Values.First().Current, DateTimeOffset.FromUnixTimeSeconds(document.CreationTime!.Value), null));
         DomainDocument domain = scope.Domain;
         foreach (string disk in machine.Disks)
         {

@@ -1,0 +1,106 @@
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Moments;
+using MomentTools.Qcow2;
+
+namespace MomentTools.Operations;
+
+/// <summary>
+/// Knows the images of a disk again that were moved: those beneath the active one by its own pointers, those of other branches by their names
+/// beside them, each by the mark in it. One that also was written since is told, not believed.
+/// </summary>
+internal sealed class LayerFollow
+{
+    private readonly DiskTracking _tracking;
+    private readonly HashSet<string> _moved = new(StringComparer.Ordinal);
+
+    private LayerFollow(DiskTracking tracking) => _tracking = tracking;
+
+    /// <summary>The disk's tree with its layers where they are now.</summary>
+    /// <param name="tracking">The tree; its active layer has the path that it has now.</param>
+    /// <param name="report">Told of each image that is known again.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    public static async Task<DiskTracking> RunAsync(DiskTracking tracking, IOperationReport report, CancellationToken cancellation)
+    {
+        TrackingLayer[] missing = [.. tracking.Layers.Values.Where(layer => !File.Exists(layer.Path))];
+        return missing.Length == 0 ? tracking : await new LayerFollow(tracking).FollowAsync(missing, report, cancellation);
+    }
+
+    private async Task<DiskTracking> FollowAsync(TrackingLayer[] missing, IOperationReport report, CancellationToken cancellation)
+    {
+        DiskTracking next = _tracking;
+        List<TrackingLayer> open = [.. missing];
+        // What was found shows the way to others: what it stands on, and what lies beside it.
+        for (int found = -1; found != _moved.Count && open.Count > 0;)
+        {
+            found = _moved.Count;
+            IReadOnlyList<string> candidates = await CandidatesAsync(next, cancellation);
+            foreach (TrackingLayer layer in open.ToList())
+                foreach (string path in candidates)
+                    if (await IsAsync(layer, path, cancellation))
+                    {
+                        report.Verbose($"Disk '{_tracking.Disk}': '{path}' is what was recorded as '{layer.Path}', and takes its place.");
+                        next = next.WithLayer(layer with { Path = path });
+                        _moved.Add(layer.Id);
+                        open.Remove(layer);
+                        break;
+                    }
+        }
+
+        if (_moved.Count == 0)
+            return next;
+        foreach (TrackingLayer layer in next.Layers.Values.Where(layer => layer.Facts is not null && File.Exists(layer.Path)).ToList())
+            if (await FactsAsync(next, layer, cancellation) is { } facts)
+                next = next.WithLayer(layer with { Facts = facts });
+        return next;
+    }
+
+    private static async Task<IReadOnlyList<string>> CandidatesAsync(DiskTracking tracking, CancellationToken cancellation)
+    {
+        List<string> paths = [];
+        string[] there = [.. tracking.Layers.Values.Select(layer => layer.Path).Where(File.Exists)];
+        foreach (string top in there)
+            paths.AddRange((await LayerReading.ChainAsync(top, tracking.Layers.Values.First(layer => layer.Path == top).Facts?.Format ?? "qcow2", cancellation)).Where(layer => layer.Facts is not null).Select(layer => layer.Path));
+        foreach (string folder in there.Select(path => Path.GetDirectoryName(path)!).Distinct(StringComparer.Ordinal))
+            paths.AddRange(tracking.Layers.Values.Select(layer => Path.Combine(folder, Path.GetFileName(layer.Path))).Where(File.Exists));
+        return [.. paths.Distinct(StringComparer.Ordinal).Except(there, StringComparer.Ordinal)];
+    }
+
+    private async Task<bool> IsAsync(TrackingLayer layer, string path, CancellationToken cancellation)
+    {
+        if (layer.Facts is { Format: "raw" } raw)
+            return raw.Modified is not null && FileStamp.Of(path) is { } stamp && (stamp.Length, stamp.Modified) == (raw.Length, raw.Modified);
+        TrackingTip? tip = _tracking.Tips.Values.FirstOrDefault(one => one.LayerId == layer.Id && one.Saved is null) ?? _tracking.Tips.Values.FirstOrDefault(one => one.LayerId == layer.Id);
+        if ((layer.FrozenTop ?? tip?.PointId) is not { } mark)
+            return false;
+        try
+        {
+            await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
+            return (await image.BitmapsAsync(cancellation)).Any(bitmap => bitmap is { InUse: false, Auto: false } && bitmap.Name == TrackingTip.MarkerPrefix + mark);
+        }
+        catch (MomentException)
+        {
+            // No image of ours.
+            return false;
+        }
+    }
+
+    // What the file is now, where it only was moved, or also made to stand on what was moved with it; null where that is not all.
+    private async Task<LayerFacts?> FactsAsync(DiskTracking tracking, TrackingLayer layer, CancellationToken cancellation)
+    {
+        LayerFacts then = layer.Facts!;
+        if ((await LayerReading.ChainAsync(layer.Path, then.Format, cancellation))[0].Facts is not { } now)
+            return null;
+        bool isWritten = then.Modified is null;
+        bool rebased = (then.BackingFile, then.BackingFormat) != (now.BackingFile, now.BackingFormat);
+        if (rebased && !(now.BackingFile is { } backing && layer.BackingId is { } below && _moved.Contains(below) && IsSame(BackingName.Resolve(layer.Path, backing), tracking.Layers[below].Path)))
+            return null;
+        if (!rebased && !_moved.Contains(layer.Id))
+            return null;
+        if (isWritten)
+            return now with { Length = null, Modified = null };
+        return then.Length == now.Length && (rebased || then.Modified == now.Modified) ? now : null;
+    }
+
+    private static bool IsSame(string one, string other) => (Libc.RealPath(one) ?? one) == (Libc.RealPath(other) ?? other);
+}
