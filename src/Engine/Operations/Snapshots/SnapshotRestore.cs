@@ -134,7 +134,7 @@ internal sealed class SnapshotRestore(EngineContext context)
         Snapshot = target.Key.Name,
         Branch = request.Branch ?? state.ActiveBranch,
         LeftBranch = request.Branch is null ? null : left,
-        UndoId = request.Branch is null ? state.Kept.LastOrDefault(kept => kept.Operation == Command)?.Id : null,
+        UndoId = request.Branch is null ? state.Kept.LastOrDefault(kept => kept.Operation == Command && kept.Until > DateTimeOffset.UtcNow)?.Id : null,
         Memory = target.MemoryFile is not null,
         Disks = [.. Disks(domain, target)],
     };

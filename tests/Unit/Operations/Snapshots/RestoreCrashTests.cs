@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Tests.Support;
+using MomentTools.Xml;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations.Snapshots;
+
+/// <summary>
+/// A restore to an external snapshot, killed at each of its steps: the process that does it, or QEMU. Afterwards all disks are on the old tips or
+/// all on the new ones, both contents are whole, no frozen image was written, and no file and no node is left over.
+/// </summary>
+public sealed class RestoreCrashTests(ITestOutputHelper output)
+{
+    private const long Grain = 65536;
+    private const int MostSteps = 60;
+
+    [SkippableTheory]
+    [InlineData("restore", false)]
+    [InlineData("restore", true)]
+    [InlineData("restore-running", true)]
+    public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+            Prepared prepared = await PrepareAsync(machine, running);
+            (int exit, string printed, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "clean");
+            if (exit == 0)
+            {
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death tried and survived");
+                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                return;
+            }
+
+            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
+            await AssertSoundAsync(machine, prepared, $"step {step} of {operation}", operation is "restore-running" or "restore-branch");
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    [SkippableTheory]
+    [InlineData("restore-running")]
+    [InlineData("restore")]
+    public async Task AQemuKilledAtAnyStepLosesNothing(string operation)
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            int at = 0, qemu = 0;
+            bool killed = false;
+            await using TestMachine machine = await TestMachine.CreateAsync(
+                _ =>
+                {
+                    if (qemu == 0 || ++at != step)
+                        return;
+                    using Process? process = Process.GetProcesses().FirstOrDefault(one => one.Id == qemu);
+                    process?.Kill();
+                    process?.WaitForExit(5000);
+                    killed = true;
+                },
+                "vda", "vdb");
+            Prepared prepared = await PrepareAsync(machine, running: true);
+            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            try
+            {
+                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "clean");
+            }
+            catch (MomentException failure)
+            {
+                Assert.True(killed, $"step {step} of {operation}: {failure}");
+            }
+
+            qemu = 0;
+            if (!killed)
+            {
+                output.WriteLine($"{operation}: QEMU killed at {step - 1} points");
+                return;
+            }
+
+            await AssertSoundAsync(machine, prepared, $"QEMU killed at step {step} of {operation}", runs: false);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private sealed record Prepared(SnapshotForge Forge, string[] Frozen, string[] Hashes);
+
+    private static async Task<Prepared> PrepareAsync(TestMachine machine, bool running)
+    {
+        SnapshotForge forge = await SnapshotRestoreTests.PrepareAsync(machine, running: false);
+        if (running)
+            await machine.Engine.StartDomainAsync(TestMachine.Name, paused: false, machine.Report, CancellationToken.None);
+        string[] frozen = [machine.DiskPath("vda"), machine.DiskPath("vdb")];
+        return new Prepared(forge, frozen, [.. frozen.Select(Hash)]);
+    }
+
+    private static async Task AssertSoundAsync(TestMachine machine, Prepared prepared, string where, bool runs)
+    {
+        // The next command finishes it or takes it back.
+        await machine.CheckpointAsync("after");
+        Assert.True(machine.Report.Failures.Count == 0, where);
+        Assert.True(!Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")).Any(), $"{where}: a journal is left");
+        DomainMoments state = prepared.Forge.Load();
+        DomainDocument domain = new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")).Load(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")).Place(TestMachine.Name));
+        bool[] isNew = [.. machine.Disks.Select(disk => domain.FindDisk(disk)!.SourcePath != machine.DiskPath($"{disk}.clean"))];
+        Assert.True(isNew.Distinct().Count() == 1, $"{where}: one disk is on the new tip, the other is not");
+        foreach (string disk in machine.Disks)
+        {
+            DiskTracking tracking = state.Disk(disk);
+            Assert.Equal(domain.FindDisk(disk)!.SourcePath, tracking.Layers[tracking.ActiveTip!.LayerId].Path);
+            string old = Assert.Single(tracking.Layers.Values, layer => layer.Path == machine.DiskPath($"{disk}.clean")).Path;
+            Assert.True(Holds(machine.Content(old), disk, left: true), $"{where}: what was left is not whole");
+            if (isNew[0])
+                Assert.True(Holds(machine.Content(domain.FindDisk(disk)!.SourcePath!), disk, left: false), $"{where}: the snapshot's content is not what it was");
+            string[] known = [.. tracking.Layers.Values.Select(layer => layer.Path)];
+            Assert.DoesNotContain(Directory.EnumerateFiles(machine.Scratch, disk + "*.qcow2"), path => !known.Contains(path));
+        }
+
+        if (isNew[0])
+            Assert.True(state.Kept.Count == 1 || state.Branches.ContainsKey("try"), $"{where}: what was left is nobody's");
+        Assert.True(prepared.Hashes.SequenceEqual(prepared.Frozen.Select(Hash)), $"{where}: a frozen image was written");
+
+        VMState now = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State;
+        Assert.True(!runs || now == VMState.Running, $"{where}: the machine does not run: {now}");
+        if (now == VMState.Stopped)
+            return;
+        JsonElement nodes = await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-named-block-nodes", """{"flat":true}""", CancellationToken.None);
+        string[] open = [.. nodes.EnumerateArray().Where(node => node.GetProperty("drv").GetString() == "qcow2").Select(node => node.GetProperty("file").GetString()!).Order(StringComparer.Ordinal)];
+        string[] expected = [.. machine.Disks.SelectMany(disk => (string[])[machine.DiskPath(disk), domain.FindDisk(disk)!.SourcePath!]).Order(StringComparer.Ordinal)];
+        Assert.True(expected.SequenceEqual(open), $"{where}: open are {string.Join(", ", open)}");
+    }
+
+    private static bool Holds(byte[] content, string disk, bool left)
+    {
+        byte[] expected = new byte[content.Length];
+        if (disk == "vda")
+            expected.AsSpan(0, (int)Grain).Fill(1);
+        if (left && disk == "vda")
+            expected.AsSpan((int)Grain, (int)Grain).Fill(2);
+        if (left && disk == "vdb")
+            expected.AsSpan(0, 2 * (int)Grain).Fill(3);
+        return expected.AsSpan().SequenceEqual(content);
+    }
+
+    private static string Hash(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
+}
