@@ -3,8 +3,6 @@ using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Qcow2;
-using MomentTools.Qmp;
-using MomentTools.Xml;
 
 namespace MomentTools.Tests.Operations.Snapshots;
 
@@ -18,48 +16,8 @@ internal sealed class InternalHand(TestMachine machine, Action<string>? probe = 
 
     public DomainMoments State => new MomentStore(machine.StateDirectory).Load(failure => throw failure);
 
-    public async Task TakeAsync(string name, bool memory = false, params string[] disks)
-    {
-        using ChangeScope scope = await ChangeScope.OpenAsync(_context, TestMachine.Name, "New-VMSnapshot", machine.Report, CancellationToken.None);
-        string[] covered = disks.Length == 0 ? [.. machine.Disks] : disks;
-        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, covered, BlockAccess.Change, CancellationToken.None);
-        var key = new MomentKey(MomentKind.Snapshot, name);
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        var document = new SnapshotDocument
-        {
-            Name = name, CreationTime = now.ToUnixTimeSeconds(), Domain = scope.Domain,
-            State = memory ? "running" : session.IsMachine ? "disk-snapshot" : "shutoff",
-            Memory = new SnapshotMemory(memory ? SnapshotMode.Internal : SnapshotMode.No),
-            Disks = [.. machine.Disks.Select(disk => new SnapshotDisk(disk, covered.Contains(disk) ? SnapshotMode.Internal : SnapshotMode.No))],
-        };
-        var moment = new StoredMoment(key, scope.Id, document, scope.State.Tree(out _).NewestCurrent(covered)?.Key, now, null);
-        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, CancellationToken.None);
-        CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, session.Disks.Values, seen);
-        bool ran = session.IsMachine && (await session.Qmp.QueryStatusAsync(CancellationToken.None)).Running;
-        using Journal journal = scope.Begin("bitmap-create", [], plan.Next);
-        await using (FullMarks marks = await FullMarks.MakeAsync(session, plan.Steps, scope.Id, CancellationToken.None))
-        {
-            if (ran)
-                await session.Qmp.StopAsync(CancellationToken.None);
-            await ImageTips.SaveAsync(session, scope.Id, [.. session.Disks.Values.Select(disk => disk.NodeName)], name, memory);
-            await session.Qmp.TransactionAsync(plan.Steps.SelectMany(marks.Actions), CancellationToken.None);
-            if (ran)
-                await session.Qmp.ContAsync(CancellationToken.None);
-        }
-
-        await using (SessionExports exports = session.OpenExports(CancellationToken.None))
-        {
-            IReadOnlyDictionary<string, Segment> segments = await SegmentCapture.RunAsync(exports, plan.Steps, seen, CancellationToken.None);
-            if (segments.Count > 0)
-                scope.Store.Segments.Write(scope.Id, segments);
-        }
-
-        TransactionAction[] copies = [.. plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!))];
-        if (copies.Length > 0)
-            await session.Qmp.TransactionAsync(copies, CancellationToken.None);
-        await session.CloseAsync(CancellationToken.None);
-        scope.Commit(journal, plan.Next);
-    }
+    public Task<VMSnapshot> TakeAsync(string name, bool memory = false, params string[] disks) => machine.Engine.CreateSnapshotAsync(
+        TestMachine.Name, new CreateSnapshotRequest { Name = name, Internal = true, DiskOnly = !memory, Memory = memory, Disks = disks }, machine.Report, CancellationToken.None);
 
     public async Task<TurnOutcome> RestoreAsync(string name, InternalRestoreOptions? options = null, CancellationToken cancellation = default)
     {
