@@ -15,7 +15,7 @@ internal sealed class MomentListing(EngineContext context)
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
         DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
-        IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, domain, report, cancellation) : [];
+        IReadOnlyList<Moment> nameless = query.NoMetadata ? await WithoutMetadataAsync(vm, domain, state, report, cancellation) : [];
         MomentTree tree = state.Tree(out IReadOnlyList<MomentTreeFault> faults, nameless);
         foreach (MomentTreeFault fault in faults)
             Report(fault, state, report);
@@ -33,11 +33,13 @@ internal sealed class MomentListing(EngineContext context)
     }
 
     /// <summary>Bitmaps and internal snapshots in the images, each as a moment of which little more is known than its name and disks; those that have metadata are left out later.</summary>
-    private async Task<IReadOnlyList<Moment>> WithoutMetadataAsync(string vm, DomainDocument domain, IOperationReport report, CancellationToken cancellation)
+    private async Task<IReadOnlyList<Moment>> WithoutMetadataAsync(string vm, DomainDocument domain, DomainMoments state, IOperationReport report, CancellationToken cancellation)
     {
         IReadOnlyList<VMBitmap> bitmaps = await new BitmapListing(context).RunAsync(vm, [], report, cancellation);
         IReadOnlyList<Moment> snapshots = await ImageSnapshots.ReadAsync(domain, failure => report.Warning(failure.Message), cancellation);
-        return [.. snapshots, .. bitmaps.Where(bitmap => bitmap.Owner is null).GroupBy(bitmap => bitmap.Name, StringComparer.Ordinal).Select(group => new Moment
+        // A branch's tip may lie inside the images: the branch names it.
+        HashSet<string> tips = [.. state.Disks.Values.SelectMany(disk => disk.Tips.Values).Select(tip => tip.Saved).OfType<string>()];
+        return [.. snapshots.Where(snapshot => !tips.Contains(snapshot.Name)), .. bitmaps.Where(bitmap => bitmap.Owner is null).GroupBy(bitmap => bitmap.Name, StringComparer.Ordinal).Select(group => new Moment
         {
             Kind = MomentKind.Checkpoint,
             Name = group.Key,

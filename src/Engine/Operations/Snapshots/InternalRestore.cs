@@ -43,10 +43,9 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         }
 
         await RequireFreeAsync($"snapshot '{snapshot.Name}'", snapshot.Name, disks, cancellation);
-        string left = scope.State.ActiveBranch, branch = options.Branch ?? left;
         bool keeps = options.Branch is not null || options.UndoFor > TimeSpan.Zero;
-        string? kept = !keeps ? null : options.Branch is null ? Branch.HiddenPrefix + scope.Id : left;
-        var target = new TurnTarget(found, branch, snapshot, kept, keeps ? ImageTips.TagPrefix + scope.Id : null);
+        string? hidden = keeps && options.Branch is null ? Branch.HiddenPrefix + scope.Id : null;
+        var target = new TurnTarget(found, options.Branch, snapshot, hidden, keeps ? ImageTips.TagPrefix + scope.Id : null);
         bool memory = found.Values.Any(one => one.VmStateSize > 0);
         VMState? goal = options.Goal ?? document.State switch
         {
@@ -55,7 +54,7 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
             _ => memory ? VMState.Running : null,
         };
         return await new TurnRun(scope, report).RunAsync(
-            new TurnRequest($"snapshot '{snapshot.Name}'", scope.State, target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, cut) => Decided(state, cut, snapshot, kept, options)), cancellation);
+            new TurnRequest($"snapshot '{snapshot.Name}'", scope.State, target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, cut) => Decided(state, cut, snapshot, scope.State.Disk(disks[0]).ActiveBranch, hidden, options)), cancellation);
     }
 
     /// <summary>Goes to the tip of another branch, where <see cref="IsHere"/>; the branch that is left stays with its own.</summary>
@@ -79,7 +78,7 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         VMState? goal = options.Goal ?? (memory ? VMState.Running : null);
         TurnOutcome outcome = await new TurnRun(scope, report).RunAsync(
             new TurnRequest(
-                $"branch '{branch}'", prepared, new TurnTarget(found, branch, null, left, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
+                $"branch '{branch}'", prepared, new TurnTarget(found, branch, null, null, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
                 (state, cut) => options.Decide(Left(state, left, cut).With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = false }).Activate(branch))),
             cancellation);
         await TagRemoval.RunAsync(scope, found.ToDictionary(pair => pair.Key, pair => pair.Value.Name, StringComparer.Ordinal), report, cancellation);
@@ -88,17 +87,16 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
 
     private static IEnumerable<string> Covered(SnapshotDocument document) => document.Disks.Where(disk => disk.MeantMode == SnapshotMode.Internal).Select(disk => disk.Name);
 
-    private DomainMoments Decided(DomainMoments state, bool cut, MomentKey snapshot, string? kept, InternalRestoreOptions options)
+    private DomainMoments Decided(DomainMoments state, bool cut, MomentKey snapshot, string active, string? hidden, InternalRestoreOptions options)
     {
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        string active = scope.State.ActiveBranch;
         if (options.Branch is { } branch)
             return options.Decide(Left(state, active, cut).With(new Branch(branch) { Start = snapshot, Created = now }).Activate(branch));
-        if (kept is null)
+        if (hidden is null)
             return options.Decide(state);
-        DomainMoments hidden = state.With(state.Branches[active] with { Name = kept, Running = cut, Created = now });
-        return options.Decide(hidden.With(new KeptAside(
-            scope.Id, options.Cmdlet, now, now + options.UndoFor, kept, active, new Dictionary<string, string>(StringComparer.Ordinal))));
+        DomainMoments kept = state.With((state.Branches.GetValueOrDefault(active) ?? new Branch(active)) with { Name = hidden, Running = cut });
+        return options.Decide(kept.With(new KeptAside(
+            scope.Id, options.Cmdlet, now, now + options.UndoFor, hidden, active, new Dictionary<string, string>(StringComparer.Ordinal))));
     }
 
     private static DomainMoments Left(DomainMoments state, string branch, bool cut) =>

@@ -67,34 +67,32 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
 
     private static TurnPlan Begin(TurnStep step, DiskTracking tracking, DiskTracking prepared, TurnTarget target, TrackingPoint start, string operationId)
     {
-        DiskTracking forward = prepared.Revert(target.Branch, start.Id, $"mt-{operationId}-l", MomentIds.New(), step.NewSize).Activate(target.Branch);
+        string branch = target.Branch ?? prepared.ActiveBranch;
+        DiskTracking forward = prepared.Revert(branch, start.Id, $"mt-{operationId}-l", MomentIds.New(), step.NewSize).Activate(branch);
         return new TurnPlan(step with { Opened = forward.ActiveTip!.Recording, Mark = forward.ActiveTip.Marker }, forward, tracking, null);
     }
 
     private static DiskTracking Moved(DiskTracking saved, TrackingLayer layer, TurnTarget target, TrackingPoint? start, string opened, string newTip, long size)
     {
         TrackingTip tip = saved.ActiveTip!;
-        string? parent = start?.Id ?? saved.Points[tip.PointId].ParentId;
+        string active = saved.ActiveBranch, branch = target.Branch ?? active, kept = target.LeftBranch ?? active;
         DiskTracking left = saved;
-        if (target.LeftBranch is { } kept)
-            left = (kept == saved.ActiveBranch ? saved : saved.RenameTip(saved.ActiveBranch, kept)).SaveTip(kept, saved.Points[tip.PointId].Sources, target.KeepTag!);
+        if (target.KeepTag is { } tag)
+            left = (kept == active ? saved : saved.RenameTip(active, kept)).SaveTip(kept, saved.Points[tip.PointId].Sources, tag);
+        string givenUp = target.KeepTag is null && active != branch ? active : "";
         if (target.Start is null)
-        {
-            DiskTracking loaded = left.LoadTip(target.Branch, opened).Activate(target.Branch).WithTipPoint(newTip);
-            return target.LeftBranch is null && saved.ActiveBranch != target.Branch ? loaded.DropTip(saved.ActiveBranch) : loaded;
-        }
-
-        string other = target.LeftBranch is null && saved.ActiveBranch != target.Branch ? saved.ActiveBranch : "";
+            return left.LoadTip(branch, opened).Activate(branch).WithTipPoint(newTip).DropTip(givenUp);
         if (start is not null)
-            return left.Revert(target.Branch, start.Id, opened, newTip, size).Activate(target.Branch).DropTip(other);
+            return left.Revert(branch, start.Id, opened, newTip, size).Activate(branch).DropTip(givenUp);
         // The snapshot has no place in this disk's tree: from what came before to it, nothing is known.
         var point = new TrackingPoint(
-            newTip, parent, [new SegmentSource.Lost($"the disk went back to '{target.Start.Name}', of which nothing was recorded"), new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
-        DiskTracking gone = target.LeftBranch is null ? WithoutTip(left) : left;
+            newTip, saved.Points[tip.PointId].ParentId,
+            [new SegmentSource.Lost($"the disk went back to '{target.Start.Name}', of which nothing was recorded"), new SegmentSource.Bitmap(layer.Id, opened, null)], size, size, layer.Id, Flushed: false, null);
+        DiskTracking gone = target.KeepTag is null ? WithoutTip(left) : left;
         return WithPoint(gone, point) with
         {
-            Tips = new Dictionary<string, TrackingTip>(gone.Tips, StringComparer.Ordinal) { [target.Branch] = new(newTip, layer.Id, opened) },
-            ActiveBranch = target.Branch,
+            Tips = new Dictionary<string, TrackingTip>(gone.Tips, StringComparer.Ordinal) { [branch] = new(newTip, layer.Id, opened) },
+            ActiveBranch = branch,
         };
     }
 
