@@ -21,7 +21,7 @@ public sealed class MergeVMSnapshotCommand : MomentCmdlet
     /// <summary>The snapshot whose layer takes everything above it.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("MomentName", "SnapshotName")]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(SnapshotCompleter))]
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 

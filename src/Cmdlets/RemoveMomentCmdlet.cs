@@ -26,7 +26,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
-    public string[] Name { get; set; } = [];
+    public virtual string[] Name { get; set; } = [];
 
     /// <summary>Also everything below them.</summary>
     [Parameter]

@@ -29,6 +29,14 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     [SupportsWildcards]
     public override VMReference[] VM { get; set; } = [];
 
+    /// <summary>The snapshots' names, with wildcards.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Alias("MomentName", "SnapshotName")]
+    [ArgumentCompleter(typeof(SnapshotCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public override string[] Name { get; set; } = [];
+
     /// <summary>Let go at once of what is kept aside for Undo-VMSnapshot.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeptSet)]
     public SwitchParameter Kept { get; set; }

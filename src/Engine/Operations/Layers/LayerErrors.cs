@@ -12,7 +12,6 @@ internal static class LayerErrors
     public static readonly ErrorId MergeWouldEndBranches = new("MergeWouldEndBranches", ErrorKind.InvalidState);
     public static readonly ErrorId MergeNothingAbove = new("MergeNothingAbove", ErrorKind.InvalidState);
     public static readonly ErrorId SnapshotNotExternal = new("SnapshotNotExternal", ErrorKind.InvalidArgument);
-    public static readonly ErrorId SnapshotFrozen = new("SnapshotFrozen", ErrorKind.InvalidState);
 
     public static MomentException MergeFailed(string disk, string from, string into, MomentException cause) => new(
         LayerMergeFailed, $"Cannot merge the layer '{from}' of disk '{disk}' into '{into}': {cause.Message}", disk,
