@@ -21,6 +21,8 @@ internal static class CrashedOperations
             "snapshot-internal" => engine.CreateSnapshotAsync(vm, new CreateSnapshotRequest { Name = argument, DiskOnly = true, Internal = true }, report, CancellationToken.None),
             "snapshot-internal-memory" => engine.CreateSnapshotAsync(vm, new CreateSnapshotRequest { Name = argument, Memory = true, Internal = true }, report, CancellationToken.None),
             "remove" => engine.RemoveMomentsAsync(vm, new RemoveMomentRequest { Name = argument }, report, CancellationToken.None),
+            "remove-snapshot" => engine.RemoveSnapshotsAsync(vm, new RemoveSnapshotRequest { Name = argument, UndoFor = TimeSpan.Zero }, report, CancellationToken.None),
+            "merge-snapshot" => engine.MergeSnapshotAsync(vm, new MergeSnapshotRequest { Name = argument, Force = true }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
             "import" => engine.ImportMomentsAsync(vm, new ImportMomentsRequest { Paths = [argument] }, report, CancellationToken.None),
             "adopt" => engine.ImportBitmapsAsync(vm, new ImportBitmapsRequest { Bitmaps = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { [argument] = [] } }, report, CancellationToken.None),
