@@ -17,7 +17,7 @@ public sealed class RenameVMBranchCommand : BranchCmdlet
 
     /// <summary>The new name.</summary>
     [Parameter(Mandatory = true, Position = 2, ParameterSetName = NameSet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = InputObjectSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string NewName { get; set; } = "";
 

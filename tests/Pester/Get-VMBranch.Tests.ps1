@@ -46,7 +46,7 @@ Describe 'Get-VMBranch' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorActio
     }
 
     It 'says that a name means nothing, and lists the others' {
-        (Get-VMBranch web1 mian, two -ErrorVariable failures -ErrorAction SilentlyContinue).Name | Should -Be two
+        (Get-VMBranch web1 mainn, two -ErrorVariable failures -ErrorAction SilentlyContinue).Name | Should -Be two
         $failures | Should -HaveCount 1
         $failures[0].FullyQualifiedErrorId | Should -BeLike 'BranchNotFound,*'
         $failures[0].ErrorDetails.RecommendedAction | Should -Match main

@@ -128,6 +128,11 @@ Describe 'The views' {
             [MomentTools.VMMomentDisk]@{ Name = 'vda'; Bitmap = $long; Size = 1536; Granularity = 65536; State = 'Inconsistent'; Problem = $long }
             [MomentTools.VMCheckpoint]@{ VM = $long; Name = $long; Parent = $long; Created = [datetimeoffset]::Now; Current = $true
                 Disks = [MomentTools.VMMomentDisk[]]@([MomentTools.VMMomentDisk]@{ Name = 'vda'; State = 'Missing'; Problem = $long }) }
+            [MomentTools.VMSnapshot]@{ VM = $long; Name = $long; Parent = $long; Created = [datetimeoffset]::Now; Current = $true; State = 'disk-snapshot'; Location = 'External'
+                Disks = [MomentTools.VMMomentDisk[]]@([MomentTools.VMMomentDisk]@{ Name = 'vda'; State = 'Missing'; Problem = $long }) }
+            [MomentTools.VMBranchDisk]@{ Name = 'vda'; Path = "/images/$long.qcow2"; Layer = '0123456789ab'; Size = 10GB; Current = $long; Snapshot = $long }
+            [MomentTools.VMBranch]@{ VM = $long; Name = $long; Start = $long; Created = [datetimeoffset]::Now; Current = $long; State = 'PowerCut'; Memory = "/images/$long.mem" }
+            [MomentTools.VMBranchRemoval]@{ VM = $long; Name = $long; Bytes = 10GB; Files = [string[]]@("/images/$long.qcow2"); Snapshots = [string[]]@($long) }
             [MomentTools.VMBitmap]@{ VM = $long; Disk = 'vda'; Path = "/images/$long.qcow2"; Name = $long; Granularity = 65536; Size = 1MB; State = 'Recording'; Owner = $long }
             [MomentTools.VMChangedBlock]@{ VM = $long; Disk = 'vda'; Offset = [long]::MaxValue; Length = 1099511627776; Kind = 'Data' }
             [MomentTools.VMChangedBlockMeasure]@{ VM = $long; Disk = 'vda'; Since = $long; Bytes = 1MB; Count = 100000; DiskSize = 10GB }
@@ -161,6 +166,16 @@ Describe 'The views' {
         $bitmap = [MomentTools.VMBitmap]@{ Path = '/x'; Name = 'b'; Granularity = 65536; Size = 1536; State = 'Recording' }
         Get-View $bitmap | Select-Object -Last 1 | Should -Match '64 KiB +1.5 KiB'
         $bitmap.Size | Should -BeOfType ([long])
+    }
+
+    It 'show checkpoints and snapshots of one list in one table, and snapshots alone with what they are' {
+        New-Machine $place both | Out-Null
+        New-VMCheckpoint both monday | Out-Null
+        New-VMSnapshot both clean | Out-Null
+        New-VMCheckpoint both tuesday | Out-Null
+        ((Get-View (Get-VMMoment both)) -match '^(-+ *){3,}').Count | Should -Be 1
+        Get-View (Get-VMSnapshot both) | Select-Object -Last 1 | Should -Match 'clean .* shutoff +External'
+        Get-View (Get-VMBranch both) | Select-Object -Last 1 | Should -Match '^main .* Now$'
     }
 
     It 'show health' {
