@@ -82,8 +82,8 @@ public sealed class BranchRemovalTests
         foreach ((string name, string from, ErrorId id) in new[]
         {
             ("one", "clean", BranchErrors.BranchExists),
-            ("mt-x", "clean", Xml.XmlErrors.BranchNameInvalid),
-            ("x", "nothing", Moments.MomentErrors.MomentNotFound),
+            ("mt-x", "clean", MomentTools.Xml.XmlErrors.BranchNameInvalid),
+            ("x", "nothing", MomentTools.Moments.MomentErrors.MomentNotFound),
         })
             Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(() => machine.BranchAsync(name, from))).ErrorId);
         using var cancelled = new CancellationTokenSource();

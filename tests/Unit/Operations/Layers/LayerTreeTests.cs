@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using MomentTools.Errors;
-using MomentTools.Moments;
 using MomentTools.Operations.Layers;
 using MomentTools.Tests.Support;
 

@@ -7,7 +7,6 @@ using MomentTools.Operations;
 using MomentTools.Operations.Layers;
 using MomentTools.Qcow2;
 using MomentTools.Qmp;
-using MomentTools.Tests.Moments;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Layers;

@@ -2,7 +2,6 @@ using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Snapshots;
@@ -76,7 +75,7 @@ public sealed class InternalStoryTests(ITestOutputHelper output)
             (int Weight, Func<Task> Run)[] operations = [(8, WriteAsync), (4, CheckpointAsync), (4, SnapshotAsync), (5, RestoreAsync), (4, SwitchAsync), (2, RemoveCheckpointAsync), (1, RemoveSnapshotAsync), (2, ToggleAsync)];
             int at = _random.Next(operations.Sum(operation => operation.Weight));
             await operations.First(operation => (at -= operation.Weight) < 0).Run();
-            IReadOnlyDictionary<string, Moments.Branch> known = _hand.State.Branches;
+            IReadOnlyDictionary<string, MomentTools.Moments.Branch> known = _hand.State.Branches;
             foreach (string gone in _branches.Keys.Where(name => name != _active && !known.ContainsKey(name)).ToArray())
                 _branches.Remove(gone);
             foreach (string disk in Disks)
@@ -217,7 +216,7 @@ public sealed class InternalStoryTests(ITestOutputHelper output)
             Assert.True(told.SetEquals(written), $"from {from} to {to ?? "now"} on {disk}: told {string.Join(' ', told.Order())}, written {string.Join(' ', written.Order())}");
         }
 
-        private T Any<T>(IReadOnlyList<T> all) => all[_random.Next(all.Count)];
+        private T Any<T>(T[] all) => all[_random.Next(all.Length)];
 
         /// <summary>A state of a disk, and the blocks written on the way to it from the one before.</summary>
         private sealed class Node(Node? parent, byte[] content)
