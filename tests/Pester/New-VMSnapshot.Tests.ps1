@@ -117,7 +117,9 @@ Describe 'New-VMSnapshot from a document' -Skip:(-not (Get-Command qemu-storage-
         $snapshot = New-VMSnapshot doc -Path "$place/s.xml"
         $snapshot.Name | Should -Be 'from a file'
         ($snapshot.Disks | Where-Object State -NE NotCovered).Name | Should -Be vdb
-        (Get-VMDomain doc).Disks[1].Format | Should -Be qcow2
+        $disk = (Get-VMDomain doc).Disks | Where-Object Name -EQ vdb
+        $disk.Path | Should -BeLike "$place/d2.*.from a file.qcow2"
+        $disk.Format | Should -Be qcow2
     }
 
     It 'takes over a description with -Redefine, and does nothing else' {
