@@ -11,8 +11,10 @@ internal sealed class MigrationSettings : IAsyncDisposable
     // QEMU's own (migration/migration.c).
     private const long DefaultBandwidth = 128L << 20;
 
+    private const string Pause = "pause-before-switchover";
+
     // One plain stream, that any QEMU loads with all capabilities off; and the pause in which the disks are switched.
-    private static readonly string[] Needed = ["events", "pause-before-switchover"];
+    private static readonly string[] Needed = ["events", Pause];
     private static readonly string[] Foreign = ["multifd", "postcopy-ram", "compress", "xbzrle", "block", "x-colo", "background-snapshot", "return-path", "zero-copy-send", "release-ram", "x-ignore-shared", "dirty-bitmaps"];
 
     private readonly QmpClient _qmp;
@@ -41,7 +43,8 @@ internal sealed class MigrationSettings : IAsyncDisposable
     /// <summary>After the death of the process that set them, as it could not put them back: a migration waits no more before its end.</summary>
     public static async Task ResetAsync(QmpClient qmp, CancellationToken cancellation)
     {
-        await qmp.MigrateSetCapabilitiesAsync(Needed.ToDictionary(name => name, _ => false, StringComparer.Ordinal), cancellation);
+        // Events may be somebody else's wish, as libvirt's, and harm nobody.
+        await qmp.MigrateSetCapabilitiesAsync(new Dictionary<string, bool>(StringComparer.Ordinal) { [Pause] = false }, cancellation);
         await qmp.MigrateSetBandwidthAsync(DefaultBandwidth, cancellation);
     }
 
