@@ -16,7 +16,7 @@ namespace MomentTools.Operations.Snapshots;
 /// </summary>
 internal static class SnapshotRecovery
 {
-    private const string DisksFile = "disks.xml", DomainFile = "domain.xml";
+    private const string DisksFile = "disks.xml", DomainFile = "domain.xml", Forget = "forget";
 
     /// <summary>All that is needed to undo or to finish it.</summary>
     public static JsonObject Intent(
@@ -40,14 +40,28 @@ internal static class SnapshotRecovery
             if (memory is not null)
                 await memory.DisposeAsync();
             await session.DisposeAsync();
-            journal.Extend(new JsonObject { ["forget"] = true });
+            NoteFailure(journal);
             JournalEntry entry = Journal.Pending(scope.Place.StateDirectory).First(one => one.Id == scope.Id);
+            entry.Intent[Forget] = true;
             if (await ResolveAsync(scope.Place, scope.Domain, entry, CancellationToken.None))
                 report.Warning($"The snapshot was not kept, but the disks of '{scope.Place.Name}' have their new layers, and the machine goes on with them: what it wrote since is there.");
         }
         catch (MomentException failure)
         {
             report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{scope.Place.Name}' does it. What had failed: {cause.Message}");
+        }
+    }
+
+    // For the next command, should this one not come to the end. A disk may be full: then that one may still keep a moment that failed here.
+    private static void NoteFailure(Journal journal)
+    {
+        try
+        {
+            journal.Extend(new JsonObject { [Forget] = true });
+        }
+        catch (MomentException failure) when (failure.Kind == ErrorKind.Storage)
+        {
+            // What failed first is what is to be told.
         }
     }
 
@@ -72,7 +86,7 @@ internal static class SnapshotRecovery
             return false;
         }
 
-        bool forget = (bool?)entry.Intent["forget"] == true || entry.Intent["memory"] is not null;
+        bool forget = (bool?)entry.Intent[Forget] == true || entry.Intent["memory"] is not null;
         FrozenSegments.Write(new MomentStore(place.StateDirectory).Segments, entry.Id, await FrozenSegments.ReadAsync(steps, null, entry.Id, cancellation), null);
         IReadOnlyDictionary<string, LayerFacts> facts = FrozenFacts.ByLayer(steps, await FrozenFacts.ReadAsync(steps, System.Diagnostics.Stopwatch.GetTimestamp()));
         var changes = new Dictionary<string, string?>(FileChanges.FromJson(entry.Intent[forget ? "nameless" : "named"]!.AsObject()).Files, StringComparer.Ordinal)
