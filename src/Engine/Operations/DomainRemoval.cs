@@ -21,8 +21,9 @@ internal sealed class DomainRemoval(EngineContext context)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{vm}': it runs, as process {process.Id}.", vm, "Stop it first.");
         // A moment whose file is broken is one all the same: it may be repaired by hand.
         int unread = scope.Store.Keys().Count(key => !scope.State.Moments.ContainsKey(key));
-        if (!request.RemoveMetadata && scope.State.Moments.Count + unread > 0)
-            throw HasMoments(vm, scope.State, unread);
+        int branches = scope.State.BranchNames.Concat(scope.State.BrokenBranches).Count(branch => branch != scope.State.ActiveBranch && !Branch.IsHiddenName(branch));
+        if (!request.RemoveMetadata && scope.State.Moments.Count + unread + branches > 0)
+            throw HasMoments(vm, scope.State, unread, branches);
         if (scope.State.Disks.Count > 0 && !request.KeepBitmaps)
         {
             TellLost(vm, scope, report);
@@ -34,16 +35,17 @@ internal sealed class DomainRemoval(EngineContext context)
         context.Probe?.Invoke($"{Operation}:end");
     }
 
-    private static MomentException HasMoments(string vm, DomainMoments state, int unread)
+    private static MomentException HasMoments(string vm, DomainMoments state, int unread, int branches)
     {
         string[] counts =
         [
             .. state.Moments.Keys.GroupBy(key => key.Kind).OrderBy(kind => kind.Key).Select(kind => $"{kind.Count()} {kind.Key.ToString().ToLowerInvariant()}{(kind.Count() == 1 ? "" : "s")}"),
             .. unread > 0 ? [$"{unread} that cannot be read"] : (string[])[],
+            .. branches > 0 ? [$"{branches} other branch{(branches == 1 ? "" : "es")}"] : (string[])[],
         ];
         int count = state.Moments.Count + unread;
         return new MomentException(
-            OperationErrors.DomainHasMoments, $"Cannot unregister '{vm}': it has {count} moment{(count == 1 ? "" : "s")} ({string.Join(", ", counts)}), which would be lost.", vm,
+            OperationErrors.DomainHasMoments, $"Cannot unregister '{vm}': it has {count} moment{(count == 1 ? "" : "s")}{(branches > 0 ? " and other branches" : "")} ({string.Join(", ", counts)}), which would be lost.", vm,
             "Remove them first, or use -RemoveMetadata, which removes them and their bitmaps.");
     }
 
@@ -52,5 +54,9 @@ internal sealed class DomainRemoval(EngineContext context)
     {
         foreach (DiskTracking disk in scope.State.Disks.Values.Where(disk => disk.ActiveTip is not null && scope.Domain.FindDisk(disk.Disk) is null))
             report.Warning($"Disk '{disk.Disk}' is no longer one of '{vm}': the bitmaps in its image '{disk.Layers[disk.ActiveTip!.LayerId].Path}' stay there. 'qemu-img bitmap --remove' removes them.");
+        string[] left = [.. scope.State.Disks.Values.SelectMany(disk => disk.Layers.Values.Where(layer => layer.Made && LayerDrift.Recorded(disk).All(read => read.Id != layer.Id)))
+            .Select(layer => layer.Path).Where(File.Exists).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        if (left.Length > 0)
+            report.Warning($"The images of other branches of '{vm}' stay where they are, and nobody knows them any more: {string.Join(", ", left.Select(path => $"'{path}'"))}.");
     }
 }

@@ -26,6 +26,8 @@ internal sealed class DomainUpdate(EngineContext context)
         {
             DiskTracking followed = await FollowAsync(domain, disk, next.Disk(disk.Target), report, cancellation);
             next = next.With(await LayerFollow.RunAsync(followed, report, cancellation));
+            if (followed.ActiveBranch != scope.State.Disk(disk.Target).ActiveBranch)
+                next = LayerFollow.Settled(next, followed.ActiveBranch);
         }
 
         Tell(scope.Domain, domain, scope.State, report);
@@ -50,6 +52,12 @@ internal sealed class DomainUpdate(EngineContext context)
     {
         if (tracking.ActiveTip is not { } tip || tracking.Layers[tip.LayerId] is not { } layer || layer.Path == disk.SourcePath)
             return tracking;
+        if (disk.SourcePath is { } other && LayerFollow.BranchAt(tracking, other) is { } branch)
+        {
+            report.Warning($"Disk '{disk.Target}' of '{domain.Name}' has the image of branch '{branch}' in the new definition: the machine is on that branch from now on. Switch-VMBranch does the same, with the machine's state.");
+            return tracking.Activate(branch);
+        }
+
         string? doubt = disk is { Format: "qcow2", SourcePath: { } path } && domain.Monitor is null ? await DoubtAsync(tracking, path, cancellation) : "only the file of a stopped machine can be looked at";
         if (doubt is null)
         {

@@ -26,6 +26,14 @@ internal sealed class LayerFollow
         return missing.Length == 0 ? tracking : await new LayerFollow(tracking).FollowAsync(missing, report, cancellation);
     }
 
+    /// <summary>The branch, not the active one, whose tip is written in an image; null where there is none.</summary>
+    public static string? BranchAt(DiskTracking tracking, string path) =>
+        tracking.Tips.FirstOrDefault(tip => tip.Key != tracking.ActiveBranch && tip.Value.Saved is null && tracking.Layers.GetValueOrDefault(tip.Value.LayerId)?.Path == path).Key;
+
+    /// <summary>The domain is on a branch when every disk is that has a tip there.</summary>
+    public static DomainMoments Settled(DomainMoments state, string branch) =>
+        state.Disks.Values.Where(disk => disk.Tips.ContainsKey(branch)).All(disk => disk.ActiveBranch == branch) ? state.Activate(branch) : state;
+
     private async Task<DiskTracking> FollowAsync(TrackingLayer[] missing, IOperationReport report, CancellationToken cancellation)
     {
         DiskTracking next = _tracking;

@@ -29,6 +29,7 @@ internal sealed class RepairPlan
     private readonly Dictionary<(string Disk, string Layer), string> _accepted = [];
     private readonly List<(string Disk, DiskSight Sight, DiskRepair Repair)> _disks = [];
 
+    private readonly Dictionary<string, string> _switched = new(StringComparer.Ordinal);
     private readonly List<(string Disk, FarRepair Repair)> _far = [];
 
     private RepairPlan(DomainMoments next) => Next = next;
@@ -84,6 +85,8 @@ internal sealed class RepairPlan
 
         foreach (DiskTracking tracking in plan.Next.Disks.Values.Where(tracking => FarRepair.IsWanted(tracking, findings)).ToList())
             await plan.RepairFarAsync(tracking, sidecars, cancellation);
+        if (plan._switched.Values.Distinct(StringComparer.Ordinal).ToArray() is [var there])
+            plan.Next = LayerFollow.Settled(plan.Next, there);
         await plan.RepairFrozenAsync(domain, findings, sidecars, canRead, cancellation);
         foreach (VMMomentFinding finding in findings)
             plan._repairs.Add(plan.Describe(finding, trees, state, canRead, removeForeign) is { } action ? new VMMomentRepair { Finding = finding, Action = action } : Untouched(finding));
@@ -131,7 +134,13 @@ internal sealed class RepairPlan
         if (rewired)
             before = Kept(before, sight.Seen);
         HashSet<string> unwanted = [.. own.Where(finding => finding.Id == FindingIds.BitmapLeftover || (removeForeign && finding.Id is FindingIds.BitmapForeign or FindingIds.BitmapNameTaken)).SelectMany(finding => finding.Bitmaps)];
-        if (own.Any(finding => finding.Id == FindingIds.DiskChanged))
+        string? branch = own.Any(finding => finding.Id == FindingIds.DiskChanged) ? LayerFollow.BranchAt(before, sight.Path) : null;
+        if (branch is not null)
+        {
+            before = before.Activate(branch);
+            _switched.Add(disk, branch);
+        }
+        else if (own.Any(finding => finding.Id == FindingIds.DiskChanged))
         {
             // What it brought along under names of ours says nothing here: whose history it is cannot be known.
             unwanted.UnionWith(sight.Seen.Bitmaps.Keys.Where(name => name.StartsWith("mt-", StringComparison.Ordinal) || Next.Moments.Keys.Any(key => key.Name == name)));
@@ -139,7 +148,7 @@ internal sealed class RepairPlan
         }
 
         string? doubt = own.Any(finding => finding.Id == FindingIds.LayerChanged) ? "an image beneath the disk's own was changed by somebody else"
-            : own.Any(finding => finding.Id == FindingIds.DiskChanged) ? "the disk was switched to another image" : null;
+            : branch is null && own.Any(finding => finding.Id == FindingIds.DiskChanged) ? "the disk was switched to another image" : null;
         // What was not asked for, or not agreed to, is not done by the way.
         bool mend = rewired || own.Any(finding => finding.Id is not (FindingIds.BitmapLeftover or FindingIds.BitmapForeign or FindingIds.BitmapNameTaken));
         if (!mend)
@@ -181,9 +190,10 @@ internal sealed class RepairPlan
         }
     }
 
-    // What the layers were is accepted as it is now: the edge across the change is lost by this very repair.
-    private static DiskTracking Forgotten(DiskTracking tracking) =>
-        tracking with { Layers = tracking.Layers.ToDictionary(layer => layer.Key, layer => layer.Value with { Facts = null }, StringComparer.Ordinal) };
+    // What the layers were is accepted as it is now: the edge across the change is lost by this very repair. Those that snapshots stand on, and
+    // those of other branches, are another matter.
+    private static DiskTracking Forgotten(DiskTracking tracking) => LayerDrift.Recorded(tracking).Where(layer => layer.FrozenTop is null).ToList()
+        .Aggregate(tracking, (one, layer) => one.WithLayer(layer with { Facts = null }));
 
     // Bitmaps of ours whose moment's file was set aside: they stay with the edge across the gap, which is lost all the same.
     private static DiskTracking Kept(DiskTracking tracking, ObservedLayer seen)
@@ -211,6 +221,8 @@ internal sealed class RepairPlan
         if (finding.Id is FindingIds.BitmapForeign or FindingIds.BitmapNameTaken && !removeForeign)
             return null;
         List<string> parts = [];
+        if (finding.Id == FindingIds.DiskChanged && _switched.TryGetValue(finding.Disk!, out string? branch))
+            parts.Add($"the image is that of branch '{branch}', on which disk '{finding.Disk}' is from now on");
         foreach ((string disk, DiskSight sight, DiskRepair repair) in _disks.Where(one => IsOfDisk(finding, one.Disk, state, canRead, removeForeign)))
         {
             string[] wanted = finding.Id switch

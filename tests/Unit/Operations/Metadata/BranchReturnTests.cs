@@ -79,6 +79,38 @@ public sealed class BranchReturnTests
         await AssertGoesOnAsync(machine);
     }
 
+    [SkippableFact]
+    public async Task ADefinitionWithTheImageOfABranchIsOnThatBranch()
+    {
+        await using TestMachine machine = await BranchDrifts.MachineAsync();
+        await machine.Engine.RegisterDomainAsync(
+            new RegisterDomainRequest { Xml = machine.Xml().Replace(machine.DiskPath("vda"), BranchDrifts.PathOf(machine, "try"), StringComparison.Ordinal), Update = true }, machine.Report, CancellationToken.None);
+        Assert.Contains("'try'", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
+        await AssertOnTryAsync(machine);
+    }
+
+    [SkippableFact]
+    public async Task ARepairFindsTheBranchOfAnImageInTheDefinition()
+    {
+        await using TestMachine machine = await BranchDrifts.MachineAsync();
+        string path = BranchDrifts.PathOf(machine, "try");
+        await DriftMachine.EditAsync(machine, "domain.xml", System.Text.RegularExpressions.Regex.Escape(BranchDrifts.PathOf(machine, "main")), path);
+        Assert.Equal("DiskChanged", Assert.Single(await TestAsync(machine)).Id);
+        VMMomentRepair repair = Assert.Single(await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+        Assert.Contains("branch 'try'", repair.Action, StringComparison.Ordinal);
+        await AssertOnTryAsync(machine);
+    }
+
+    private static async Task AssertOnTryAsync(TestMachine machine)
+    {
+        DomainMoments state = BranchDrifts.StateOf(machine);
+        Assert.Equal(("try", "try"), (state.ActiveBranch, state.Disk("vda").ActiveBranch));
+        Assert.Empty(await TestAsync(machine));
+        var forge = new SnapshotForge(machine);
+        await forge.IoAsync("vda", "write -P 6 14M 64k");
+        Assert.Equal([(224 * Grain, Grain)], await machine.ChangesAsync("t"));
+    }
+
     // The present, both branches, and what changed across them.
     private static async Task AssertGoesOnAsync(TestMachine machine)
     {
