@@ -19,6 +19,8 @@ internal sealed class BitmapOwner
         foreach (TrackingPoint point in tracking.Points.Values)
             if (point.Moment is { Kind: MomentKind.Checkpoint } moment)
                 Add(tracking, point.LayerId, moment.Name, moment.Name);
+        foreach (TrackingLayer layer in tracking.Layers.Values.Where(layer => layer.FrozenTop is not null))
+            Add(tracking, layer.Id, TrackingTip.MarkerPrefix + layer.FrozenTop, Nameless);
         foreach (TrackingTip tip in tracking.Tips.Values)
             Add(tracking, tip.LayerId, tip.Marker, Nameless);
         // A layer that is written no more keeps the mark of its last point.
