@@ -24,7 +24,10 @@ internal sealed class TrackingSplice
     /// </summary>
     public void Remove(string pointId)
     {
-        _points[pointId] = _points[pointId] with { Moment = null };
+        // One that was nameless already went with a child of it.
+        if (!_points.TryGetValue(pointId, out TrackingPoint? named))
+            return;
+        _points[pointId] = named with { Moment = null };
         // A ghost above that loses a child may be superfluous in its turn, hence the loop.
         string? next = pointId;
         while (next is not null && _points.TryGetValue(next, out TrackingPoint? point) && point is { Moment: null, Kept: false })

@@ -52,8 +52,8 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mar
 
     private string? WhyNot(IReadOnlyList<Qcow2Bitmap> bitmaps)
     {
-        string[] marks = [.. bitmaps.Where(bitmap => bitmap is { InUse: false, Auto: false }).Select(bitmap => bitmap.Name).Where(name => name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal))];
-        if (marks is not [string mark] || mark != TrackingTip.MarkerPrefix + Mark)
+        // Every change of ours replaces the mark; beside it there may be one of a history that was removed without the bitmaps.
+        if (!bitmaps.Any(bitmap => bitmap is { InUse: false, Auto: false } && bitmap.Name == TrackingTip.MarkerPrefix + Mark))
             return $"the image '{Layer.Path}' holds another state than the one that was recorded";
         return bitmaps.FirstOrDefault(bitmap => bitmap.Name == Name) switch
         {

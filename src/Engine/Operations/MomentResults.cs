@@ -18,6 +18,9 @@ internal sealed class MomentResults(
     private readonly Dictionary<string, TrackingProof> _proofs = state.Disks.Values.Where(disk => seen.ContainsKey(disk.Disk))
         .ToDictionary(disk => disk.Disk, disk => new TrackingProof(disk, seen[disk.Disk]), StringComparer.Ordinal);
 
+    // The points that each disk's present state descends from, and that itself.
+    private readonly Dictionary<string, HashSet<string>> _present = new(StringComparer.Ordinal);
+
     private readonly Dictionary<string, bool> _saved = new(StringComparer.Ordinal);
 
     public VMMoment Of(Moment moment) => moment.Kind == MomentKind.Checkpoint ? Checkpoint(moment) : Snapshot(moment);
@@ -73,7 +76,7 @@ internal sealed class MomentResults(
         if (!_proofs.TryGetValue(disk.Name, out TrackingProof? proof))
             return result;
         ObservedBitmap? observed = bitmap is null ? null : seen[disk.Name].Bitmaps.GetValueOrDefault(bitmap);
-        string? problem = Problem(children, proof);
+        string? problem = Problem(tracking, children, proof);
         return result with
         {
             Granularity = observed?.Granularity,
@@ -92,7 +95,21 @@ internal sealed class MomentResults(
     private TrackingPoint[] Edges(DiskTracking tracking, string pointId)
     {
         TrackingPoint[] below = _children.TryGetValue(tracking.Disk, out ILookup<string, TrackingPoint>? children) ? [.. children[pointId]] : [];
+        // Of several branches the one that leads to the present state counts: what was written since.
+        if (below.Length > 1 && below.FirstOrDefault(point => Present(tracking).Contains(point.Id)) is { } towards)
+            return [towards];
         return below.Length == 0 && tracking.ActiveTip is not null && tracking.Points[pointId] is { ParentId: not null } leaf ? [leaf] : below;
+    }
+
+    private HashSet<string> Present(DiskTracking tracking)
+    {
+        if (_present.TryGetValue(tracking.Disk, out HashSet<string>? present))
+            return present;
+        _present[tracking.Disk] = present = new HashSet<string>(StringComparer.Ordinal);
+        // The parents come from files: changed by hand they may lead in a circle.
+        for (string? id = tracking.ActiveTip?.PointId; id is not null && present.Add(id);)
+            id = tracking.Points.GetValueOrDefault(id)?.ParentId;
+        return present;
     }
 
     private static VMMomentDisk Foreign(Moment moment, MomentDisk disk) => new()
@@ -104,7 +121,7 @@ internal sealed class MomentResults(
     };
 
     // What begins at the moment is trouble only if nothing can stand in for it.
-    private string? Problem(TrackingPoint[] children, TrackingProof proof)
+    private string? Problem(DiskTracking tracking, TrackingPoint[] children, TrackingProof proof)
     {
         if (children.Length == 0)
             return "nothing records any more what was written since";
@@ -115,6 +132,7 @@ internal sealed class MomentResults(
             string? problem = source switch
             {
                 SegmentSource.Lost lost => lost.Reason,
+                SegmentSource.Bitmap bitmap when IsElsewhere(tracking, bitmap) => null,
                 SegmentSource.Bitmap bitmap => proof.WhyNot(bitmap) is { } doubt && !IsSaved(bitmap.SidecarId) ? doubt : null,
                 SegmentSource.Sidecar { SidecarId: var id } => IsSaved(id) ? null : $"the saved copy '{id}' of its bitmap is gone",
                 _ => null,
@@ -125,6 +143,11 @@ internal sealed class MomentResults(
 
         return null;
     }
+
+    // In the file of a layer that the machine has not open for writing: read when it is asked for, or recording when its branch goes on.
+    private static bool IsElsewhere(DiskTracking tracking, SegmentSource.Bitmap bitmap) =>
+        FrozenBitmap.Find(tracking, bitmap) is not null
+        || (bitmap.LayerId != tracking.ActiveTip?.LayerId && tracking.Tips.Values.Any(tip => tip.LayerId == bitmap.LayerId && tip.Recording == bitmap.Name));
 
     private bool IsSaved(string? id)
     {

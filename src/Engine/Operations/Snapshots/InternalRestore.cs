@@ -3,6 +3,7 @@ using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Layers;
 using MomentTools.Qcow2;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Snapshots;
@@ -95,8 +96,7 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         if (hidden is null)
             return options.Decide(state);
         DomainMoments kept = state.With((state.Branches.GetValueOrDefault(active) ?? new Branch(active)) with { Name = hidden, Running = cut });
-        return options.Decide(kept.With(new KeptAside(
-            scope.Id, options.Cmdlet, now, now + options.UndoFor, hidden, active, new Dictionary<string, string>(StringComparer.Ordinal))));
+        return options.Decide(KeepAside.Add(kept, KeepAside.Of(scope.Id, options.Cmdlet, options.UndoFor, hidden, active)));
     }
 
     private static DomainMoments Left(DomainMoments state, string branch, bool cut) =>
