@@ -13,7 +13,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private const int MostSectors = 40 << 10;
 
     // Steps at which an operation can still be taken back.
-    private static readonly string[] Revocable = ["targets", "transaction", "capture", "copying", "remove copies", "close targets", "sidecar", "close", "publish"];
+    private static readonly string[] Revocable = ["targets", "transaction", "capture", "frozen", "copying", "remove copies", "close targets", "sidecar", "close", "publish"];
 
     private readonly Random _random;
     private readonly StoryCounts _counts;
@@ -57,6 +57,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
             (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
             (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync), (1, RenameAsync),
             (_layered && !_branching ? 5 : 0, WriteBeneathAsync),
+            (_branching ? 6 : 0, SnapshotAsync), (_branching ? 4 : 0, GoBackAsync), (_branching ? 3 : 0, SwitchAsync), (_branching ? 1 : 0, BranchAsync),
+            (_branching ? 1 : 0, RenameBranchAsync), (_branching ? 1 : 0, RemoveBranchAsync), (_branching ? 2 : 0, RemoveSnapshotAsync), (_branching ? 1 : 0, MergeAsync),
         ];
     }
 
@@ -178,14 +180,14 @@ internal sealed partial class RandomStory : IAsyncDisposable
 
     private async Task RemoveAsync()
     {
-        string[] moments = [.. _disks.SelectMany(disk => disk.Moments.Keys).Distinct().Order(StringComparer.Ordinal)];
+        string[] moments = [.. _disks.SelectMany(disk => disk.Moments.Keys).Distinct().Where(name => !_model.Inside.ContainsKey(name)).Order(StringComparer.Ordinal)];
         if (moments.Length == 0)
             return;
         // The checkpoint of the last backup is what the next increment stands on.
         string name = Any(moments);
         if (_backups.Count > 0 && name == _backups[^1].Backup.Checkpoint)
             name = Any(moments);
-        int form = _random.Next(8);
+        int form = _branching ? 7 : _random.Next(8);
         var request = new RemoveMomentRequest { Name = name, Descendants = form == 0, DescendantsOnly = form == 1, MetadataOnly = Chance(8) };
         Tell($"remove {request.Name}{(request.Descendants ? " with descendants" : request.DescendantsOnly ? "'s descendants" : "")}{(request.MetadataOnly ? ", metadata only" : "")}");
         IReadOnlyList<VMMoment> gone = await _machine.Engine.RemoveMomentsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None);
@@ -202,11 +204,11 @@ internal sealed partial class RandomStory : IAsyncDisposable
     }
 
     // Takes a moment, perhaps with writes of the guest in the middle of it, perhaps cancelled there, or with QEMU dying there.
-    private async Task<bool> TakeAsync(Func<Task> take, Func<MomentException, bool> mayRefuse)
+    private async Task<bool> TakeAsync(Func<Task> take, Func<MomentException, bool> mayRefuse, bool mayWrite = true)
     {
         _cancelAt = Chance(8) ? Any(Revocable) : null;
         _killAt = _mayKill && _running && Chance(6) ? Any(Revocable) : null;
-        _writeWithin = Chance(2);
+        _writeWithin = Chance(2) && mayWrite;
         bool wasRunning = _running;
         try
         {
@@ -241,7 +243,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
         string place = step[(step.IndexOf(':', StringComparison.Ordinal) + 1)..];
         if (!Revocable.Contains(place) || _machine is null)
             return;
-        if (place == "capture")
+        // The instant is behind it, and nothing is written down yet.
+        if (place is "capture" or "frozen")
             foreach (StoryDisk disk in _disks)
                 disk.Freeze();
         if (_running && _writeWithin && Chance(2))

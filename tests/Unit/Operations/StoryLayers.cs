@@ -41,7 +41,10 @@ internal sealed class StoryLayers(TestMachine machine, IReadOnlyList<StoryDisk> 
         string files = Files(tracking, layer);
         if (!_read.TryGetValue((layer.Path, tag), out (string Files, byte[] Content) last) || last.Files != files)
             last = _read[(layer.Path, tag)] = (files, machine.Content(layer.Path, tag));
-        Assert.True(expected.Length == last.Content.Length, $"{what}: {last.Content.Length} bytes for {expected.Length} in {layer.Path}");
+        // qemu-img reads a snapshot inside an image to the size that the image has now.
+        if (tag is not null)
+            expected = expected[..Math.Min(expected.Length, last.Content.Length)];
+        Assert.True(tag is not null || expected.Length == last.Content.Length, $"{what}: {last.Content.Length} bytes for {expected.Length} in {layer.Path}");
         int at = expected.AsSpan().CommonPrefixLength(last.Content);
         Assert.True(at == expected.Length, $"{what} in {layer.Path} is not what it was: differs from offset {at} (block {at / StoryDisk.Grain}) on");
         counts.StatesRead++;

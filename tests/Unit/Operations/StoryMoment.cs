@@ -8,6 +8,14 @@ internal sealed record StoryMoment(byte[] Content, StoryMoment? Before, IReadOnl
 {
     private readonly int _depth = Before is null ? 0 : Before._depth + 1;
 
+    public bool DescendsFrom(StoryMoment above)
+    {
+        for (StoryMoment? at = this; at is not null; at = at.Before)
+            if (ReferenceEquals(at, above))
+                return true;
+        return false;
+    }
+
     /// <summary>All that was done on the way from one instant to another, over the last that both descend from.</summary>
     public static IEnumerable<long> Between(StoryMoment? one, StoryMoment? other)
     {

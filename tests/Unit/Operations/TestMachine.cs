@@ -69,7 +69,7 @@ internal sealed class TestMachine : IAsyncDisposable
 
     /// <summary>The image that a disk writes to now: the first one, or a layer above it.</summary>
     public async Task<string> ActivePathAsync(string disk) =>
-        (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).Disks.Single(one => one.Name == disk).Path!;
+        (await Engine.GetDomainAsync(Name, new TestReport(), CancellationToken.None)).Disks.Single(one => one.Name == disk).Path!;
 
     public string Xml() => $"""
         <domain type='qemu'>
@@ -126,7 +126,8 @@ internal sealed class TestMachine : IAsyncDisposable
     /// <summary>Does one command of qemu-io to a disk, whether the machine runs or not.</summary>
     public async Task IoAsync(string disk, string command)
     {
-        VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
+        // Also in the middle of an operation, when what is recorded is not yet what is there.
+        VMDomain domain = await Engine.GetDomainAsync(Name, new TestReport(), CancellationToken.None);
         if (domain.State == VMState.Stopped)
         {
             Tool.Run("qemu-io", "-f", "qcow2", "-d", _discard ? "unmap" : "ignore", "-c", command, domain.Disks.Single(one => one.Name == disk).Path!);
