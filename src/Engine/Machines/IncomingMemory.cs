@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -14,15 +15,16 @@ namespace MomentTools.Machines;
 internal sealed class IncomingMemory(string vm, string path)
 {
     private const int Block = 1 << 20;
+    private const int LongestDescription = 4 << 20;
+    private const byte Description = 0x06;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
     private static readonly byte[] Magic = "QEVM"u8.ToArray();
 
     public string Path => path;
 
-    /// <summary>Looks whether the file can be what it should be, before anything is stopped for it.</summary>
-    /// <param name="length">The length in bytes that was recorded, or null where none was.</param>
+    /// <summary>Looks whether the file can be what it should be, and is whole, before anything is stopped for it.</summary>
     /// <exception cref="MomentException"><c>MemoryFileMissing</c>, <c>MemoryFileBroken</c>.</exception>
-    public void Check(long? length)
+    public void Check()
     {
         try
         {
@@ -30,8 +32,8 @@ internal sealed class IncomingMemory(string vm, string path)
             byte[] head = new byte[Magic.Length];
             if (file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length || !head.AsSpan().SequenceEqual(Magic))
                 throw MachineErrors.MemoryBroken(vm, path, "it does not begin as QEMU's saved machines do");
-            if (length is { } bytes && file.Length != bytes)
-                throw MachineErrors.MemoryBroken(vm, path, $"it has {file.Length} bytes, and had {bytes} when it was saved");
+            if (!IsWhole(file))
+                throw MachineErrors.MemoryBroken(vm, path, "its end is missing");
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -70,6 +72,23 @@ internal sealed class IncomingMemory(string vm, string path)
         {
             File.Delete(socketPath);
         }
+    }
+
+    // migration/savevm.c: a stream ends with QEMU_VM_VMDESCRIPTION, the length of what follows in big-endian order, and a text of JSON.
+    private static bool IsWhole(FileStream file)
+    {
+        byte[] tail = new byte[(int)Math.Min(file.Length, LongestDescription)];
+        file.Seek(-tail.Length, SeekOrigin.End);
+        file.ReadExactly(tail);
+        for (int at = tail.AsSpan().IndexOf(Description); at >= 0 && at + 5 < tail.Length;)
+        {
+            if (tail[at + 5] == '{' && BinaryPrimitives.ReadUInt32BigEndian(tail.AsSpan(at + 1)) == tail.Length - at - 5)
+                return true;
+            int next = tail.AsSpan(at + 1).IndexOf(Description);
+            at = next < 0 ? -1 : at + 1 + next;
+        }
+
+        return false;
     }
 
     private async Task FeedAsync(string socketPath, CancellationToken cancellation)

@@ -30,7 +30,8 @@ internal static class BranchSwitch
         OwnerCheck.Require(scope.Domain, options.AcceptOwner, doing);
         if (InternalRestore.IsHere(prepared, target))
         {
-            await InsideSwitch.RunAsync(scope, prepared, target, options, report, cancellation);
+            var inside = new InternalRestoreOptions { KeepMemory = options.KeepMemory, Goal = options.Running ? VMState.Running : options.Paused ? VMState.Paused : null };
+            await new InternalRestore(new DomainCatalogue(scope.Place.StateRoot, ""), scope, report).SwitchAsync(prepared, target, inside, cancellation);
             return;
         }
 
@@ -101,7 +102,7 @@ internal static class BranchSwitch
         if (prepared.Branches.GetValueOrDefault(target) is not { Memory: { } path } branch)
             return null;
         var memory = new IncomingMemory(scope.Place.Name, path);
-        memory.Check(null);
+        memory.Check();
         // A branch that begins at a snapshot with memory has that one's; of what it was left with later only the machine itself can tell.
         if (branch.Start is { } start && scope.State.Moments.GetValueOrDefault(start) is { Document: SnapshotDocument { Memory: { } saved } } moment && saved.File == path)
             DefinitionFit.Require(scope.Place.Name, scope.Store.LoadWhole(moment).Document.Domain, scope.Domain);

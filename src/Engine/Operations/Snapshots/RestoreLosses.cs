@@ -32,11 +32,7 @@ internal static class RestoreLosses
     /// <summary>The bytes written on a disk since the last snapshot that its present state descends from; null where they are not known.</summary>
     public static async Task<long?> WrittenAsync(EngineContext context, string vm, DiskTracking disk, IOperationReport report, CancellationToken cancellation)
     {
-        int steps = 0;
-        MomentKey? last = null;
-        for (string? id = disk.ActiveTip?.PointId; last is null && id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
-            last = point.Moment is { Kind: MomentKind.Snapshot } snapshot ? snapshot : null;
-        if (last is null)
+        if (LastSnapshot(disk) is not { } last)
             return null;
         try
         {
@@ -46,5 +42,16 @@ internal static class RestoreLosses
         {
             return null;
         }
+    }
+
+    /// <summary>The last snapshot that a disk's present state descends from, or null.</summary>
+    public static MomentKey? LastSnapshot(DiskTracking disk)
+    {
+        // The parents come from files: changed by hand they may lead in a circle.
+        int steps = 0;
+        for (string? id = disk.ActiveTip?.PointId; id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
+            if (point.Moment is { Kind: MomentKind.Snapshot } snapshot)
+                return snapshot;
+        return null;
     }
 }

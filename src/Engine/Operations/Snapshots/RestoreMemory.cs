@@ -13,7 +13,7 @@ internal static class RestoreMemory
         if (target.MemoryFile is not { } path)
             return null;
         var memory = new IncomingMemory(vm, path);
-        memory.Check(null);
+        memory.Check();
         IReadOnlyList<string> differences = target.Document.Domain is { } then ? DefinitionFit.Differences(then, domain) : [];
         if (differences.Count > 0 && !force)
             throw RestoreErrors.Unfit(vm, differences);

@@ -16,6 +16,13 @@ internal sealed class SnapshotCreation(EngineContext context)
         if (request.Redefine)
             return await RedefineAsync(vm, request, report, cancellation);
         using ChangeScope scope = await ChangeScope.OpenTipsAsync(context, vm, "New-VMSnapshot", report, cancellation);
+        return await RunAsync(scope, request, report, cancellation);
+    }
+
+    /// <summary>Takes one within a change that is under way.</summary>
+    public async Task<VMSnapshot> RunAsync(ChangeScope scope, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        string vm = scope.Place.Name;
         SnapshotWish wish = SnapshotWish.Of(scope, request);
         string what = $"take snapshot '{wish.Moment.Key.Name}' of '{vm}'";
         if (wish.Kind == SnapshotMode.External || request.Halt)

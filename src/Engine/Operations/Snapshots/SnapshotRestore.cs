@@ -45,12 +45,31 @@ internal sealed class SnapshotRestore(EngineContext context)
             report.Warning($"Snapshot '{request.Name}' also covers disk '{disk}', which '{vm}' does not have any more.");
         if (target.Uncovered.Count > 0)
             report.Warning($"Snapshot '{request.Name}' does not cover disk {Health.FindingList.Listed(target.Uncovered)} of '{vm}', which stays as it is.");
-        VMSnapshotRestore done = target.Internal ? await InternalAsync(scope, target, request, report, cancellation) : await ExternalAsync(scope, target, request, doing, report, cancellation);
+        string? taken = null;
+        VMSnapshotRestore done;
+        try
+        {
+            done = target.Internal ? await InternalAsync(scope, target, request, KeepAsync, report, cancellation) : await ExternalAsync(scope, target, request, doing, KeepAsync, report, cancellation);
+        }
+        catch when (taken is not null)
+        {
+            report.Warning($"Snapshot '{taken}' of the state that '{vm}' was to leave had been taken, and stays.");
+            throw;
+        }
+
         await Collection.TryAsync(scope, report, cancellation);
-        return done;
+        return done with { Taken = taken };
+
+        // After all that can be refused, and before anything is left.
+        async Task KeepAsync()
+        {
+            taken = await CurrentKeeping.RunAsync(context, scope, target, request, report, cancellation);
+            scope.Renew();
+        }
     }
 
-    private async Task<VMSnapshotRestore> InternalAsync(ChangeScope scope, RestoreTarget target, RestoreSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
+    private async Task<VMSnapshotRestore> InternalAsync(
+        ChangeScope scope, RestoreTarget target, RestoreSnapshotRequest request, Func<Task> keep, IOperationReport report, CancellationToken cancellation)
     {
         string left = scope.State.Disk(target.Covered[0]).ActiveBranch;
         var options = new InternalRestoreOptions
@@ -60,21 +79,23 @@ internal sealed class SnapshotRestore(EngineContext context)
             Goal = request.Running ? VMState.Running : request.Paused ? VMState.Paused : null,
             Cmdlet = Command,
         };
+        await keep();
         TurnOutcome outcome = await new InternalRestore(context.Catalogue, scope, report).RunAsync(target.Key, options, cancellation);
         return Result(context.Catalogue.Load(scope.Place), scope.State, target, request, left) with { State = outcome.State };
     }
 
     private async Task<VMSnapshotRestore> ExternalAsync(
-        ChangeScope scope, RestoreTarget target, RestoreSnapshotRequest request, string doing, IOperationReport report, CancellationToken cancellation)
+        ChangeScope scope, RestoreTarget target, RestoreSnapshotRequest request, string doing, Func<Task> keep, IOperationReport report, CancellationToken cancellation)
     {
         string vm = scope.Place.Name, branch = request.Branch ?? scope.State.ActiveBranch, left = scope.State.Disk(target.Covered[0]).ActiveBranch;
         (IReadOnlyList<MomentKey> moments, IReadOnlyList<string> branches) = request.Branch is null ? RestoreLosses.Named(scope.State, target, branch) : ([], []);
         if (moments.Count + branches.Count > 0 && !request.Discard)
             throw RestoreErrors.Invalidates(vm, request.Name, Names((moments, branches)));
         IncomingMemory? memory = RestoreMemory.Find(vm, target, scope.Domain, request.Force, report);
-        await using DiskSwitch change = await DiskSwitch.OpenAsync(scope, target.Covered, doing, report, cancellation);
-        if (memory is not null && change.Session.IsMachine)
+        if (memory is not null)
             OwnerCheck.RefuseRestart(scope.Domain, doing);
+        await keep();
+        await using DiskSwitch change = await DiskSwitch.OpenAsync(scope, target.Covered, doing, report, cancellation);
 
         DomainMoments prepared = Prepared(scope, target, request, moments, branches);
         IReadOnlyList<MadeFile> made = ForkedTips.Plan(scope, target.Starts, request.Branch ?? scope.Id);
