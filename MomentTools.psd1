@@ -40,6 +40,7 @@
         'Rename-VMDomain'
         'Repair-VMMoment'
         'Restore-VMBackup'
+        'Restore-VMSnapshot'
         'Set-VMMoment'
         'Start-VMDomain'
         'Stop-VMDomain'

@@ -11,6 +11,7 @@ internal static class RestoreErrors
     public static readonly ErrorId SnapshotContentUnknown = new("SnapshotContentUnknown", ErrorKind.Unsupported);
     public static readonly ErrorId SnapshotContentMissing = new("SnapshotContentMissing", ErrorKind.NotFound);
     public static readonly ErrorId RestoreInvalidates = new("RestoreInvalidates", ErrorKind.InvalidState);
+    public static readonly ErrorId RestoreOptionsExclusive = new("RestoreOptionsExclusive", ErrorKind.InvalidArgument);
     public static readonly ErrorId TipSaved = new("TipSaved", ErrorKind.Unsupported);
 
     /// <param name="doing">What is refused, as the rest of "Cannot …".</param>
@@ -51,4 +52,8 @@ internal static class RestoreErrors
     public static MomentException Invalidates(string vm, string name, IReadOnlyList<string> lost) => new(
         RestoreInvalidates, $"Going back to snapshot '{name}' of '{vm}' would take with it what lies inside the images that are left: {string.Join(", ", lost)}. Nothing was changed.", name,
         "Three ways lead on: -Branch NAME goes back on a new branch and leaves all of it intact; -Discard gives it up; Merge-VMSnapshot folds the layers down first.");
+
+    /// <param name="why">A whole sentence without its full stop.</param>
+    public static MomentException Options(string vm, string name, string why, string advice) => new(
+        RestoreOptionsExclusive, $"Cannot go back to snapshot '{name}' of '{vm}': {why}.", name, advice);
 }

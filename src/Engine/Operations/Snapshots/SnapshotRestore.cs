@@ -18,6 +18,7 @@ internal sealed class SnapshotRestore(EngineContext context)
     /// <summary>What a restore would do and leave behind; nothing is changed.</summary>
     public async Task<VMSnapshotRestore> PlanAsync(string vm, RestoreSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
+        Check(vm, request);
         DomainPlace place = context.Catalogue.Place(vm);
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
@@ -35,6 +36,7 @@ internal sealed class SnapshotRestore(EngineContext context)
 
     public async Task<VMSnapshotRestore> RunAsync(string vm, RestoreSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
+        Check(vm, request);
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, Command, report, cancellation);
         string doing = $"restore snapshot '{request.Name}' of '{vm}'";
         OwnerCheck.Require(scope.Domain, request.AcceptOwner, doing);
@@ -140,6 +142,16 @@ internal sealed class SnapshotRestore(EngineContext context)
         next = next.With((state.Branches.GetValueOrDefault(active) ?? new Branch(active)) with { Name = hidden, Created = DateTimeOffset.UtcNow })
             .With((next.Branches.GetValueOrDefault(active) ?? new Branch(active)) with { Current = null });
         return KeepAside.Add(next, kept);
+    }
+
+    private static void Check(string vm, RestoreSnapshotRequest request)
+    {
+        if (request is { Running: true, Paused: true })
+            throw RestoreErrors.Options(vm, request.Name, "-Running and -Paused contradict each other", "Leave one of them out.");
+        if (request is { KeepCurrent: null } and ({ KeepMemory: true } or { MemoryPath: not null } or { Live: true } or { Quiesce: true }))
+            throw RestoreErrors.Options(vm, request.Name, "-Memory, -MemoryPath, -Live and -Quiesce are about the snapshot of what is left, and none is to be taken", "Add -KeepCurrent NAME, or leave them out; the snapshot's own memory is loaded where it has one.");
+        if (request is { KeepMemory: false } and ({ MemoryPath: not null } or { Live: true }))
+            throw RestoreErrors.Options(vm, request.Name, "-MemoryPath and -Live are about a memory that is not saved", "Add -Memory, or leave them out.");
     }
 
     private static MachinePower Power(RestoreTarget target, RestoreSnapshotRequest request, IncomingMemory? memory) =>

@@ -1,0 +1,138 @@
+using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Goes back to a snapshot. What is left stays as a branch, or is kept aside for a while.</summary>
+[Cmdlet(VerbsData.Restore, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(VMSnapshotRestore))]
+public sealed class RestoreVMSnapshotCommand : MomentCmdlet
+{
+    private const string NameSet = "Name";
+    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
+    private const string InputObjectSet = "InputObject";
+
+    /// <summary>The domains.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("VMName", "Domain", "DomainName")]
+    [ArgumentCompleter(typeof(DomainCompleter))]
+    [SupportsWildcards]
+    public VMReference[] VM { get; set; } = [];
+
+    /// <summary>The snapshot's name.</summary>
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Alias("MomentName", "SnapshotName")]
+    [ArgumentCompleter(typeof(SnapshotCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string Name { get; set; } = "";
+
+    /// <summary>Snapshot objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Alias("VMSnapshot", "VMCheckpoint")]
+    [ValidateNotNullOrEmpty]
+    public VMSnapshot[] InputObject { get; set; } = [];
+
+    /// <summary>A new branch to go back on: the one that is left stays as it is.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Branch { get; set; }
+
+    /// <summary>Give up what is lost by it: snapshots and branches inside the images that are left.</summary>
+    [Parameter]
+    public SwitchParameter Discard { get; set; }
+
+    /// <summary>Take a snapshot of this name of what is left, first.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeepCurrent { get; set; }
+
+    /// <summary>Take that snapshot with the machine's memory.</summary>
+    [Parameter]
+    public SwitchParameter Memory { get; set; }
+
+    /// <summary>The file for that memory; beside the first disk if not given.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? MemoryPath { get; set; }
+
+    /// <summary>Let the guest work on while that memory is saved.</summary>
+    [Parameter]
+    public SwitchParameter Live { get; set; }
+
+    /// <summary>Have the guest's agent freeze its file systems for that snapshot.</summary>
+    [Parameter]
+    public SwitchParameter Quiesce { get; set; }
+
+    /// <summary>Let the machine run afterwards.</summary>
+    [Parameter]
+    [Alias("Start", "PowerOn")]
+    public SwitchParameter Running { get; set; }
+
+    /// <summary>Let the machine stand still afterwards.</summary>
+    [Parameter]
+    [Alias("StartPaused")]
+    public SwitchParameter Paused { get; set; }
+
+    /// <summary>Load the memory although the definition has changed since: the machine gets the snapshot's again.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>The machine is one that somebody else starts, and they know that its disks get other images.</summary>
+    [Parameter]
+    public SwitchParameter AcceptOwner { get; set; }
+
+    /// <summary>How long what is left is kept aside for Undo-VMSnapshot; an hour if not given.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public TimeSpan? UndoFor { get; set; }
+
+    /// <summary>Give what was done.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (VMSnapshot snapshot in InputObject)
+            Attempt(snapshot, () => Restore(snapshot.VM, snapshot.Name));
+        ForEachDomain(VM, vm => Restore(vm, Name));
+    }
+
+    private void Restore(string vm, string name)
+    {
+        var request = new RestoreSnapshotRequest
+        {
+            Name = name,
+            Branch = Branch,
+            Discard = Discard,
+            KeepCurrent = KeepCurrent,
+            KeepMemory = Memory,
+            MemoryPath = MemoryPath is null ? null : FilePath(MemoryPath),
+            Live = Live,
+            Quiesce = Quiesce,
+            Running = Running,
+            Paused = Paused,
+            Force = Force,
+            AcceptOwner = AcceptOwner,
+            UndoFor = UndoFor,
+        };
+        VMSnapshotRestore plan = Run((report, cancellation) => Engine.PlanSnapshotRestoreAsync(vm, request, report, cancellation));
+        if (!ShouldProcess(vm, Action(plan)))
+            return;
+        VMSnapshotRestore done = Run((report, cancellation) => Engine.RestoreSnapshotAsync(vm, request, report, cancellation));
+        if (PassThru)
+            WriteObject(done);
+    }
+
+    private string Action(VMSnapshotRestore plan)
+    {
+        string[] written = [.. plan.Disks.Where(disk => disk is { Restored: true, Written: not 0 })
+            .Select(disk => disk.Written is { } bytes ? $"{bytes} bytes on '{disk.Name}'" : $"an unknown number of bytes on '{disk.Name}'")];
+        string left = written.Length == 0 ? "nothing was written since the last snapshot"
+            : $"written since the last snapshot, and {(Branch is not null ? $"left on branch '{plan.LeftBranch}'" : KeepCurrent is not null ? $"kept as snapshot '{KeepCurrent}'" : UndoFor == TimeSpan.Zero ? "lost" : "kept aside for Undo-VMSnapshot")}: {string.Join(", ", written)}";
+        string[] staying = [.. plan.Disks.Where(disk => !disk.Restored).Select(disk => $"'{disk.Name}'")];
+        return $"Go back to snapshot '{plan.Snapshot}'{(Branch is null ? "" : $" on the new branch '{Branch}'")} ({left}"
+            + $"{(staying.Length == 0 ? "" : $"; disk {string.Join(", ", staying)} is not covered and stays as it is")}"
+            + $"{(plan.Discarded.Count == 0 ? "" : $"; lost with it: {Listed(plan.Discarded)}")})";
+    }
+}
