@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using MomentTools.Errors;
-using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;
@@ -91,6 +90,51 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
         Assert.Fail("The operation has no end.");
     }
 
+    /// <summary>With its memory, so that QEMU is started anew: the guest goes on, or is off, or boots, and each image is whole.</summary>
+    [SkippableFact]
+    public async Task AProcessKilledWhileItLoadsAMemoryLosesNothing()
+    {
+        for (int step = 1; step <= MostSteps; step++)
+        {
+            await using CountingGuest guest = await CountingGuest.CreateAsync();
+            TestMachine machine = guest.Machine;
+            await guest.StartAsync();
+            await machine.Engine.CreateSnapshotAsync(TestMachine.Name, new CreateSnapshotRequest { Name = "clean", Memory = true }, machine.Report, CancellationToken.None);
+            int saved = guest.CountIn(machine.DiskPath("vda"));
+            await guest.NextAsync(count: 3);
+            string frozen = Hash(machine.DiskPath("vda")), old = FileOf(machine, "vda");
+            (int exit, _, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
+                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "restore", "clean");
+            if (exit == 0)
+            {
+                output.WriteLine($"restore with memory: {step - 1} points of death tried and survived");
+                return;
+            }
+
+            string where = $"step {step} of a restore with memory";
+            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
+            await machine.CheckpointAsync("after");
+            Assert.True(!Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")).Any(), $"{where}: a journal is left");
+            Assert.Equal(frozen, Hash(machine.DiskPath("vda")));
+            VMState now = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State;
+            string active = FileOf(machine, "vda");
+            Assert.True(now is VMState.Running or VMState.Stopped, $"{where}: {now}");
+            Assert.Equal(active == old ? 2 : 3, Directory.EnumerateFiles(machine.Scratch, "vda*.qcow2").Count());
+            if (now == VMState.Running)
+            {
+                int[] counts = await guest.NextAsync();
+                Assert.Equal(counts[0] + 1, counts[1]);
+            }
+
+            // Whatever happened, it can be done again.
+            await machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = "clean" }, machine.Report, CancellationToken.None);
+            Assert.InRange((await guest.NextAsync(after: 0))[0], saved, saved + 1);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
     private sealed record Prepared(SnapshotForge Forge, string[] Frozen, string[] Hashes);
 
     private static async Task<Prepared> PrepareAsync(TestMachine machine, bool running)
@@ -109,7 +153,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
         Assert.True(machine.Report.Failures.Count == 0, where);
         Assert.True(!Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")).Any(), $"{where}: a journal is left");
         DomainMoments state = prepared.Forge.Load();
-        DomainDocument domain = new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")).Load(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")).Place(TestMachine.Name));
+        DomainDocument domain = DomainDocument.Load(Path.Combine(machine.StateDirectory, "domain.xml"));
         bool[] isNew = [.. machine.Disks.Select(disk => domain.FindDisk(disk)!.SourcePath != machine.DiskPath($"{disk}.clean"))];
         Assert.True(isNew.Distinct().Count() == 1, $"{where}: one disk is on the new tip, the other is not");
         foreach (string disk in machine.Disks)
@@ -149,6 +193,9 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
             expected.AsSpan(0, 2 * (int)Grain).Fill(3);
         return expected.AsSpan().SequenceEqual(content);
     }
+
+    private static string FileOf(TestMachine machine, string disk) =>
+        DomainDocument.Load(Path.Combine(machine.StateDirectory, "domain.xml")).FindDisk(disk)!.SourcePath!;
 
     private static string Hash(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
 }
