@@ -35,7 +35,10 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
     public async Task<TurnOutcome> RunAsync(MomentKey snapshot, InternalRestoreOptions options, CancellationToken cancellation)
     {
         var document = (SnapshotDocument)scope.State.Moments[snapshot].Document;
-        string[] disks = [.. Covered(document)];
+        // A disk that the machine does not have any more stays as it is, wherever it is.
+        string[] disks = [.. Covered(document).Where(disk => scope.Domain.FindDisk(disk) is not null)];
+        if (disks.Length == 0)
+            throw CheckpointAlignment.UnknownDisk(Covered(document).FirstOrDefault() ?? "", scope.Domain);
         Dictionary<string, Qcow2Snapshot> found = new(StringComparer.Ordinal);
         foreach (string disk in disks)
         {
@@ -54,8 +57,11 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
             "paused" => VMState.Paused,
             _ => memory ? VMState.Running : null,
         };
+        bool loads = memory && goal != VMState.Stopped;
+        if (loads)
+            RequireFit(snapshot, options.Force);
         return await new TurnRun(scope, report).RunAsync(
-            new TurnRequest($"snapshot '{snapshot.Name}'", scope.State, target, memory && goal != VMState.Stopped, options.KeepMemory, goal, (state, cut) => Decided(state, cut, snapshot, scope.State.Disk(disks[0]).ActiveBranch, hidden, options)), cancellation);
+            new TurnRequest($"snapshot '{snapshot.Name}'", scope.State, target, loads, options.KeepMemory, goal, (state, cut) => Decided(state, cut, snapshot, scope.State.Disk(disks[0]).ActiveBranch, hidden, options)), cancellation);
     }
 
     /// <summary>Goes to the tip of another branch, where <see cref="IsHere"/>; the branch that is left stays with its own.</summary>
@@ -77,6 +83,8 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         // Disks that were left at different times have memory of different times, if any.
         bool memory = found.Values.Any(one => one.VmStateSize > 0) && found.Values.DistinctBy(one => one.Name, StringComparer.Ordinal).Count() == 1;
         VMState? goal = options.Goal ?? (memory ? VMState.Running : null);
+        if (!memory && prepared.Branches.GetValueOrDefault(branch) is { Running: true })
+            report.Warning($"The disks of branch '{branch}' of '{scope.Place.Name}' are as after a power cut: it was left while the guest ran, and without its memory.");
         TurnOutcome outcome = await new TurnRun(scope, report).RunAsync(
             new TurnRequest(
                 $"branch '{branch}'", prepared, new TurnTarget(found, branch, null, null, ImageTips.TagPrefix + scope.Id), memory && goal != VMState.Stopped, options.KeepMemory, goal,
@@ -101,6 +109,17 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
 
     private static DomainMoments Left(DomainMoments state, string branch, bool cut) =>
         state.With((state.Branches.GetValueOrDefault(branch) ?? new Branch(branch)) with { Running = cut });
+
+    // QEMU tells only when the disks are at the snapshot already.
+    private void RequireFit(MomentKey snapshot, bool force)
+    {
+        string vm = scope.Place.Name;
+        if (scope.Store.LoadWhole(scope.State.Moments[snapshot]).Document.Domain is not { } then || DefinitionFit.Differences(then, scope.Domain) is not { Count: > 0 } differences)
+            return;
+        if (!force)
+            throw RestoreErrors.Unfit(vm, differences);
+        report.Warning($"The memory of snapshot '{snapshot.Name}' is loaded into '{vm}' although its definition is another one: {string.Join("; ", differences)}.");
+    }
 
     private async Task<Qcow2Snapshot> FindAsync(string disk, string tag, CancellationToken cancellation)
     {

@@ -20,6 +20,9 @@ internal sealed record InternalRestoreOptions
     /// <summary>What the machine does afterwards: Running, Paused or Stopped; null: what the snapshot says.</summary>
     public VMState? Goal { get; init; }
 
+    /// <summary>Whether memory is loaded although the machine's definition is another one than the snapshot's.</summary>
+    public bool Force { get; init; }
+
     /// <summary>The cmdlet, for what is kept aside.</summary>
     public string Cmdlet { get; init; } = "Restore-VMSnapshot";
 

@@ -79,6 +79,7 @@ internal sealed class SnapshotRestore(EngineContext context)
             Branch = request.Branch,
             UndoFor = request.UndoFor ?? InternalRestoreOptions.DefaultUndo,
             Goal = request.Running ? VMState.Running : request.Paused ? VMState.Paused : null,
+            Force = request.Force,
             Cmdlet = Command,
         };
         await keep();

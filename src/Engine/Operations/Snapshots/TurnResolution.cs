@@ -60,7 +60,8 @@ internal sealed class TurnResolution
         if (!opened && !removed && !loaded)
             return await UndoAsync(line, steps);
         bool stood = !(await qmp.QueryStatusAsync(CancellationToken.None)).Running;
-        if (!opened && load?.Error is not null && !loaded)
+        // Nothing was loaded: QEMU refused, or the machine was let go on before. Then what it wrote meanwhile is not known.
+        if (!opened && !loaded && (load is not null || !stood))
             return await BackAsync(line, steps, record: stood);
         return await ForwardAsync(line, steps, opened, stood, load);
     }
@@ -126,6 +127,7 @@ internal sealed class TurnResolution
 
     private async Task<bool> BackAsync(BlockSession line, MachineTurn steps, bool record)
     {
+        await steps.AttachAsync(reset: false);
         await steps.TidyAsync();
         await RemoveCopiesAsync(line, steps);
         if (record)

@@ -18,7 +18,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
 
     private static readonly string[] Passing = ["inmigrate", "postmigrate", "finish-migrate", "save-vm", "colo"];
 
-    private long _since;
+    private TimeSpan? _stood;
 
     public async Task<TurnOutcome> RunAsync(TurnRequest request, CancellationToken cancellation)
     {
@@ -26,8 +26,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         // Memory can only be loaded into a machine.
         if (request.Memory && (await MachineProbe.RunAsync(scope.Place, scope.Domain, cancellation)).State == VMState.Stopped)
         {
-            foreach (string warning in (await new MachineLauncher(scope.Place, scope.Domain).StartAsync(paused: true, null, cancellation)).Warnings)
-                report.Warning(warning);
+            await StartAsync(paused: true, cancellation);
             started = true;
         }
 
@@ -85,12 +84,13 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
             throw;
         }
 
-        TimeSpan? stood = session.IsMachine ? Stopwatch.GetElapsedTime(_since) : null;
         using (journal)
             scope.Commit(journal, next);
         if (turn.Goal == VMState.Stopped && session.IsMachine)
             await StopAsync(session);
-        return new TurnOutcome(session.IsMachine ? turn.Goal : VMState.Stopped, ran, stood);
+        else if (turn.Goal != VMState.Stopped && !session.IsMachine)
+            await StartAsync(paused: turn.Goal == VMState.Paused, cancellation);
+        return new TurnOutcome(turn.Goal, ran, _stood);
     }
 
     // Memory goes with the disks that it knows: with one of them elsewhere nobody could go on from it.
@@ -128,7 +128,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         await using AuthoredBitmaps full = await AuthoredBitmaps.FullAsync(session, scope.Id + "m", [.. turn.Steps.Select(step => step.NewSize)], cancellation);
         cancellation.ThrowIfCancellationRequested();
         journal.Pass("halt");
-        _since = Stopwatch.GetTimestamp();
+        long since = Stopwatch.GetTimestamp();
         if (turn.Ran)
             await session.Qmp.StopAsync(CancellationToken.None);
         await LeaveAsync(session, turn, journal, cancellation);
@@ -146,8 +146,8 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         journal.Pass("go on");
         if (turn.Goal == VMState.Running)
             await session.Qmp.ContAsync(CancellationToken.None);
-        TimeSpan stood = Stopwatch.GetElapsedTime(_since);
-        report.Verbose($"The guest of '{scope.Place.Name}' stood still for {stood.TotalMilliseconds:0} ms.");
+        _stood = Stopwatch.GetElapsedTime(since);
+        report.Verbose($"The guest of '{scope.Place.Name}' stood still for {_stood.Value.TotalMilliseconds:0} ms.");
         journal.Pass("tidy");
         await full.DisposeAsync();
         await steps.TidyAsync();
@@ -236,6 +236,12 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
 
     private static string MemoryNode(TurnRequest request, BlockSession session) =>
         session.Disks[request.Target.Snapshots.First(snapshot => snapshot.Value.VmStateSize > 0).Key].NodeName;
+
+    private async Task StartAsync(bool paused, CancellationToken cancellation)
+    {
+        foreach (string warning in (await new MachineLauncher(scope.Place, scope.Domain).StartAsync(paused, null, cancellation)).Warnings)
+            report.Warning(warning);
+    }
 
     private async Task StopAsync(BlockSession session)
     {

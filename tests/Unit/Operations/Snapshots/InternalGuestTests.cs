@@ -1,9 +1,10 @@
 using MomentTools.Operations.Snapshots;
+using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Snapshots;
 
 /// <summary>A guest that counts in its memory and on its disk is taken back inside its images: it goes on with exactly the next count.</summary>
-public sealed class InternalGuestTests
+public sealed class InternalGuestTests(ITestOutputHelper output)
 {
     // libvirt's takes 2 s for this; a quarter of it is the most.
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(500);
@@ -22,6 +23,7 @@ public sealed class InternalGuestTests
         TurnOutcome outcome = await hand.RestoreAsync("clean", new InternalRestoreOptions { KeepMemory = true });
         int saved = guest.CountIn(guest.Machine.DiskPath("vda"), "clean");
         Assert.InRange(await guest.ReturnAsync(before), saved, saved + 1);
+        output.WriteLine($"{outcome.Stood!.Value.TotalMilliseconds:0} ms");
         Assert.True(outcome.Stood < Longest, $"The guest stood still for {outcome.Stood}.");
         await guest.NextAsync(count: 3);
 
@@ -50,6 +52,7 @@ public sealed class InternalGuestTests
         TurnOutcome outcome = await hand.RestoreAsync("clean");
 
         Assert.Equal(guest.CountIn(guest.Machine.DiskPath("vda"), "clean") + 1, await guest.ReturnAsync(before));
+        output.WriteLine($"{outcome.Stood!.Value.TotalMilliseconds:0} ms");
         Assert.True(outcome.Stood < Longest, $"The guest stood still for {outcome.Stood}.");
         Assert.Equal(VMState.Running, outcome.State);
         Assert.True(hand.State.Branches[hand.State.Kept.Single().Branch!].Running);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
+using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Support;
 
@@ -49,7 +50,10 @@ public sealed class InternalRestoreFailureTests
             new RegisterDomainRequest { Xml = machine.Xml().Replace("<memory unit='MiB'>64</memory>", "<memory unit='MiB'>80</memory>", StringComparison.Ordinal), Update = true }, machine.Report, CancellationToken.None);
         await machine.StartAsync();
 
-        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => hand.RestoreAsync("clean"));
+        MomentException unfit = await Assert.ThrowsAsync<MomentException>(() => hand.RestoreAsync("clean"));
+        Assert.Equal("DefinitionChanged", unfit.ErrorId.Name);
+        Assert.Equal(4, await hand.ByteAsync(3 * Grain));
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => hand.RestoreAsync("clean", new InternalRestoreOptions { Force = true }));
 
         Assert.Equal(ImageTipErrors.MemoryNotLoaded, refused.ErrorId);
         Assert.Contains("stands still", refused.Message, StringComparison.Ordinal);
@@ -78,6 +82,33 @@ public sealed class InternalRestoreFailureTests
         Assert.Equal(0, await hand.ByteAsync(3 * Grain));
         Assert.Equal(0, await hand.ByteAsync(5 * Grain, "vdb"));
         Assert.Equal([1], await hand.BetweenAsync("before", null));
+        await NothingLeftAsync(machine);
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AMachineThatSomebodyLetGoOnMeanwhileIsWhereItIsAndWhatItWroteIsUnknown(bool memory)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        await machine.StartAsync();
+        var hand = new InternalHand(machine, step => At(step, "load", () =>
+        {
+            Qmp(machine, "cont", "{}");
+            throw new OperationCanceledException("the process dies here");
+        }));
+        await PastAsync(machine, hand, memory);
+
+        await Assert.ThrowsAsync<OperationCanceledException>(() => hand.RestoreAsync("clean"));
+
+        Assert.Equal(4, await hand.ByteAsync(3 * Grain));
+        Assert.Equal("after", hand.State.Disk("vda").Current!.Name);
+        Assert.Equal(OperationErrors.ChangesUnknown, (await Assert.ThrowsAsync<MomentException>(() => hand.BetweenAsync("after", null))).ErrorId);
+        Assert.Equal([1, 2], await hand.BetweenAsync("before", "after"));
+        await machine.CheckpointAsync("later");
+        await machine.WriteAsync("vda", 6, 6 * Grain, Grain);
+        Assert.Equal([6], await hand.BetweenAsync("later", null));
+        Assert.Equal(["clean"], await hand.TagsAsync("vda"));
         await NothingLeftAsync(machine);
     }
 

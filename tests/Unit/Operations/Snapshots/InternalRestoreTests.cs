@@ -70,4 +70,33 @@ public sealed class InternalRestoreTests
         await machine.StopIfRunningAsync();
         Tool.Run("qemu-img", "check", "-q", machine.DiskPath("vda"));
     }
+
+    [SkippableFact]
+    public async Task TheMachineDoesAfterwardsWhatTheSnapshotSaysOrTheUser()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        var hand = new InternalHand(machine);
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await hand.TakeAsync("off");
+        await machine.StartAsync();
+        await machine.WriteAsync("vda", 2, 0, Grain);
+
+        // Taken while it was off: so it is off then, unless the user wants it otherwise.
+        Assert.Equal(VMState.Stopped, (await hand.RestoreAsync("off")).State);
+        Assert.Equal(VMState.Stopped, await StateAsync(machine));
+        Assert.Equal(1, await hand.ByteAsync(0));
+        Assert.Equal(VMState.Running, (await hand.RestoreAsync("off", new InternalRestoreOptions { Goal = VMState.Running })).State);
+        Assert.Equal(VMState.Running, await StateAsync(machine));
+        Assert.Equal(VMState.Running, (await hand.RestoreAsync("off", new InternalRestoreOptions { Goal = VMState.Running })).State);
+        await hand.TakeAsync("on", memory: true);
+        await machine.WriteAsync("vda", 3, 0, Grain);
+        Assert.Equal(VMState.Paused, (await hand.RestoreAsync("on", new InternalRestoreOptions { Goal = VMState.Paused })).State);
+        Assert.Equal(VMState.Paused, await StateAsync(machine));
+        Assert.Equal(VMState.Running, (await hand.RestoreAsync("on")).State);
+        Assert.Equal(VMState.Running, await StateAsync(machine));
+        Assert.Equal(1, await hand.ByteAsync(0));
+        Assert.Empty(machine.Report.Warnings);
+    }
+
+    private static async Task<VMState> StateAsync(TestMachine machine) => (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State;
 }
