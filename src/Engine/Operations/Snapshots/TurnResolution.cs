@@ -57,7 +57,8 @@ internal sealed class TurnResolution
         bool opened = tracked.Length > 0 && tracked.All(step => bitmaps.Contains((step.Node, step.Mark!)));
         bool removed = _turn.Steps.Any(step => step.Removed.Count > 0) && _turn.Steps.All(step => step.Removed.All(name => !bitmaps.Contains((step.Node, name))));
         bool loaded = load is { Error: null } || await AnyNewlyHeldAsync();
-        if (!opened && !removed && !loaded)
+        // What is left is saved before anything is taken out; where it is not, this is another QEMU than then, and its bitmaps are others.
+        if (!opened && !loaded && (!removed || !await IsKeptAsync()))
             return await UndoAsync(line, steps);
         bool stood = !(await qmp.QueryStatusAsync(CancellationToken.None)).Running;
         // Nothing was loaded: QEMU refused, or the machine was let go on before. Then what it wrote meanwhile is not known.
@@ -141,17 +142,16 @@ internal sealed class TurnResolution
 
     private async Task<bool> ClosedAsync(CancellationToken cancellation)
     {
-        bool kept = true, marked = false, opened = _turn.Steps.Any(step => step.Mark is not null), held = await AnyNewlyHeldAsync();
+        bool marked = false, opened = _turn.Steps.Any(step => step.Mark is not null), held = await AnyNewlyHeldAsync();
         foreach (TurnStep step in _turn.Steps)
         {
             IReadOnlyDictionary<string, ObservedBitmap> bitmaps = (await ObservedLayer.ReadAsync(step.Path, cancellation)).Bitmaps;
-            kept &= _turn.KeepTag is not { } tag || await ImageTips.FindAsync(step.Path, tag, cancellation) is not null;
             marked |= step.OldMark is { } mark && bitmaps.ContainsKey(mark);
             opened &= step.Mark is null || bitmaps.ContainsKey(step.Mark);
         }
 
         // What is left is saved before anything else is done; a mark goes when the bitmaps go.
-        if (!opened && !held && (!kept || marked || _turn.Steps.All(step => step.Removed.Count == 0)))
+        if (!opened && !held && (marked || !await IsKeptAsync() || _turn.Steps.All(step => step.Removed.Count == 0)))
         {
             if (_turn.KeepTag is not null)
             {
@@ -178,6 +178,14 @@ internal sealed class TurnResolution
             if (await ImageTips.HoldsAsync(step.Path, step.SnapshotId, CancellationToken.None))
                 return true;
         return false;
+    }
+
+    private async Task<bool> IsKeptAsync()
+    {
+        foreach (TurnStep step in _turn.Steps)
+            if (_turn.KeepTag is { } tag && await ImageTips.FindAsync(step.Path, tag, CancellationToken.None) is null)
+                return false;
+        return true;
     }
 
     private async Task<bool> AllHeldAsync()

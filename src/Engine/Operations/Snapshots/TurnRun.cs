@@ -86,6 +86,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
 
         using (journal)
             scope.Commit(journal, next);
+        scope.Store.Sweep(scope.State);
         if (turn.Goal == VMState.Stopped && session.IsMachine)
             await StopAsync(session);
         else if (turn.Goal != VMState.Stopped && !session.IsMachine)
@@ -205,7 +206,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
             JournalEntry entry = Journal.Pending(scope.Place.StateDirectory).First(one => one.Id == scope.Id);
             bool finished = await TurnResolution.RunAsync(scope.Place, scope.Domain, entry, CancellationToken.None);
             scope.Store.Sweep(scope.Store.Load(_ => { }));
-            if (turn.Mode == TurnMode.Memory && failure is MomentException { ErrorId: var id } words && id == QmpErrors.QmpJobFailed)
+            if (turn.Mode == TurnMode.Memory && failure is MomentException words && words.ErrorId == QmpErrors.QmpJobFailed && Equals(words.Target, ImageTurn.LoadJob(scope.Id)))
                 return ImageTipErrors.NotLoaded(
                     vm, turn.Steps[0].Tag, words.Message,
                     finished ? "The disks are back at it, but its memory is not: the machine was reset, and stands still." : "Nothing was changed; the machine goes on as it was.", words);
