@@ -177,6 +177,32 @@ public sealed class InternalRestoreFailureTests
         await NothingLeftAsync(machine);
     }
 
+    [SkippableFact]
+    public async Task AnAttachedMachineLoadsMemoryButLetsNoImageGo()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.StartAsync();
+        string monitor = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).Monitor!;
+        var other = new MomentEngine(new MomentEngineOptions { StateRoot = Path.Combine(machine.Scratch, "theirs"), RuntimeRoot = Path.Combine(machine.Scratch, "run2") });
+        VMDomain guest = await other.RegisterDomainAsync(new RegisterDomainRequest { Name = "guest", Monitor = monitor }, machine.Report, CancellationToken.None);
+        await other.CreateSnapshotAsync("guest", new CreateSnapshotRequest { Name = "disks", Internal = true, DiskOnly = true }, machine.Report, CancellationToken.None);
+        await other.CreateSnapshotAsync("guest", new CreateSnapshotRequest { Name = "memory", Internal = true, Memory = true }, machine.Report, CancellationToken.None);
+        await machine.WriteAsync("vda", 3, 2 * Grain, Grain);
+
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => RestoreAsync("disks"));
+        Assert.Equal(ImageTipErrors.ExchangeImpossible, refused.ErrorId);
+        await RestoreAsync("memory");
+
+        await machine.WriteAsync("vda", 5, 5 * Grain, Grain);
+        await machine.IoAsync("vda", "flush");
+        Assert.Equal(0, machine.Content(machine.DiskPath("vda"))[2 * Grain]);
+        IReadOnlyList<VMChangedBlock> changed = await other.GetChangedBlocksAsync("guest", "disks", [], machine.Report, CancellationToken.None);
+        Assert.Equal((guest.Disks[0].Name, 5 * Grain, Grain), (changed.Single().Disk, changed[0].Offset, changed[0].Length));
+
+        Task<VMSnapshotRestore> RestoreAsync(string name) =>
+            other.RestoreSnapshotAsync("guest", new RestoreSnapshotRequest { Name = name, Paused = true, AcceptOwner = true }, machine.Report, CancellationToken.None);
+    }
+
     // Content before and after, and checkpoints on both sides.
     private static async Task PastAsync(TestMachine machine, InternalHand hand, bool memory = true)
     {
