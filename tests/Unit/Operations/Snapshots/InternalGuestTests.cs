@@ -32,9 +32,10 @@ public sealed class InternalGuestTests(ITestOutputHelper output)
         Assert.InRange(left, saved + 4, saved + 20);
         before = guest.Lines();
         await hand.SwitchAsync(hidden);
-        int[] on = await guest.NextAsync(after: before.Length + 1, count: 3);
-        Assert.Contains(left + 1, guest.Lines()[before.Length..].Select(line => Convert.ToInt32(line, 16)));
-        Assert.InRange(on[0], left, left + 3);
+        await guest.NextAsync(count: 3);
+        int[] counts = [.. guest.Lines()[(before.Length - 1)..].Select(line => Convert.ToInt32(line, 16))];
+        int jump = Enumerable.Range(1, counts.Length - 1).FirstOrDefault(at => counts[at] != counts[at - 1] + 1);
+        Assert.True(jump == 0 ? counts.Contains(left + 1) : counts[jump] - left is 0 or 1, $"It was left at {left}, and counted: {string.Join(' ', counts)}");
         Assert.NotEmpty(await hand.BetweenAsync("monday", null));
         Assert.Empty(guest.Machine.Report.Warnings);
     }
