@@ -43,6 +43,7 @@ IBench[] benches =
     new SnapshotBesideVirsh(3, keptOpen: false),
     new SnapshotBesideVirsh(3, keptOpen: true),
     new MemorySnapshotPause(),
+    new InternalRestoreBesideVirsh(),
     new ModuleImport(),
     new ListBesideVirsh(MomentKind.Snapshot, 5_000, 7_000),
     new ListBesideVirsh(MomentKind.Checkpoint, 3_000, 3_000),
