@@ -97,7 +97,8 @@ public sealed class UseVMSnapshotCommand : MomentCmdlet
             SessionState.PSVariable.Set("_", domain);
             var call = ScriptBlock.Create("param($block, $arguments) . $block @arguments");
             using SteppablePipeline block = call.GetSteppablePipeline(CommandOrigin.Internal, [ScriptBlock, (object?[])[domain, .. ArgumentList ?? []]]);
-            block.Begin(this);
+            // The overload that takes the cmdlet would expect input only where the cmdlet itself has some.
+            block.Begin(expectInput: true, (EngineIntrinsics)SessionState.PSVariable.GetValue("ExecutionContext"));
             block.Process(domain);
             block.End();
         }

@@ -70,15 +70,13 @@ internal sealed class ChangeScope : IDisposable
             (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
             if (recover && Journal.Pending(place.StateDirectory).Count > 0)
             {
-            {
                 await Recovery.RunAsync(place, domain, report, cancellation);
-                if (UseNote.Find(place.StateDirectory) is { } note)
-                    (place, domain) = await BringBackAsync(context, held, place, domain, note, vm, report, cancellation);
-            }
-
                 // What was finished may have given the machine other images.
                 (place, domain) = context.Catalogue.Settle(vm);
             }
+
+            if (recover && UseNote.Find(place.StateDirectory) is { } note)
+                (place, domain) = await BringBackAsync(context, held, place, domain, note, vm, report, cancellation);
 
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Health;
@@ -48,6 +49,7 @@ internal sealed class HealthCheck(EngineContext context)
         DomainPlace place, DomainDocument domain, IReadOnlyList<string> disks, bool images, FindingList findings, IOperationReport report, CancellationToken cancellation)
     {
         bool pending = images && AddPending(place, findings);
+        AddAway(place, findings);
         List<MomentException> faults = [];
         DomainMoments state;
         try
@@ -92,6 +94,22 @@ internal sealed class HealthCheck(EngineContext context)
         }
 
         return findings.All.Count > 0;
+    }
+
+    // A machine whose user is dead belongs elsewhere.
+    private static void AddAway(DomainPlace place, FindingList findings)
+    {
+        try
+        {
+            if (UseNote.Find(place.StateDirectory) is { IsAlive: false } note)
+                findings.Add(FindingIds.OperationPending, FindingList.Warning,
+                    $"'{place.Name}' is on a temporary branch: the process that used its snapshot '{note.Snapshot}' since {note.Since.ToUniversalTime():u} is gone. It belongs on branch '{note.Home}'.",
+                    $"The next command that changes '{place.Name}' brings it back, as does '{findings.Repair}'.", file: UseNote.PathIn(place.StateDirectory));
+        }
+        catch (MomentException failure)
+        {
+            findings.Add(FindingIds.OperationPending, FindingList.Error, failure.Message, failure.Advice ?? "", file: failure.Target);
+        }
     }
 
     // An operation with a journal while somebody holds the lock is not interrupted: it is being done.

@@ -23,7 +23,10 @@ internal static class Collector
         {
             ImageGraph graph = await dependencies.ScanAsync(scope.State, cancellation);
             (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Allowed(scope, graph, step, limits))))];
-            if (all.FirstOrDefault(one => IsToDo(one.Step, limits) && !stays.Contains(one.Step.Layer.Id)) is not { Step: { } step, Disk: { } disk })
+            (string Disk, LayerStep Step)[] todo = [.. all.Where(one => IsToDo(one.Step, limits) && !stays.Contains(one.Step.Layer.Id))];
+            // Of files that go, the highest first: what it stands on may go as well, but not under it.
+            int next = Array.FindLastIndex(todo, one => one.Step.Kind is LayerStepKind.Unlink or LayerStepKind.Forget);
+            if (todo.ElementAtOrDefault(Math.Max(next, 0)) is not { Step: { } step, Disk: { } disk })
                 return new CollectorOutcome(removed, [.. all.Where(one => one.Step.Kind == LayerStepKind.Keep)]);
             switch (step.Kind)
             {

@@ -6,6 +6,7 @@ using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Nbd;
 using MomentTools.Operations.Health;
+using MomentTools.Operations.Undo;
 using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Xml;
@@ -50,9 +51,10 @@ internal sealed class MomentRepair(EngineContext context)
             return [.. done, .. await PlanAsync(vm, request, report, cancellation)];
         await KeepOneTipAsync(vm, request, done, cancellation);
         var quiet = new QuietReport(report);
-        int pending = Journal.Pending(context.Catalogue.Place(vm).StateDirectory).Count;
+        string directory = context.Catalogue.Place(vm).StateDirectory;
+        bool pending = Journal.Pending(directory).Count > 0 || UseNote.Find(directory) is { IsAlive: false };
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Repair-VMMoment", recover: true, quiet, cancellation, anyway: true);
-        if (pending > 0)
+        if (pending)
             done.AddRange(request.Findings.Where(finding => finding.Id == FindingIds.OperationPending).Select(finding => new VMMomentRepair { Finding = finding, Action = "The interrupted operation was finished, where it had been decided, or else undone." }));
         var found = new FindingList(vm);
         await HealthCheck.LookAsync(scope.Place, scope.Domain, request.Disks, images: true, found, quiet, cancellation);

@@ -12,7 +12,8 @@ internal sealed class KeptListing(EngineContext context)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure);
-        return [.. state.Kept.Select(kept => Of(vm, state, kept, report))];
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        return [.. state.Kept.Where(kept => kept.Until > now).Select(kept => Of(vm, state, kept, report))];
     }
 
     /// <summary>The files that only what is kept needs.</summary>

@@ -58,7 +58,6 @@ internal static class SnapshotUse
         {
             using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, Command, report, cancellation);
             await ReturnAsync(context, scope, note, report, cancellation);
-            await CollectAsync(scope, report, cancellation);
         }
         catch (MomentException)
         {
@@ -92,6 +91,7 @@ internal static class SnapshotUse
         context.Probe?.Invoke("snapshot-use:forgotten");
         UseNote.Remove(directory);
         context.Probe?.Invoke("snapshot-use:end");
+        await CollectAsync(scope, report, cancellation);
     }
 
     // The machine is back: what cannot be removed now is not the use's failure, and is for the next collection.
