@@ -36,10 +36,19 @@ internal static class CrashedOperations
             "restore" => engine.RestoreSnapshotAsync(vm, new RestoreSnapshotRequest { Name = argument }, report, CancellationToken.None),
             "restore-running" => engine.RestoreSnapshotAsync(vm, new RestoreSnapshotRequest { Name = argument, Running = true }, report, CancellationToken.None),
             "restore-branch" => engine.RestoreSnapshotAsync(vm, new RestoreSnapshotRequest { Name = argument, Branch = "try", Running = true }, report, CancellationToken.None),
+            "undo" => engine.UndoSnapshotAsync(vm, new UndoSnapshotRequest(), report, CancellationToken.None),
+            "use" => UseAsync(engine, vm, argument, report),
             "repair" => engine.RepairMomentsAsync(vm, new RepairMomentRequest(), report, CancellationToken.None),
             _ when operation.StartsWith(CrashedBranches.Prefix, StringComparison.Ordinal) => CrashedBranches.RunAsync(engine, vm, operation, argument, report),
             _ => throw new ArgumentException($"There is no operation '{operation}'.", nameof(operation)),
         };
+    }
+
+    private static async Task UseAsync(MomentEngine engine, string vm, string snapshot, IOperationReport report)
+    {
+        var request = new UseSnapshotRequest { Id = Guid.NewGuid(), Name = snapshot };
+        await engine.BeginSnapshotUseAsync(vm, request, report, CancellationToken.None);
+        await engine.EndSnapshotUseAsync(vm, request.Id, report, CancellationToken.None);
     }
 
     // Makes three checkpoints, removes the middle one, and lists all the time.
