@@ -89,9 +89,10 @@ internal static class SnapshotUse
         }
 
         context.Probe?.Invoke("snapshot-use:forgotten");
+        // The note goes last: as long as it is there somebody sees to what is left.
+        await CollectAsync(scope, report, cancellation);
         UseNote.Remove(directory);
         context.Probe?.Invoke("snapshot-use:end");
-        await CollectAsync(scope, report, cancellation);
     }
 
     // The machine is back: what cannot be removed now is not the use's failure, and is for the next collection.
