@@ -48,6 +48,9 @@ internal static class LayerPlan
             return Keep("it holds internal snapshots");
         if (disk.Layers.Values.FirstOrDefault(other => !dead.Contains(other.Id) && (other.BackingId == layer.Id) != children.Contains(other)) is { } odd)
             return Keep($"'{odd.Path}' does not stand on what is recorded (Test-VMMoment tells more)");
+        // What is dead and still stands on it goes first.
+        if (children.Length == 0 && graph.On(layer.Path).Count() > on.Count)
+            return null;
         if (children.Length == 0)
             return new LayerStep(own is not null && layer.Made ? LayerStepKind.Unlink : LayerStepKind.Forget, layer);
         if (own is null)

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using MomentTools.Errors;
+using MomentTools.Moments;
 using MomentTools.Operations.Branches;
+using MomentTools.Xml;
 using static MomentTools.Tests.Operations.Branches.BranchMachine;
 
 namespace MomentTools.Tests.Operations.Branches;
@@ -53,6 +55,7 @@ public sealed class BranchRemovalTests
         removed = await machine.RemoveBranchAsync("kept", discard: true, undoFor: TimeSpan.Zero);
         Assert.Equal("inside", Assert.Single(removed.Snapshots));
         Assert.All(removed.Files, path => Assert.False(File.Exists(path), path));
+        Assert.Empty(machine.Report.Warnings);
         Assert.Equal(["clean", "point"], (await machine.MomentsAsync()).Select(moment => moment.Name).Order(StringComparer.Ordinal));
         // A checkpoint on it is history that stays true.
         Assert.Equal([(Grain, Grain), (5 * Grain, Grain)], await machine.ChangesAsync("point"));
@@ -82,8 +85,8 @@ public sealed class BranchRemovalTests
         foreach ((string name, string from, ErrorId id) in new[]
         {
             ("one", "clean", BranchErrors.BranchExists),
-            ("mt-x", "clean", MomentTools.Xml.XmlErrors.BranchNameInvalid),
-            ("x", "nothing", MomentTools.Moments.MomentErrors.MomentNotFound),
+            ("mt-x", "clean", XmlErrors.BranchNameInvalid),
+            ("x", "nothing", MomentErrors.MomentNotFound),
         })
             Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(() => machine.BranchAsync(name, from))).ErrorId);
         using var cancelled = new CancellationTokenSource();

@@ -49,6 +49,7 @@ public sealed class BranchTests
             foreach (string disk in machine.Disks)
                 Assert.Equal(patterns, await machine.PatternsAsync(branch, disk));
         Assert.Equal(frozen, Hash(machine));
+        Assert.Empty((await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Select(finding => $"{finding.Id}: {finding.Text}"));
     }
 
     [SkippableTheory]
