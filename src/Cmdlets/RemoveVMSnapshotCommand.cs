@@ -10,6 +10,9 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 {
     private const string KeptSet = "Kept";
 
+    // Several snapshots that go with one command can all be brought back.
+    private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
+
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Alias("VMSnapshot")]
@@ -67,6 +70,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
             DescendantsOnly = request.DescendantsOnly,
             MetadataOnly = request.MetadataOnly,
             UndoFor = UndoFor,
+            KeepSince = _began,
             AcceptOwner = AcceptOwner,
         };
         return Run((report, cancellation) => Engine.RemoveSnapshotsAsync(vm, meant, report, cancellation));

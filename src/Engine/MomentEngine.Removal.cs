@@ -17,7 +17,7 @@ public sealed partial class MomentEngine
     public async Task<IReadOnlyList<VMMoment>> RemoveSnapshotsAsync(string vm, RemoveSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
         (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) =
-            await new SnapshotRemoval(_context).RunAsync(vm, "Remove-VMSnapshot", Meant(request), request.UndoFor, request.AcceptOwner, report, cancellation);
+            await new SnapshotRemoval(_context).RunAsync(vm, "Remove-VMSnapshot", Meant(request), request, report, cancellation);
         return Results(vm, before, tree, removed);
     }
 

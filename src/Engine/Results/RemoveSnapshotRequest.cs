@@ -18,6 +18,9 @@ public sealed record RemoveSnapshotRequest
     /// <summary>How long Undo-VMSnapshot can bring it back; zero for not at all, null for one hour.</summary>
     public TimeSpan? UndoFor { get; init; }
 
+    /// <summary>What was kept aside since then can still be undone afterwards: where several snapshots go with one command. Null: only the last can.</summary>
+    public DateTimeOffset? KeepSince { get; init; }
+
     /// <summary>The owner of an attached machine knows that it may run on another image afterwards.</summary>
     public bool AcceptOwner { get; init; }
 }

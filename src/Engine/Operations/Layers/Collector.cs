@@ -14,6 +14,9 @@ internal static class Collector
         // What a file says that cannot be read may be that it needs all of this.
         if (scope.State.BrokenBranches.Count > 0 || scope.State.Broken.Count > 0)
             return new CollectorOutcome(removed, []);
+        // What a merge that was finished after a crash has left undescribed.
+        foreach (string known in scope.State.Disks.Keys.ToArray())
+            await LayerThaw.RestoreAsync(scope, known, cancellation);
         await LettingGo.RunAsync(scope, limits.LetGo, removed, report, cancellation);
         if (scope.State.Disks.Values.All(disk => disk.Layers.Values.All(layer => !layer.Made && layer.FrozenTop is null)))
             return new CollectorOutcome(removed, []);

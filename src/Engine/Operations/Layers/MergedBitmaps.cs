@@ -56,7 +56,8 @@ internal sealed record MergedBitmaps(DiskTracking Disk, TrackingLayer Child, str
     /// <param name="doubt">Why what was written last is not known, or null.</param>
     public DiskTracking Next(TrackingLayer into, bool raw, string? doubt)
     {
-        TrackingLayer result = into with { FrozenTop = Child.FrozenTop };
+        // A frozen one is described when its file is at rest; until then nothing is known of it.
+        TrackingLayer result = into with { FrozenTop = Child.FrozenTop, Facts = Child.FrozenTop is null ? into.Facts : null };
         DiskTracking next = Disk;
         if (Branch is { } branch)
         {

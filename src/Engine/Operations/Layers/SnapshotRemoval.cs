@@ -33,7 +33,7 @@ internal sealed class SnapshotRemoval(EngineContext context)
     }
 
     public async Task<(DomainMoments Before, MomentTree Tree, IReadOnlyList<Moment> Removed)> RunAsync(
-        string vm, string cmdlet, RemoveMomentRequest request, TimeSpan? undoFor, bool acceptOwner, IOperationReport report, CancellationToken cancellation)
+        string vm, string cmdlet, RemoveMomentRequest request, RemoveSnapshotRequest how, IOperationReport report, CancellationToken cancellation)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, cmdlet, report, cancellation);
         DomainMoments before = scope.State;
@@ -51,14 +51,14 @@ internal sealed class SnapshotRemoval(EngineContext context)
         foreach (MomentKey foreign in snapshots.Where(key => IsForeign(before, key)))
             throw Foreign(vm, foreign.Name);
         if (snapshots.Length > 0)
-            OwnerCheck.Require(scope.Domain, acceptOwner, $"remove snapshot '{snapshots[^1].Name}' of '{vm}'");
+            OwnerCheck.Require(scope.Domain, how.AcceptOwner, $"remove snapshot '{snapshots[^1].Name}' of '{vm}'");
         MomentKey[] checkpoints = [.. moments.Select(moment => moment.Key).Where(key => key.Kind == MomentKind.Checkpoint)];
         if (checkpoints.Length > 0)
             await CheckpointRemoval.RunAsync(scope, tree, checkpoints, BitmapScope.Moments, report, cancellation);
         if (snapshots.Length > 0)
         {
-            Forget(scope, cmdlet, snapshots, undoFor);
-            Tell(scope, await Collector.RunAsync(scope, new CollectorLimits { Merge = true, AcceptOwner = acceptOwner }, report, cancellation), report);
+            Forget(scope, cmdlet, snapshots, how.UndoFor, how.KeepSince);
+            Tell(scope, await Collector.RunAsync(scope, new CollectorLimits { Merge = true, AcceptOwner = how.AcceptOwner }, report, cancellation), report);
         }
 
         return (before, tree, moments);
@@ -75,10 +75,10 @@ internal sealed class SnapshotRemoval(EngineContext context)
     }
 
     /// <summary>Snapshots lose their names, and are kept aside; what was kept before has had its time.</summary>
-    public static void Forget(ChangeScope scope, string cmdlet, IReadOnlyCollection<MomentKey> snapshots, TimeSpan? undoFor)
+    public static void Forget(ChangeScope scope, string cmdlet, IReadOnlyCollection<MomentKey> snapshots, TimeSpan? undoFor, DateTimeOffset? keepSince = null)
     {
         KeptAside kept = KeepAside.Of(MomentIds.New(), cmdlet, undoFor, null, null, scope.Store.FilesOf(scope.State, snapshots));
-        DomainMoments next = scope.State.Kept.Where(older => older.Until > kept.Since).Aggregate(scope.State, (state, older) => state.With(older with { Until = kept.Since }));
+        DomainMoments next = scope.State.Kept.Where(older => older.Until > kept.Since && !(older.Since >= keepSince)).Aggregate(scope.State, (state, older) => state.With(older with { Until = kept.Since }));
         next = next.Forget(snapshots, kept);
         using Journal journal = scope.Begin(Operation, [], next);
         scope.Commit(journal, next);

@@ -214,7 +214,7 @@ internal sealed class LayerMachine : IAsyncDisposable
         {
             Assert.True(File.Exists(layer.Path), $"{where}: '{layer.Path}' is gone");
             if (MachineProbe.ProcessOf(Place) is null)
-                Tool.Run("qemu-img", "check", "-q", layer.Path);
+                AssertWhole(layer.Path, where);
         }
 
         Assert.True(File.Exists(Machine.DiskPath(Disk)), $"{where}: the base image is gone");
@@ -234,6 +234,14 @@ internal sealed class LayerMachine : IAsyncDisposable
     {
         using Journal journal = scope.Begin(LayerThaw.Operation, [], next);
         scope.Commit(journal, next, ("domain.xml", scope.Domain.WithDiskSource(Disk, active, "qcow2").ToXml(secure: true)));
+    }
+
+    // Clusters that nobody refers to are what a dead QEMU leaves; they cost space and nothing else.
+    private static void AssertWhole(string path, string where)
+    {
+        const int leaks = 3;
+        (int exit, string output, string error) = Tool.TryRun("qemu-img", "check", "-q", path);
+        Assert.True(exit is 0 or leaks, $"{where}: '{path}': {output}{error}");
     }
 
     private static bool Same(byte[] one, byte[] other) => one.AsSpan().SequenceEqual(other);

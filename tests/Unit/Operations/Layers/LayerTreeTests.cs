@@ -191,6 +191,71 @@ public sealed class LayerTreeTests
         await machine.AssertSoundAsync("forced");
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task IncrementsGoOnAcrossRemovals(bool running)
+    {
+        await using LayerMachine machine = await LayerMachine.CreateAsync();
+        if (running)
+            await machine.Machine.StartAsync();
+        await machine.WriteAsync(1, 0, 8);
+        await machine.Machine.BackupAsync();
+        await machine.WriteAsync(2, 4, 8);
+        await machine.SnapshotAsync("one");
+        await machine.WriteAsync(3, 8, 8);
+        await machine.Machine.BackupAsync();
+        await machine.SnapshotAsync("two");
+        await machine.WriteAsync(4, 2, 2);
+        foreach (string name in (string[])["one", "two"])
+        {
+            await machine.ForgetAsync(name);
+            await machine.WriteAsync(5, name == "one" ? 40 : 44);
+            VMBackup backup = await machine.Machine.BackupAsync();
+            Assert.Equal(VMBackupKind.Incremental, backup.Kind);
+            IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
+                TestMachine.Name, new RestoreBackupRequest { Repository = machine.Machine.Repository, Destination = Path.Combine(machine.Machine.Scratch, "restored-" + name) }, machine.Machine.Report, CancellationToken.None);
+            if (running)
+                await machine.Machine.IoAsync(LayerMachine.Disk, "flush");
+            Assert.Equal(machine.Read(machine.ActivePath), machine.Read(restored[0].Path));
+        }
+    }
+
+    [SkippableFact]
+    public async Task EverySnapshotMayGoAtOnce()
+    {
+        await using LayerMachine machine = await LayerMachine.CreateAsync();
+        await machine.WriteAsync(1, 0, 8);
+        await machine.SnapshotAsync("one");
+        await machine.WriteAsync(2, 4, 8);
+        await machine.SnapshotAsync("two");
+        await machine.WriteAsync(3, 8, 8);
+        await machine.Engine.MergeSnapshotAsync(TestMachine.Name, new MergeSnapshotRequest { Name = "one" }, machine.Machine.Report, CancellationToken.None);
+        await machine.AssertSoundAsync("all gone");
+        Assert.Equal(machine.Machine.DiskPath(LayerMachine.Disk), machine.ActivePath);
+    }
+
+    [SkippableFact]
+    public async Task AMergeThatIsStoppedLeavesEverythingAsItWas()
+    {
+        await using LayerMachine machine = await LayerMachine.CreateAsync();
+        await machine.WriteAsync(1, 0, 8);
+        await machine.SnapshotAsync("one");
+        await machine.WriteAsync(2, 4, 8);
+        await machine.Machine.StartAsync();
+        string overlay = machine.ActivePath;
+        using var stop = new CancellationTokenSource();
+        machine.Machine.Report.Progressed = _ => stop.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, new RemoveSnapshotRequest { Name = "one", UndoFor = TimeSpan.Zero }, machine.Machine.Report, stop.Token));
+        machine.Machine.Report.Progressed = null;
+        Assert.Equal(overlay, machine.ActivePath);
+        await machine.AssertSoundAsync("stopped");
+        await machine.CollectAsync();
+        Assert.NotEqual(overlay, machine.ActivePath);
+        await machine.AssertSoundAsync("merged after all");
+    }
+
     [SkippableFact]
     public async Task WhatIsKeptForUndoGoesWhenItIsLetGo()
     {
