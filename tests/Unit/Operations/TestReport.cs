@@ -13,6 +13,9 @@ internal sealed class TestReport : IOperationReport
 
     public List<MomentException> Failures { get; } = [];
 
+    /// <summary>Called at each report of progress, or null.</summary>
+    public Action<OperationProgress>? Progressed { get; set; }
+
     public void Warning(string text) => Warnings.Add(text);
 
     public void Verbose(string text) => Notes.Add(text);
@@ -21,6 +24,7 @@ internal sealed class TestReport : IOperationReport
     {
         lock (Steps)
             Steps.Add(progress);
+        Progressed?.Invoke(progress);
     }
 
     public void Failure(MomentException failure) => Failures.Add(failure);
