@@ -30,6 +30,13 @@ public sealed class CrashCoverageTests
         ["branch-rename"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-remove"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-switch"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
+        ["layer-merge"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["layer-merged"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["layer-prepare"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["layer-pull"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["layer-unlink"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["let-go"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["snapshot-remove"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
     };
 

@@ -107,9 +107,7 @@ internal sealed class SnapshotRemoval(EngineContext context)
     }
 
     /// <summary>A snapshot whose content another program made: of no disk is anything known but what a document says.</summary>
-    public static bool IsForeign(DomainMoments state, MomentKey key) =>
-        state.Disks.Values.All(disk => disk.PointOf(key) is null) && state.Moments[key].Document is SnapshotDocument document
-        && (document.Disks.Any(disk => disk.MeantMode is SnapshotMode.Internal or SnapshotMode.External) || document.Memory is { Mode: not SnapshotMode.No });
+    public static bool IsForeign(DomainMoments state, MomentKey key) => state.Disks.Values.All(disk => disk.PointOf(key) is null);
 
     public static MomentException Foreign(string vm, string name) => new(
         OperationErrors.SnapshotContentKept, $"Cannot remove snapshot '{name}' of '{vm}': its content was made by another program, and MomentTools cannot remove it.", name,
