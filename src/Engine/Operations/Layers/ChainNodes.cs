@@ -21,8 +21,9 @@ internal sealed class ChainNodes(string disk, IReadOnlyList<QmpBlockNode> nodes)
         return found is [QmpBlockNode only] ? only : null;
     }
 
-    /// <summary>Closes a layer that nothing uses any more; one that QEMU closed by itself is gone already.</summary>
-    public static async Task CloseAsync(QmpClient qmp, string node)
+    /// <summary>Closes a layer that no chain has any more; one that QEMU closed by itself is gone already.</summary>
+    /// <returns>Why QEMU keeps it open, or null: an export may still serve it. Its file must stay then.</returns>
+    public static async Task<string?> CloseAsync(QmpClient qmp, string node)
     {
         foreach (string name in (string[])[node, node + "-f"])
         {
@@ -31,11 +32,14 @@ internal sealed class ChainNodes(string disk, IReadOnlyList<QmpBlockNode> nodes)
                 if ((await qmp.QueryNamedBlockNodesAsync(CancellationToken.None)).Any(one => one.NodeName == name))
                     await qmp.BlockdevDelAsync(name, CancellationToken.None);
             }
-            catch (Errors.MomentException refused) when (refused.ErrorId == QmpErrors.QmpCommandFailed && name != node)
+            catch (Errors.MomentException refused) when (refused.ErrorId == QmpErrors.QmpCommandFailed)
             {
                 // A file's node that came with its format's node goes with it, and cannot be closed by itself.
+                return name == node ? refused.Message : null;
             }
         }
+
+        return null;
     }
 
     private static bool IsSame(string file, string path, FileStamp? stamp) =>

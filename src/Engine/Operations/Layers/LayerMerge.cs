@@ -89,7 +89,8 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
                 decided = MergeNote.Write(scope, journal.Id);
             await PendingJob.FinishAsync(jobs, jobId);
             journal.Pass("finished");
-            await layers.CloseAsync(from.NodeName, into.Path);
+            if (await layers.CloseAsync(from.NodeName, into.Path) is { } open)
+                report.Warning($"The layer '{child.Path}' of disk '{disk}' was merged, but QEMU still has it open: {open} Its file stays until that is over.");
             if (!layers.IsLive && !raw && await ImageCommand.CheckAsync(into.Path, shared: false, cancellation) is { } words)
                 throw LayerErrors.Damaged(disk, into.Path, words);
             decided ??= MergeNote.Write(scope, journal.Id);

@@ -63,12 +63,13 @@ internal sealed class LayerSession : IAsyncDisposable
     }
 
     /// <summary>Closes a layer that nothing stands on any more; a daemon closes everything, which stores bitmaps.</summary>
-    public async Task CloseAsync(string node, string written)
+    /// <returns>Why QEMU keeps the layer open, or null.</returns>
+    public async Task<string?> CloseAsync(string node, string written)
     {
-        if (IsLive)
-            await ChainNodes.CloseAsync(Session.Qmp, node);
+        string? open = IsLive ? await ChainNodes.CloseAsync(Session.Qmp, node) : null;
         await Session.CloseAsync(CancellationToken.None);
         DurableFile.FlushFile(written);
+        return open;
     }
 
     public ValueTask DisposeAsync() => Session.DisposeAsync();
