@@ -12,8 +12,12 @@ internal static class Collector
     {
         List<(string Path, long Bytes)> removed = [];
         // What a file says that cannot be read may be that it needs all of this.
-        if (scope.State.BrokenBranches.Count > 0 || scope.State.Broken.Count > 0)
+        if (scope.State.BrokenBranches.Concat(scope.State.Broken.Select(key => key.ToString())).FirstOrDefault() is { } broken)
+        {
+            report.Warning($"Nothing of what '{scope.Place.Name}' no longer needs is collected: the file of '{broken}' cannot be read, and may be what needs it. Test-VMMoment -Detailed tells more.");
             return new CollectorOutcome(removed, []);
+        }
+
         // What a merge that was finished after a crash has left undescribed.
         foreach (string known in scope.State.Disks.Keys.ToArray())
             await LayerThaw.RestoreAsync(scope, known, cancellation);
