@@ -128,9 +128,10 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
         {
             // What they are at this instant: the lower layer has grown to the upper one's size meanwhile.
             ChainNodes nodes = await layers.NodesAsync(CancellationToken.None);
-            TransactionAction[] actions = [.. bitmaps.Actions(nodes.Require(child.Path), nodes.Require(into.Path), freed)];
-            if (actions.Length > 0)
-                await layers.Session.Qmp.TransactionAsync(actions, CancellationToken.None);
+            QmpBlockNode from = nodes.Require(child.Path), target = nodes.Require(into.Path);
+            foreach (TransactionAction[] actions in (TransactionAction[][])[[.. MergedBitmaps.Removals(target, freed)], [.. bitmaps.Additions(from, target)]])
+                if (actions.Length > 0)
+                    await layers.Session.Qmp.TransactionAsync(actions, CancellationToken.None);
         }
         catch
         {

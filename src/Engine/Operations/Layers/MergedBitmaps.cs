@@ -20,15 +20,18 @@ internal sealed record MergedBitmaps(DiskTracking Disk, TrackingLayer Child, str
     /// <param name="seen">The child's bitmaps as they are.</param>
     public string? Doubt(ObservedLayer seen) => Branch is { } branch ? new TrackingProof(Disk.Activate(branch), seen).OwnDoubt : null;
 
-    /// <summary>The transaction.</summary>
+    /// <summary>Takes our old bitmaps from the layer that takes over. A transaction of its own: within one QEMU gives no name again that it frees.</summary>
+    /// <param name="into">The node of that layer.</param>
+    /// <param name="freed">The names of bitmaps there that were ours, beside those that begin like ours.</param>
+    public static IEnumerable<TransactionAction> Removals(QmpBlockNode into, IReadOnlySet<string> freed) => into.DirtyBitmaps
+        .Where(bitmap => bitmap is { Name: { } name, Busy: false } && (name.StartsWith(MomentIds.BitmapPrefix, StringComparison.Ordinal) || freed.Contains(name)))
+        .Select(bitmap => TransactionAction.BitmapRemove(into.NodeName, bitmap.Name!));
+
+    /// <summary>What records, and the mark, on the layer that takes over.</summary>
     /// <param name="child">The node of the layer that goes.</param>
     /// <param name="into">The node of the one that takes over.</param>
-    /// <param name="freed">The names of bitmaps there that were ours.</param>
-    public IEnumerable<TransactionAction> Actions(QmpBlockNode child, QmpBlockNode into, IReadOnlySet<string> freed)
+    public IEnumerable<TransactionAction> Additions(QmpBlockNode child, QmpBlockNode into)
     {
-        foreach (QmpDirtyBitmap bitmap in into.DirtyBitmaps)
-            if (bitmap is { Name: { } name, Busy: false } && (name.StartsWith(MomentIds.BitmapPrefix, StringComparison.Ordinal) || freed.Contains(name)))
-                yield return TransactionAction.BitmapRemove(into.NodeName, name);
         if (into.Driver != "qcow2")
             yield break;
         if (Branch is not { } branch)

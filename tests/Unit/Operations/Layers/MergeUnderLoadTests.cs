@@ -54,7 +54,7 @@ public sealed class MergeUnderLoadTests
                 });
                 await PendingJob.ReachAsync(jobs, "mt-c", token => daemon.Qmp.BlockCommitAsync("mt-c", "t", null, "b", null, token), null, CancellationToken.None);
                 ChainNodes nodes = await ChainNodes.ReadAsync(daemon.Qmp, "vda", CancellationToken.None);
-                await daemon.Qmp.TransactionAsync(bitmaps.Actions(nodes.Require(above), nodes.Require(below), new HashSet<string>(StringComparer.Ordinal)), CancellationToken.None);
+                await daemon.Qmp.TransactionAsync(bitmaps.Additions(nodes.Require(above), nodes.Require(below)), CancellationToken.None);
                 await PendingJob.FinishAsync(jobs, "mt-c");
                 await Task.Delay(100);
                 await stop.CancelAsync();
