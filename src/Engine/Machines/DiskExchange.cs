@@ -35,19 +35,19 @@ internal sealed class DiskExchange
     /// <param name="qmp">The machine.</param>
     /// <param name="vm">The domain, for messages.</param>
     /// <param name="prefix">How the names of new nodes begin: "mt-" and the operation's id.</param>
-    /// <param name="disks">Each disk as it was and as it is to be, and its device.</param>
+    /// <param name="disks">Each disk as it was and as it is to be, its device, and how its images are opened, or null: as the definition says.</param>
     /// <param name="cancellation">Stops the look.</param>
     public static async Task<DiskExchange> PrepareAsync(
-        QmpClient qmp, string vm, string prefix, IReadOnlyList<(DomainDisk Old, DomainDisk New, string Device)> disks, CancellationToken cancellation)
+        QmpClient qmp, string vm, string prefix, IReadOnlyList<(DomainDisk Old, DomainDisk New, string Device, DriverOptions? Options)> disks, CancellationToken cancellation)
     {
         IReadOnlyList<OpenNode> nodes = await OpenChain.NodesAsync(qmp, cancellation);
         Dictionary<string, string> attached = await AttachedAsync(qmp, cancellation);
         List<(DomainDisk, OpenChain)> chains = [];
         List<ExchangedDisk> exchanged = [];
-        foreach ((DomainDisk old, DomainDisk @new, string device) in disks)
+        foreach ((DomainDisk old, DomainDisk @new, string device, DriverOptions? options) in disks)
         {
-            OpenChain before = await OpenChain.FindAsync(vm, old, prefix + "-o", nodes, cancellation);
-            OpenChain after = await OpenChain.FindAsync(vm, @new, $"{prefix}-{exchanged.Count}", nodes, cancellation);
+            OpenChain before = await OpenChain.FindAsync(vm, old, prefix + "-o", options, nodes, cancellation);
+            OpenChain after = await OpenChain.FindAsync(vm, @new, $"{prefix}-{exchanged.Count}", options, nodes, cancellation);
             HashSet<string> kept = [.. after.Layers.Select(layer => layer.NodeName)];
             string node = attached.GetValueOrDefault(device) ?? throw DiskErrors.NotInMachine(vm, old);
             string[] leaves = [.. before.Layers.Select(layer => layer.NodeName).Where(name => nodes.Any(open => open.Name == name) && !kept.Contains(name))];

@@ -21,9 +21,10 @@ internal sealed record OpenChain(IReadOnlyList<ImageLayer> Layers, IReadOnlyList
     /// <param name="vm">The domain, for messages.</param>
     /// <param name="disk">The disk as it is to be: its path is the chain's top.</param>
     /// <param name="prefix">How the names of new nodes begin; the layer's number follows.</param>
+    /// <param name="options">How its images are opened; null: as the disk's driver says.</param>
     /// <param name="nodes">What QEMU has open (<see cref="NodesAsync"/>).</param>
     /// <param name="cancellation">Stops the look at the images.</param>
-    public static async Task<OpenChain> FindAsync(string vm, DomainDisk disk, string prefix, IReadOnlyList<OpenNode> nodes, CancellationToken cancellation)
+    public static async Task<OpenChain> FindAsync(string vm, DomainDisk disk, string prefix, DriverOptions? options, IReadOnlyList<OpenNode> nodes, CancellationToken cancellation)
     {
         IReadOnlyList<ImageLayer> wanted = await DiskChain.ResolveAsync(vm, disk, readOnly: false, cancellation);
         ImageLayer[] layers = [.. wanted.Select((layer, i) => layer with { NodeName = $"{prefix}-{i}" })];
@@ -38,7 +39,7 @@ internal sealed record OpenChain(IReadOnlyList<ImageLayer> Layers, IReadOnlyList
         }
 
         HashSet<string> there = [.. nodes.Select(node => node.Name)];
-        JsonObject[] missing = [.. BlockdevOptions.ForEachLayer(layers, DriverOptions.Of(disk)).Where(node => !there.Contains((string)node["node-name"]!))];
+        JsonObject[] missing = [.. BlockdevOptions.ForEachLayer(layers, options ?? DriverOptions.Of(disk)).Where(node => !there.Contains((string)node["node-name"]!))];
         return new OpenChain(layers, missing);
     }
 

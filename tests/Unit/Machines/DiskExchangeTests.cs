@@ -102,7 +102,7 @@ public sealed class DiskExchangeTests
     private static void Qcow2Layer(string path, string below) => Tool.Run("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", below, "-F", "qcow2", path, "16M");
 
     private static Task<DiskExchange> PrepareAsync(BlockSession session, MachineSample sample, string prefix, DomainDocument from, DomainDocument to) => DiskExchange.PrepareAsync(
-        session.Qmp, sample.Place.Name, prefix, [.. session.Disks.Values.Select(disk => (from.FindDisk(disk.Name)!, to.FindDisk(disk.Name)!, disk.QomPath!))], CancellationToken.None);
+        session.Qmp, sample.Place.Name, prefix, [.. session.Disks.Values.Select(disk => (from.FindDisk(disk.Name)!, to.FindDisk(disk.Name)!, disk.QomPath!, (DriverOptions?)null))], CancellationToken.None);
 
     private static async Task ExchangeAsync(BlockSession session, MachineSample sample, string prefix, DomainDocument from, DomainDocument to)
     {

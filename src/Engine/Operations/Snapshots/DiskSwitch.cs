@@ -135,8 +135,9 @@ internal sealed class DiskSwitch : IAsyncDisposable
         QmpClient qmp = Session.Qmp;
         string prefix = MomentIds.BitmapPrefix + _scope.Id;
         bool run = plan.Power switch { MachinePower.Running => true, MachinePower.Paused => false, _ => Runs };
+        IReadOnlyDictionary<string, DriverOptions> options = await OverlayNode.OptionsAsync(Session, _scope.Domain, cancellation);
         DiskExchange exchange = await DiskExchange.PrepareAsync(
-            qmp, Vm, prefix, [.. Session.Disks.Values.Select(disk => (_scope.Domain.FindDisk(disk.Name)!, plan.Definition.FindDisk(disk.Name)!, disk.QomPath!))], cancellation);
+            qmp, Vm, prefix, [.. Session.Disks.Values.Select(disk => (_scope.Domain.FindDisk(disk.Name)!, plan.Definition.FindDisk(disk.Name)!, disk.QomPath!, (DriverOptions?)options[disk.Name]))], cancellation);
         journal.Extend(new JsonObject { ["kind"] = SwitchRecovery.Exchange, ["disks"] = new JsonArray([.. exchange.Disks.Select(disk => (JsonNode)disk.ToJson())]), ["commit"] = changes.ToJson() });
         Journal? hold = null;
         try
