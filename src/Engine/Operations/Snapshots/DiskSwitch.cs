@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
@@ -140,6 +141,7 @@ internal sealed class DiskSwitch : IAsyncDisposable
             qmp, Vm, prefix, [.. Session.Disks.Values.Select(disk => (_scope.Domain.FindDisk(disk.Name)!, plan.Definition.FindDisk(disk.Name)!, disk.QomPath!, (DriverOptions?)options[disk.Name]))], cancellation);
         journal.Extend(new JsonObject { ["kind"] = SwitchRecovery.Exchange, ["disks"] = new JsonArray([.. exchange.Disks.Select(disk => (JsonNode)disk.ToJson())]), ["commit"] = changes.ToJson() });
         Journal? hold = null;
+        long since = 0;
         try
         {
             journal.Pass("open");
@@ -147,6 +149,7 @@ internal sealed class DiskSwitch : IAsyncDisposable
             hold = HeldMachine.Begin(_scope, run, exchange.Disks);
             // From here on nothing is cancelled: the guest waits.
             hold.Pass("stop");
+            since = Stopwatch.GetTimestamp();
             if (Runs)
                 await qmp.StopAsync(CancellationToken.None);
             journal.Pass("exchange");
@@ -169,6 +172,8 @@ internal sealed class DiskSwitch : IAsyncDisposable
             hold.Pass("go on");
             if (run && !(await qmp.QueryStatusAsync(CancellationToken.None)).Running)
                 await qmp.ContAsync(CancellationToken.None);
+            if (Runs)
+                _report.Verbose($"The guest of '{Vm}' stood still for {Stopwatch.GetElapsedTime(since).TotalMilliseconds:0} ms.");
             hold.Pass("close");
             await DiskExchange.CloseOldAsync(qmp, exchange.Disks);
             await Session.CloseAsync(CancellationToken.None);

@@ -42,6 +42,7 @@ public sealed class RestoreGuestTests
         string[] before = guest.Lines();
         await RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" });
         Assert.Equal(saved + 1, await guest.ReturnAsync(before));
+        Assert.Contains(guest.Machine.Report.Notes, note => note.StartsWith("The guest of 'web1' stood still for ", StringComparison.Ordinal));
         Assert.Equal(process, (await guest.Machine.Engine.GetDomainAsync(TestMachine.Name, guest.Machine.Report, CancellationToken.None)).ProcessId);
     }
 
