@@ -6,6 +6,12 @@ public sealed record VMBranchDisk
     /// <summary>The disk's name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>
+    /// The branch that the tip belongs to: another one where the disk stayed behind, because the snapshot that the branch began at does not
+    /// cover it. Null where nothing was recorded of the disk, which all branches share.
+    /// </summary>
+    public string? Branch { get; init; }
+
     /// <summary>The image that holds the tip, or null where the disk has none.</summary>
     public string? Path { get; init; }
 

@@ -37,12 +37,14 @@ internal sealed class BranchResults(DomainDocument domain, DomainMoments state, 
     private VMBranchDisk? Of(string branch, bool active, DomainDisk disk)
     {
         DiskTracking tracking = state.Disk(disk.Target);
-        if (!tracking.Tips.TryGetValue(branch, out TrackingTip? tip))
-            return active && tracking.ActiveTip is null && disk.SourcePath is { } only ? new VMBranchDisk { Name = disk.Target, Path = only, Size = FileStamp.Of(only)?.Length } : null;
+        string at = active && !tracking.Tips.ContainsKey(branch) ? tracking.ActiveBranch : branch;
+        if (!tracking.Tips.TryGetValue(at, out TrackingTip? tip))
+            return active && disk.SourcePath is { } only ? new VMBranchDisk { Name = disk.Target, Path = only, Size = FileStamp.Of(only)?.Length } : null;
         string? path = tracking.Layers.GetValueOrDefault(tip.LayerId)?.Path;
         return new VMBranchDisk
         {
             Name = disk.Target,
+            Branch = at,
             Path = path,
             Layer = tip.LayerId,
             Snapshot = tip.Saved,

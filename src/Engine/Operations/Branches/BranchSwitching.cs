@@ -26,7 +26,10 @@ internal sealed class BranchSwitching(EngineContext context)
         else
             await BranchSwitch.RunAsync(scope, doing, scope.State, target.Name, OptionsOf(request), report, cancellation);
         await Collection.TryAsync(scope, report, cancellation);
-        return new BranchResults(scope.Domain, scope.State).Of(scope.State.Branches[target.Name]);
+        VMBranch there = new BranchResults(scope.Domain, scope.State).Of(scope.State.Branches[target.Name]);
+        foreach (VMBranchDisk stayed in there.Disks.Where(disk => disk.Branch is { } other && other != target.Name))
+            report.Verbose($"Disk '{stayed.Name}' of '{vm}' stays on branch '{stayed.Branch}': the snapshot that '{target.Name}' began at does not cover it.");
+        return there;
     }
 
     private static SwitchOptions OptionsOf(SwitchBranchRequest request) => new()

@@ -60,11 +60,13 @@ public sealed class BranchTests
         await using TestMachine machine = await TestMachine.CreateAsync(disks: ["vda", "vdb"]);
         if (running)
             await machine.StartAsync();
+        await machine.CheckpointAsync("both");
         await machine.FreezeAsync("part", "vda");
         VMBranch branch = await machine.BranchAsync("one", "part");
         Assert.Equal(["vda"], branch.Disks.Select(disk => disk.Name));
         await WriteAsync(machine, 1, 0);
-        await machine.SwitchAsync("one");
+        VMBranch there = await machine.SwitchAsync("one");
+        Assert.Equal(["vda on one", "vdb on main"], there.Disks.Select(disk => $"{disk.Name} on {disk.Branch}"));
         await WriteAsync(machine, 2, 1);
         await machine.SwitchAsync("main");
         await WriteAsync(machine, 3, 2);
@@ -168,6 +170,46 @@ public sealed class BranchTests
         await machine.SwitchAsync("main");
         Assert.Equal(VMBranchState.Now, (await machine.BranchesAsync())["main"].State);
         Assert.False(File.Exists(left.Memory));
+    }
+
+    [SkippableFact]
+    public async Task ABranchOfASnapshotWithMemoryGoesOnFromThatMemory()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.StartAsync();
+        await WriteAsync(machine, 1, 0);
+        VMSnapshot snapshot = await machine.SnapshotAsync("whole");
+        await WriteAsync(machine, 2, 1);
+        await machine.BranchAsync("one", "whole");
+        await machine.BranchAsync("two", "whole");
+        Assert.Equal((VMBranchState.Memory, snapshot.Memory), ((await machine.BranchesAsync())["one"].State, (await machine.BranchesAsync())["one"].Memory));
+        await machine.StopAsync();
+        await machine.SwitchAsync("one");
+        Assert.NotEqual(VMState.Stopped, (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State);
+        Assert.True(File.Exists(snapshot.Memory));
+        await machine.StopAsync();
+        // It is a branch's that has not been there yet, and a snapshot's.
+        await machine.RemoveBranchAsync("two", undoFor: TimeSpan.Zero);
+        Assert.True(File.Exists(snapshot.Memory));
+        Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync("one", "vda"));
+        Assert.Equal(Patterns((0, 1), (1, 2)), await machine.PatternsAsync("main", "vda"));
+    }
+
+    [SkippableTheory]
+    [InlineData("vor dem Übergang (1)")]
+    [InlineData("'; $x \"")]
+    [InlineData(null)]
+    public async Task ANameInAnyScriptIsAFileNameToo(string? given)
+    {
+        string name = given ?? new string('é', 100);
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.FreezeAsync("clean");
+        await machine.BranchAsync(name, "clean");
+        await machine.SwitchAsync(name);
+        await WriteAsync(machine, 1, 0);
+        await machine.SwitchAsync("main");
+        Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync(name, "vda"));
+        Assert.Contains(machine.Engine.CompleteBranches(TestMachine.Name, elsewhere: true), item => item.Text == name);
     }
 
     [SkippableFact]
