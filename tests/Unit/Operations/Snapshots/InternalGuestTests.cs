@@ -29,7 +29,7 @@ public sealed class InternalGuestTests(ITestOutputHelper output)
 
         string hidden = hand.State.Kept.Single().Branch!;
         int left = guest.CountIn(guest.Machine.DiskPath("vda"), hand.State.Disk("vda").Tips[hidden].Saved);
-        Assert.InRange(left, saved + 4, saved + 20);
+        Assert.True(left >= saved + 4, $"It was saved at {left}, and the snapshot at {saved}.");
         before = guest.Lines();
         await hand.SwitchAsync(hidden);
         await guest.NextAsync(count: 3);

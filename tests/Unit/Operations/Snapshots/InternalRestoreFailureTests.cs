@@ -149,8 +149,8 @@ public sealed class InternalRestoreFailureTests
         await using TestMachine machine = await TestMachine.CreateAsync();
         var hand = new InternalHand(machine);
         await hand.TakeAsync("first");
-        await hand.TakeAsync("1");
-        Assert.Equal(ImageTipErrors.SnapshotTagAmbiguous, (await Assert.ThrowsAsync<MomentException>(() => hand.RestoreAsync("1"))).ErrorId);
+        Tool.Run("qemu-img", "snapshot", "-c", "1", machine.DiskPath("vda"));
+        Assert.Equal(ImageTipErrors.SnapshotTagAmbiguous, (await Assert.ThrowsAsync<MomentException>(() => ImageTips.FindAsync(machine.DiskPath("vda"), "1", CancellationToken.None))).ErrorId);
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath("other"), TestMachine.DiskSize.ToString(CultureInfo.InvariantCulture));
         File.Move(machine.DiskPath("other"), machine.DiskPath("vda"), overwrite: true);
         Assert.Equal(ImageTipErrors.SnapshotNotInImage, (await Assert.ThrowsAsync<MomentException>(() => hand.RestoreAsync("first"))).ErrorId);
