@@ -36,7 +36,7 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
         try
         {
             journal.Pass("end");
-            ended = await EndAsync(plan, cancellation);
+            ended = await EndAsync(journal, plan, cancellation);
             journal.Pass("start");
             if (start)
             {
@@ -73,10 +73,15 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
         [.. plan.Definition.Disks.Where(disk => disk.SourcePath is not null).Select(disk => (JsonNode)new JsonObject { ["disk"] = disk.Target, ["path"] = disk.SourcePath })];
 
     /// <returns>Whether a machine was ended.</returns>
-    private async Task<bool> EndAsync(SwitchPlan plan, CancellationToken cancellation)
+    private async Task<bool> EndAsync(Journal journal, SwitchPlan plan, CancellationToken cancellation)
     {
         if (before is not null && plan.KeepMemory is { } path)
+        {
             await MemorySaving.SaveAsync(session, path, atSwitchover: null, live: false, goOn: false, progress: null, cancellation);
+            // From here on the guest is in that file: whoever undoes this lets it go on from there.
+            journal.Extend(new JsonObject { [SwitchRecovery.Kept] = path });
+        }
+
         await session.CloseAsync(CancellationToken.None);
         if (before is null)
             return false;

@@ -21,6 +21,9 @@ internal static class SwitchRecovery
     /// <summary>The kind of a switch by a new start, or of a machine that is off.</summary>
     public const string Restart = "restart";
 
+    /// <summary>In the intent: the file in which the machine's memory is, once it was saved there.</summary>
+    public const string Kept = "kept";
+
     /// <returns>True where it was finished, false where it was undone.</returns>
     public static async Task<bool> ResolveAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
@@ -35,9 +38,17 @@ internal static class SwitchRecovery
             return true;
         }
 
+        await ResumeAsync(place, domain, entry, cancellation);
         await RemoveMadeAsync(entry.Intent, entry.Started, cancellation);
         Journal.Remove(entry.Path);
         return false;
+    }
+
+    // Its memory had been saved and its QEMU ended: on its old images it goes on from there, as if nothing had happened.
+    private static async Task ResumeAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        if ((string?)entry.Intent[Kept] is { } path && MachineProbe.Find(place, domain).Monitor is null)
+            await new MachineLauncher(place, domain).StartAsync(paused: !(bool)entry.Intent["ran"]!, new IncomingMemory(place.Name, path), check: null, cancellation);
     }
 
     /// <summary>Unlinks the files that an operation made and that nothing knows yet.</summary>
@@ -76,26 +87,35 @@ internal static class SwitchRecovery
         var wanted = entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!["path"]!).Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
         var old = domain.Disks.Select(disk => disk.SourcePath).OfType<string>().Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
         wanted.ExceptWith(old);
-        bool running;
+        bool running, onOld, ran = (bool)entry.Intent["ran"]!, away;
         await using (QmpClient qmp = line)
         {
             IEnumerable<string> files = (await qmp.QueryBlockAsync(cancellation)).Select(device => device.Inserted).OfType<QmpInserted>().Select(medium => NodeFile.Of(medium.File));
             QmpStatus status = await qmp.QueryStatusAsync(cancellation);
-            if (!files.Any(file => wanted.Contains(Libc.RealPath(file) ?? file)))
-            {
-                // It was held while its memory was saved.
-                if ((bool)entry.Intent["ran"]! && status is { Running: false, Status: "paused" or "postmigrate" or "finish-migrate" })
-                    await qmp.ContAsync(cancellation);
-                return false;
-            }
-
+            onOld = !files.Any(file => wanted.Contains(Libc.RealPath(file) ?? file));
             running = status.Running;
+            away = !ran && status.Status == "postmigrate";
+            // It was held while its memory was saved.
+            if (onOld && ran && status is { Running: false, Status: "paused" or "postmigrate" or "finish-migrate" })
+                await qmp.ContAsync(cancellation);
         }
 
+        // One that stands still has given its disks away with its memory: it is started anew with that, or gets them back.
+        if (onOld && away && entry.Intent[Kept] is null)
+            await TakeBackAsync(place, domain, cancellation);
+        if (onOld && !(away && entry.Intent[Kept] is not null))
+            return false;
         if (running)
             return true;
         await new MachineStopper(place, domain).StopAsync(force: true, TimeSpan.FromSeconds(60), cancellation);
         return false;
+    }
+
+    private static async Task TakeBackAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
+    {
+        await using BlockSession session = await BlockSession.OpenAsync(place, domain, [], BlockAccess.Change, cancellation);
+        if (session.IsMachine)
+            await MemorySaving.GoOnAsync(session, run: false, cancellation);
     }
 
     private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
