@@ -24,7 +24,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
     [InlineData("branch-keep", true)]
     public async Task AProcessKilledAtAnyStepLeavesEachBranchItsOwn(string operation, bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             await using TestMachine machine = await PrepareAsync(operation, running);
             (int exit, _, string error) = Tool.TryRun(
@@ -32,7 +32,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
                 TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "one");
             if (exit == 0)
             {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death, all survived");
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death, all survived");
                 await AssertSoundAsync(machine, $"the end of {operation}", exact: true);
                 return;
             }
@@ -49,7 +49,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
     [InlineData("branch-keep")]
     public async Task AQemuKilledAtAnyStepLeavesEachBranchItsOwn(string operation)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             int at = 0, qemu = 0;
             bool killed = false;
@@ -76,7 +76,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
             qemu = 0;
             if (!killed)
             {
-                output.WriteLine($"{operation}: QEMU killed at {step - 1} points, all survived");
+                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points, all survived");
                 return;
             }
 

@@ -19,7 +19,7 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
     [InlineData("merge-snapshot", "three", false)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, string argument, bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             await using LayerMachine machine = await PrepareAsync(running, fork: operation == "merge-snapshot");
             (int exit, _, string error) = Tool.TryRun(
@@ -27,7 +27,7 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
                 TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, argument);
             if (exit == 0)
             {
-                output.WriteLine($"{operation} {argument}, {(running ? "running" : "stopped")}: {step - 1} points of death tried and survived");
+                output.WriteLine($"{operation} {argument}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried and survived");
                 Assert.True(step > 10, "too few steps were seen");
                 return;
             }
@@ -44,7 +44,7 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
     [InlineData("two")]
     public async Task AQemuKilledAtAnyStepLosesNothingThatWasFlushed(string name)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             int at = 0;
             HostProcess? qemu = null;
@@ -71,7 +71,7 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
 
             if (!killed)
             {
-                output.WriteLine($"{name}: QEMU killed at {step - 1} points, and nothing lost");
+                output.WriteLine($"{name}: QEMU killed at {CrashSteps.Tried(step)} points, and nothing lost");
                 return;
             }
 

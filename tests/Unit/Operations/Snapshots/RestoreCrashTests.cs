@@ -25,7 +25,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
     [InlineData("restore-running", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
             Prepared prepared = await PrepareAsync(machine, running);
@@ -34,8 +34,8 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
                 TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "clean");
             if (exit == 0)
             {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death tried and survived");
-                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried and survived");
+                CrashSteps.AssertIsEnd(step, printed);
                 return;
             }
 
@@ -51,7 +51,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
     [InlineData("restore")]
     public async Task AQemuKilledAtAnyStepLosesNothing(string operation)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             int at = 0, qemu = 0;
             bool killed = false;
@@ -80,7 +80,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
             qemu = 0;
             if (!killed)
             {
-                output.WriteLine($"{operation}: QEMU killed at {step - 1} points");
+                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points");
                 return;
             }
 
@@ -94,7 +94,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task AProcessKilledWhileItLoadsAMemoryLosesNothing()
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             await using CountingGuest guest = await CountingGuest.CreateAsync();
             TestMachine machine = guest.Machine;
@@ -108,7 +108,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
                 TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "restore", "clean");
             if (exit == 0)
             {
-                output.WriteLine($"restore with memory: {step - 1} points of death tried and survived");
+                output.WriteLine($"restore with memory: {CrashSteps.Tried(step)} points of death tried and survived");
                 return;
             }
 

@@ -28,7 +28,7 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
         int made = 0;
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             await using TestMachine machine = await PrepareAsync(running);
             (int exit, string printed, string error) = Tool.TryRun(
@@ -36,8 +36,8 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
                 TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "new");
             if (exit == 0)
             {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {step - 1} points of death tried; {made} times the snapshot was there in the end");
-                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried; {made} times the snapshot was there in the end");
+                CrashSteps.AssertIsEnd(step, printed);
                 return;
             }
 
@@ -55,7 +55,7 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
     [InlineData("snapshot-internal")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             int at = 0, qemu = 0;
             bool killed = false;
@@ -81,7 +81,7 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
             qemu = 0;
             if (!killed)
             {
-                output.WriteLine($"{operation}: QEMU killed at {step - 1} points");
+                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points");
                 return;
             }
 

@@ -14,7 +14,7 @@ public sealed class UndoCrashTests(ITestOutputHelper output)
     [InlineData("undo", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
-        for (int step = 1; step <= 200; step++)
+        for (int step = CrashSteps.First; step <= 200; step = CrashSteps.After(step))
         {
             await using TestMachine machine = await UndoMachine.CreateAsync(diskOnly: running);
             if (operation == "undo")
@@ -30,7 +30,7 @@ public sealed class UndoCrashTests(ITestOutputHelper output)
             string where = $"step {step} of {operation}";
             if (exit == 0)
             {
-                output.WriteLine($"{operation}: {step - 1} points of death tried and survived");
+                output.WriteLine($"{operation}: {CrashSteps.Tried(step)} points of death tried and survived");
                 return;
             }
 
