@@ -79,8 +79,16 @@ internal static class SnapshotUse
         }
 
         if (IsAway(scope.State, note))
+        {
+            // A kill between the load and the removal of its file leaves nobody else who knows of it.
+            note = note with { MemoryFile = scope.State.Branches.GetValueOrDefault(note.Home)?.Memory };
+            note.Write(directory);
             await GoHomeAsync(context, scope, note, report, cancellation);
+        }
+
         context.Probe?.Invoke("snapshot-use:home");
+        if (note.MemoryFile is { } memory)
+            MemoryFiles.Remove(MemoryFiles.Unused(scope.State, [memory]));
         DomainMoments next = Without(scope.Store, scope.State, note, scope.Id);
         if (!ReferenceEquals(next, scope.State))
         {

@@ -27,6 +27,9 @@ internal sealed record UseNote(
 {
     public const string FileName = "use.json";
 
+    /// <summary>The file with the memory of the branch to come back to, from when it is loaded: afterwards it goes.</summary>
+    public string? MemoryFile { get; init; }
+
     /// <summary>Whether its process is at work, so that the machine is where it belongs.</summary>
     public bool IsAlive => ProcessId != 0 && HostProcess.Find(ProcessId)?.StartTime == Started;
 
@@ -50,7 +53,10 @@ internal sealed record UseNote(
             JsonObject note = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
             return new UseNote(
                 (string)note["id"]!, (int)note["process"]!, (long)note["started"]!, DateTimeOffset.Parse((string)note["since"]!, CultureInfo.InvariantCulture), (string)note["snapshot"]!,
-                (string)note["temporary"]!, (string)note["home"]!, (bool?)note["running"], (bool)note["memory"]!, Texts(note["branches"]), Texts(note["moments"]));
+                (string)note["temporary"]!, (string)note["home"]!, (bool?)note["running"], (bool)note["memory"]!, Texts(note["branches"]), Texts(note["moments"]))
+            {
+                MemoryFile = (string?)note["file"],
+            };
         }
         catch (FileNotFoundException)
         {
@@ -78,6 +84,7 @@ internal sealed record UseNote(
         ["home"] = Home,
         ["running"] = Running,
         ["memory"] = KeepsMemory,
+        ["file"] = MemoryFile,
         ["branches"] = new JsonArray([.. Branches.Select(name => (JsonNode)name)]),
         ["moments"] = new JsonArray([.. Moments.Select(name => (JsonNode)name)]),
     }));
