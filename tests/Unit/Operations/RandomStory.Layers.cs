@@ -9,6 +9,7 @@ internal sealed partial class RandomStory
 {
     private string _branch = StoryDisk.Main;
     private int _branchNames;
+    private (string Id, (string[] Order, KeyValuePair<string, string?>[] Parents, KeyValuePair<string, bool>[] Snapshots) Model, (StoryDisk Disk, string Name, StoryMoment Instant)[] Moments)? _discarded;
 
     private string[] Branches => [.. _disks.SelectMany(disk => disk.Lines.Keys).Distinct(StringComparer.Ordinal).Where(name => !IsHidden(name))];
 
@@ -132,13 +133,61 @@ internal sealed partial class RandomStory
         IReadOnlyList<VMMoment> gone = [];
         if (!await TryAsync(async () => gone = await _machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, request, _machine.Report, CancellationToken.None)))
             return;
+        var before = _model.Remember();
         Assert.Equal(_model.Remove(name, request.Descendants, request.DescendantsOnly).Order(StringComparer.Ordinal), gone.Select(moment => moment.Name).Order(StringComparer.Ordinal));
+        if (State().Kept.FirstOrDefault(kept => kept.Until > DateTimeOffset.UtcNow) is { } kept && request.UndoFor is null)
+            _discarded = (kept.Id, before, [.. gone.SelectMany(moment => _disks.Where(disk => disk.Moments.ContainsKey(moment.Name)).Select(disk => (disk, moment.Name, disk.Moments[moment.Name])))]);
         foreach (VMMoment removed in gone)
             foreach (StoryDisk disk in _disks)
                 disk.Forget(removed.Name);
         _counts.Merges += request.UndoFor is null ? 0 : 1;
         _counts.Removals += gone.Count;
         await LookAsync();
+    }
+
+    // What the last restore or removal discarded comes back.
+    private async Task UndoAsync()
+    {
+        if (State().Kept.FirstOrDefault(one => one.Until > DateTimeOffset.UtcNow) is not { } kept)
+            return;
+        bool moments = kept.Files.Count > 0;
+        // Which parent a moment that was taken meanwhile has then, the story does not know.
+        if (moments && !(_discarded is { } known && known.Id == kept.Id && _model.IsStill(known.Model, [.. known.Moments.Select(one => one.Name)])))
+            return;
+        Tell($"undo {kept.Operation}");
+        _mayMerge = true;
+        if (!await TryAsync(() => _machine.Engine.UndoSnapshotAsync(TestMachine.Name, new UndoSnapshotRequest(), _machine.Report, CancellationToken.None)))
+            return;
+        if (moments)
+        {
+            _model.Recall(_discarded!.Value.Model);
+            foreach ((StoryDisk disk, string name, StoryMoment instant) in _discarded.Value.Moments)
+                disk.Recall(name, instant);
+        }
+
+        if (kept is { Branch: { } hidden, BranchName: { } branch })
+            BringBack(hidden, branch, removed: kept.Operation.StartsWith("Remove-", StringComparison.Ordinal));
+        _counts.Undone++;
+        await LookAsync();
+    }
+
+    private void BringBack(string hidden, string branch, bool removed)
+    {
+        StoryDisk[] back = [.. _disks.Where(disk => disk.Lines.ContainsKey(hidden))];
+        bool active = _disks.Any(disk => disk.Branch == branch);
+        string? left = removed ? null : State().Kept.Single(kept => kept.Until > DateTimeOffset.UtcNow).Branch!;
+        foreach (StoryDisk disk in back)
+        {
+            if (left is not null && disk.Lines.ContainsKey(branch))
+                disk.RenameBranch(branch, left);
+            disk.RenameBranch(hidden, branch);
+        }
+
+        if (removed || !active)
+            return;
+        foreach (StoryDisk disk in _disks.Where(disk => disk.Lines.ContainsKey(branch)))
+            disk.Enter(branch);
+        _branch = branch;
     }
 
     private async Task MergeAsync()

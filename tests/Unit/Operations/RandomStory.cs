@@ -58,7 +58,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
             (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, ResizeAsync), (1, RenameAsync),
             (_layered && !_branching ? 5 : 0, WriteBeneathAsync),
             (_branching ? 6 : 0, SnapshotAsync), (_branching ? 4 : 0, GoBackAsync), (_branching ? 3 : 0, SwitchAsync), (_branching ? 1 : 0, BranchAsync),
-            (_branching ? 1 : 0, RenameBranchAsync), (_branching ? 1 : 0, RemoveBranchAsync), (_branching ? 2 : 0, RemoveSnapshotAsync), (_branching ? 1 : 0, MergeAsync),
+            (_branching ? 1 : 0, RenameBranchAsync), (_branching ? 1 : 0, RemoveBranchAsync), (_branching ? 2 : 0, RemoveSnapshotAsync), (_branching ? 1 : 0, MergeAsync), (_branching ? 2 : 0, UndoAsync),
         ];
     }
 

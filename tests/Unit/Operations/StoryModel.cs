@@ -49,6 +49,23 @@ internal sealed class StoryModel(TestMachine machine, IReadOnlyList<StoryDisk> d
         return gone;
     }
 
+    /// <summary>All of it as it is now.</summary>
+    public (string[] Order, KeyValuePair<string, string?>[] Parents, KeyValuePair<string, bool>[] Snapshots) Remember() => ([.. _order], [.. _parents], [.. _snapshots]);
+
+    /// <summary>Whether no moment came or went since, but for those that are gone.</summary>
+    public bool IsStill((string[] Order, KeyValuePair<string, string?>[] Parents, KeyValuePair<string, bool>[] Snapshots) before, IReadOnlyCollection<string> gone) =>
+        before.Order.Except(gone).SequenceEqual(_order);
+
+    public void Recall((string[] Order, KeyValuePair<string, string?>[] Parents, KeyValuePair<string, bool>[] Snapshots) before)
+    {
+        _order.Clear();
+        _order.AddRange(before.Order);
+        foreach ((string name, string? parent) in before.Parents)
+            _parents[name] = parent;
+        foreach ((string name, bool inside) in before.Snapshots)
+            _snapshots[name] = inside;
+    }
+
     public async Task CheckAsync(bool bitmapsToo)
     {
         foreach (VMMoment moment in await machine.MomentsAsync())
