@@ -33,7 +33,11 @@ internal sealed class MemorySnapshotPause : IBench
         await _pause!.TakeAsync(cancellation);
     }
 
-    public Task OursAsync(CancellationToken cancellation) => Task.CompletedTask;
+    public async Task OursAsync(CancellationToken cancellation)
+    {
+        await _machine!.Engine.CreateSnapshotAsync(Machine.Name, new CreateSnapshotRequest { Name = $"s{_round}", Memory = true, Live = true }, _machine, cancellation);
+        Told = await _pause!.TakeAsync(cancellation);
+    }
 
     public async Task TheirsAsync(CancellationToken cancellation)
     {

@@ -27,7 +27,8 @@ internal sealed class SnapshotBesideVirsh(int disks, bool keptOpen) : IBench
         return _libvirt is null ? "libvirtd did not come up in a mount namespace of its own" : null;
     }
 
-    public Task OursAsync(CancellationToken cancellation) => Task.CompletedTask;
+    public Task OursAsync(CancellationToken cancellation) =>
+        _machine!.Engine.CreateSnapshotAsync(Machine.Name, new CreateSnapshotRequest { DiskOnly = true, Name = $"s{_last}" }, _machine, cancellation);
 
     public Task TheirsAsync(CancellationToken cancellation) => keptOpen
         ? _libvirt!.CallAsync($"snapshot-create-as {Machine.Name} s{++_last} --disk-only", cancellation)
