@@ -91,6 +91,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _counts.Operations++;
         if (_branching)
         {
+            await LookAsync();
             await _files.CheckAsync(_mayMerge);
             _layers.Check(_model.Inside);
         }
