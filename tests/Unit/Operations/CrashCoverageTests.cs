@@ -37,6 +37,11 @@ public sealed class CrashCoverageTests
         ["layer-unlink"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["let-go"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["snapshot-remove"] = (typeof(Layers.LayerCrashTests), nameof(Layers.LayerCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["image-turn"] = (typeof(Snapshots.InternalCrashTests), nameof(Snapshots.InternalCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["tag-remove"] = (typeof(Snapshots.InternalCrashTests), nameof(Snapshots.InternalCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["machine-hold"] = (typeof(Snapshots.RestoreCrashTests), nameof(Snapshots.RestoreCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["snapshot-undo"] = (typeof(Undo.UndoCrashTests), nameof(Undo.UndoCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["snapshot-use-end"] = (typeof(Undo.UndoCrashTests), nameof(Undo.UndoCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
     };
 
