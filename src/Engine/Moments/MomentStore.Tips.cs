@@ -11,7 +11,7 @@ internal sealed partial class MomentStore
     /// </summary>
     /// <param name="present">The disks that the domain has.</param>
     /// <param name="fault">Told what is wrong with the files beside.</param>
-    /// <returns>Null where that is not enough: a moment was declared current, the disks descend from different ones, or something is odd.</returns>
+    /// <returns>Null where that is not enough: a moment was declared current, the time of something kept is over, the disks descend from different ones, or something is odd.</returns>
     public DomainMoments? LoadTips(IReadOnlySet<string> present, Action<MomentException> fault)
     {
         List<MomentException> faults = [];
@@ -20,7 +20,7 @@ internal sealed partial class MomentStore
         IReadOnlyDictionary<string, DiskTracking> disks = tracking.Disks;
         (string Disk, TrackingPoint Point, MomentKey Above)[] tips =
             [.. disks.Values.Where(disk => disk.ActiveTip is not null && present.Contains(disk.Disk)).Select(disk => (disk.Disk, disk.Points[disk.ActiveTip!.PointId], Above(disk, tracking)))];
-        if (state.Current is not null || tips.Select(tip => tip.Above).Distinct().ToArray() is not [var key] || !IsName(key) || !File.Exists(PathOf(key)))
+        if (state.Current is not null || state.Kept.Any(kept => kept.Until <= DateTimeOffset.UtcNow) || tips.Select(tip => tip.Above).Distinct().ToArray() is not [var key] || !IsName(key) || !File.Exists(PathOf(key)))
             return null;
         if (TryRead(key) is not { } content)
             return null;

@@ -4,6 +4,7 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Operations.Branches;
 using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
@@ -85,6 +86,8 @@ internal sealed class ChangeScope : IDisposable
             var scope = new ChangeScope(held, place, domain, store, some ?? store.Load(report.Failure).Of(present), context.Probe) { IsWhole = some is null };
             if (!anyway && await FrozenLayers.FindAsync(domain, scope.State, cancellation) is [var damage, ..])
                 throw scope.Written(operation, damage, report);
+            if (recover && !anyway && scope.IsWhole && KeepAside.Expired(scope.State, DateTimeOffset.UtcNow).Count > 0)
+                await Collection.TryAsync(scope, merge: false, report, cancellation);
             return scope;
         }
         catch

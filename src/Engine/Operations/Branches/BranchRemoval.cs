@@ -35,7 +35,7 @@ internal sealed class BranchRemoval(EngineContext context)
         DomainMoments next = Without(scope, branch, request.UndoFor);
         using (Journal journal = scope.Begin(Operation, [], next))
             scope.Commit(journal, next);
-        await Collection.TryAsync(scope, report, cancellation);
+        await Collection.TryAsync(scope, merge: true, report, cancellation);
         return removal;
     }
 

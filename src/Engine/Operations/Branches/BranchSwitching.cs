@@ -25,7 +25,7 @@ internal sealed class BranchSwitching(EngineContext context)
             await InsideAsync(scope, target.Name, request, report, cancellation);
         else
             await BranchSwitch.RunAsync(scope, doing, scope.State, target.Name, OptionsOf(request), report, cancellation);
-        await Collection.TryAsync(scope, report, cancellation);
+        await Collection.TryAsync(scope, merge: true, report, cancellation);
         VMBranch there = new BranchResults(scope.Domain, scope.State).Of(scope.State.Branches[target.Name]);
         foreach (VMBranchDisk stayed in there.Disks.Where(disk => disk.Branch is { } other && other != target.Name))
             report.Verbose($"Disk '{stayed.Name}' of '{vm}' stays on branch '{stayed.Branch}': the snapshot that '{target.Name}' began at does not cover it.");

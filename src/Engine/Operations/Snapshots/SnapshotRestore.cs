@@ -59,7 +59,7 @@ internal sealed class SnapshotRestore(EngineContext context)
             throw;
         }
 
-        await Collection.TryAsync(scope, report, cancellation);
+        await Collection.TryAsync(scope, merge: true, report, cancellation);
         return done with { Taken = taken };
 
         // After all that can be refused, and before anything is left.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Xml.Linq;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Undo;
@@ -48,6 +49,17 @@ internal static class UndoMachine
         machine.Engine.UndoSnapshotAsync(TestMachine.Name, new UndoSnapshotRequest { Id = id }, machine.Report, CancellationToken.None);
 
     public static Task<IReadOnlyList<VMKeptState>> KeptAsync(TestMachine machine) => machine.Engine.GetKeptStatesAsync(TestMachine.Name, machine.Report, CancellationToken.None);
+
+    /// <summary>The time of all that is kept is over.</summary>
+    public static void Expire(TestMachine machine)
+    {
+        foreach (string path in Directory.GetFiles(Path.Combine(machine.StateDirectory, "kept")))
+        {
+            var document = XDocument.Load(path);
+            document.Root!.SetAttributeValue("until", document.Root.Attribute("since")!.Value);
+            document.Save(path);
+        }
+    }
 
     public static string[] Images(TestMachine machine) =>
         [.. new DirectoryInfo(machine.Scratch).EnumerateFiles().Where(file => file.Extension is ".qcow2" or ".mem").Select(file => file.Name).Order(StringComparer.Ordinal)];

@@ -101,6 +101,27 @@ public sealed class UndoTests
         Assert.Contains(await machine.MomentsAsync(), moment => moment is VMSnapshot { Name: "second" });
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatIsKeptGoesWithTheNextChangeAfterItsTime(bool running)
+    {
+        await using TestMachine machine = await UndoMachine.CreateAsync();
+        if (running)
+            await machine.StartAsync();
+        string[] before = UndoMachine.Images(machine);
+        await UndoMachine.RestoreAsync(machine);
+        UndoMachine.Expire(machine);
+        // Reading changes nothing.
+        await machine.MomentsAsync();
+        Assert.Equal(before.Length + 1, UndoMachine.Images(machine).Length);
+        await machine.CheckpointAsync("later");
+        Assert.Equal(before.Length, UndoMachine.Images(machine).Length);
+        Assert.Empty(await UndoMachine.KeptAsync(machine));
+        Assert.Equal("100000000000", await UndoMachine.BlocksAsync(machine));
+        await UndoMachine.AssertSoundAsync(machine);
+    }
+
     [SkippableFact]
     public async Task WhatIsKeptForNoTimeIsGoneAtOnce()
     {
@@ -134,8 +155,8 @@ public sealed class UndoTests
     {
         await using TestMachine machine = await UndoMachine.CreateAsync();
         string[] before = UndoMachine.Images(machine);
-        await UndoMachine.RestoreAsync(machine, undoFor: TimeSpan.FromMilliseconds(300));
-        await Task.Delay(400);
+        await UndoMachine.RestoreAsync(machine);
+        UndoMachine.Expire(machine);
         Assert.Equal(before.Length + 1, UndoMachine.Images(machine).Length);
         Assert.Contains((await Assert.ThrowsAsync<MomentException>(() => UndoMachine.UndoAsync(machine))).ErrorId, new[] { UndoErrors.UndoExpired, UndoErrors.UndoNothing });
         await UndoMachine.RestoreAsync(machine, branch: "next");
