@@ -75,6 +75,30 @@ public sealed class FrozenLayerTests
         Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
     }
 
+    [SkippableFact]
+    public async Task AMachineThatItsOwnerStartedOnTheOldFileIsNoticedWhileItRunsAndAfterwards()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.SnapshotAsync("clean");
+        await machine.WriteAsync("vda", 2, 0, DriftMachine.Grain);
+        using (var owner = new Holder(machine.DiskPath("vda")))
+        {
+            VMMomentFinding finding = Assert.Single(await TestAsync(machine), one => one.Id == "FrozenLayerWritten");
+            Assert.Contains("'clean'", finding.Text, StringComparison.Ordinal);
+            Assert.Contains("has it open for writing", finding.Text, StringComparison.Ordinal);
+            MomentException refused = await Assert.ThrowsAsync<MomentException>(() => machine.CheckpointAsync("d"));
+            Assert.Equal(OwnerErrors.FrozenLayerWritten, refused.ErrorId);
+            await Assert.ThrowsAsync<MomentException>(machine.StartAsync);
+        }
+
+        // It was opened for writing: that alone is known of it now.
+        Assert.Equal(OwnerErrors.FrozenLayerWritten, (await Assert.ThrowsAsync<MomentException>(machine.StartAsync)).ErrorId);
+        Assert.Contains(await RepairAsync(machine), repair => !repair.Left && repair.Action.Contains("'clean'", StringComparison.Ordinal));
+        Assert.Contains("written after it was frozen", Assert.Single(await machine.MomentsAsync()).Health, StringComparison.Ordinal);
+        await machine.StartAsync();
+        await machine.CheckpointAsync("d");
+    }
+
     private static async Task<TestMachine> FrozenAsync()
     {
         TestMachine machine = await DriftMachine.OnBaseAsync();
