@@ -6,7 +6,9 @@ namespace MomentTools.Bench.Benches;
 /// <param name="what">"snapshot", "list", "restore" or "remove".</param>
 internal sealed class ChainOfLayers(string what) : IBench
 {
+    // As long as a chain may be, with those that the rounds put on top.
     private const int Many = 200;
+    private const int Room = 8;
 
     private (Machine Machine, int Layers) _whole, _half;
     private int _round;
@@ -25,8 +27,8 @@ internal sealed class ChainOfLayers(string what) : IBench
     {
         if (Tool.Missing("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img") is { } missing)
             return missing;
-        _half = (await MakeAsync(Path.Combine(scratch, "h"), Many / 2, cancellation), Many / 2);
-        _whole = (await MakeAsync(Path.Combine(scratch, "w"), Many, cancellation), Many);
+        _half = (await MakeAsync(Path.Combine(scratch, "h"), Many / 2 - Room, cancellation), Many / 2 - Room);
+        _whole = (await MakeAsync(Path.Combine(scratch, "w"), Many - Room, cancellation), Many - Room);
         return null;
     }
 

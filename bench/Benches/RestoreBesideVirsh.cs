@@ -1,22 +1,21 @@
 namespace MomentTools.Bench.Benches;
 
 /// <summary>
-/// Going back to a snapshot while the machine runs, beside libvirt: how long the guest stands still. libvirt ends QEMU for every restore
-/// and starts another, so that its whole call counts; before 9.9 it refuses external snapshots, and what is left is to end the machine and
-/// to start it again on the old files.
+/// Going back to an external snapshot while the machine runs, beside libvirt: how long the guest stands still. Before 9.9 libvirt refuses it,
+/// and what is left is to end the machine and to start it again on the old files.
 /// </summary>
-internal sealed class RestoreBesideVirsh(bool inside) : IBench
+internal sealed class RestoreBesideVirsh : IBench
 {
     private Machine? _machine;
     private LibvirtMachine? _libvirt;
     private GuestPause? _pause;
     private int _round;
 
-    public string Subject => inside ? "guest stopped by a restore of an internal snapshot with 64 MiB of memory" : "guest stopped by a restore of a disk-only external snapshot";
+    public string Subject => "guest stopped by a restore of a disk-only external snapshot";
 
     public string OurWay => "MomentEngine.RestoreSnapshotAsync on the running machine: STOP to RESUME";
 
-    public string TheirWay => inside ? "virsh snapshot-revert, QEMU started anew" : "virsh destroy and start (libvirt 9.0 refuses to restore external snapshots)";
+    public string TheirWay => "virsh destroy and start (libvirt 9.0 refuses to restore external snapshots)";
 
     public TimeSpan? Told { get; private set; }
 
@@ -30,8 +29,8 @@ internal sealed class RestoreBesideVirsh(bool inside) : IBench
         if (_libvirt is null)
             return "libvirtd did not come up in a mount namespace of its own";
         await _machine.Engine.CreateSnapshotAsync(
-            Machine.Name, new CreateSnapshotRequest { Name = "clean", Internal = inside, DiskOnly = !inside, Memory = inside }, _machine, cancellation);
-        await _libvirt.VirshAsync(["snapshot-create-as", Machine.Name, "clean", .. inside ? (string[])[] : ["--disk-only"]], cancellation);
+            Machine.Name, new CreateSnapshotRequest { Name = "clean", DiskOnly = true }, _machine, cancellation);
+        await _libvirt.VirshAsync(["snapshot-create-as", Machine.Name, "clean", "--disk-only"], cancellation);
         return null;
     }
 
@@ -53,12 +52,6 @@ internal sealed class RestoreBesideVirsh(bool inside) : IBench
     public async Task TheirsAsync(CancellationToken cancellation)
     {
         Told = null;
-        if (inside)
-        {
-            await _libvirt!.CallAsync($"snapshot-revert {Machine.Name} clean", cancellation);
-            return;
-        }
-
         await _libvirt!.CallAsync($"destroy {Machine.Name}", cancellation);
         await _libvirt.CallAsync($"start {Machine.Name}", cancellation);
     }

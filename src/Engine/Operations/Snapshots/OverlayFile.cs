@@ -4,6 +4,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Qcow2;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Snapshots;
@@ -74,11 +75,25 @@ internal static class OverlayFile
         }
     }
 
+    // A longer chain would be made, and then not be opened any more when the machine starts again.
+    private static async Task RequireRoomAsync(string path, string backingPath, string backingFormat, CancellationToken cancellation)
+    {
+        int images = 1;
+        for (string? at = backingPath, format = backingFormat; at is not null && format == Format; images++)
+        {
+            if (images > ChainOpener.MaximumDepth)
+                throw SnapshotCreationErrors.ChainFull(path, backingPath, ChainOpener.MaximumDepth);
+            Qcow2Header header = await DiskChain.HeaderAsync(at, cancellation);
+            (at, format) = (header.BackingFile is { } backing ? BackingName.Resolve(at, backing) : null, header.BackingFormat);
+        }
+    }
+
     /// <summary>Makes an empty file a layer on a backing file; not flushed.</summary>
     /// <inheritdoc cref="CreateAsync"/>
     public static async Task FormatAsync(
         BlockSession session, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation)
     {
+        await RequireRoomAsync(path, backingPath, backingFormat, cancellation);
         try
         {
             await session.Jobs.BlockdevCreateAsync(

@@ -14,6 +14,7 @@ internal static class SnapshotCreationErrors
     public static readonly ErrorId SnapshotMemoryImpossible = new("SnapshotMemoryImpossible", ErrorKind.InvalidState);
     public static readonly ErrorId SnapshotTagExists = new("SnapshotTagExists", ErrorKind.AlreadyExists);
     public static readonly ErrorId ReuseUnsuitable = new("ReuseUnsuitable", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ChainTooLong = new("ChainTooLong", ErrorKind.InvalidState);
     public static readonly ErrorId DiskInJob = new("DiskInJob", ErrorKind.Busy);
 
     private const string Full = "No space left on device", Denied = "Permission denied";
@@ -29,6 +30,10 @@ internal static class SnapshotCreationErrors
         };
         return new MomentException(id, $"Cannot make the new layer '{path}': {failure.Message}", path, advice, failure) { PeerErrorClass = failure.PeerErrorClass };
     }
+
+    public static MomentException ChainFull(string path, string backing, int most) => new(
+        ChainTooLong, $"Cannot make the new layer '{path}': '{backing}' stands on {most} images or more, and a longer chain is not opened.", path,
+        "Nothing was changed. Take layers away first: Remove-VMSnapshot and Merge-VMSnapshot merge what lies between.");
 
     public static MomentException Migrating(string qemu, string status) => new(
         MigrationActive, $"Cannot save the memory of the machine at {qemu}: a migration is under way ({status}).", qemu, "Wait for its end, or cancel it: Invoke-VMQmpCommand migrate_cancel.");
