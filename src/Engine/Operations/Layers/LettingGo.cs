@@ -38,6 +38,7 @@ internal static class LettingGo
 
     private static async Task LetGoAsync(ChangeScope scope, KeptAside kept, List<(string Path, long Bytes)> removed, IOperationReport report, CancellationToken cancellation)
     {
+        DomainMoments before = scope.State;
         MomentFileContent[] moments = [.. kept.Files.Select(file => MomentFile.Parse(file.Key, file.Value))];
         DomainMoments next = KeepAside.LetGo(scope.State, kept);
         List<(string Disk, TrackingLayer Layer, string Tag)> tags = [];
@@ -80,6 +81,7 @@ internal static class LettingGo
             scope.Commit(journal, next);
         }
 
+        await SuperfluousBitmaps.RemoveAsync(scope, before, report, cancellation);
         foreach (string disk in tags.Select(tag => tag.Disk).Distinct(StringComparer.Ordinal))
             await LayerThaw.RestoreAsync(scope, disk, cancellation);
     }
