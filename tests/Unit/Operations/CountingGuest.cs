@@ -88,7 +88,7 @@ internal sealed class CountingGuest : IAsyncDisposable
             int[] counts = [.. Lines().Select(Count)];
             if (counts.Length == 0)
                 continue;
-            if (before.Length == 0 || counts[0] != Count(before[0]))
+            if (before.Length == 0 || counts.Length < before.Length || counts[0] != Count(before[0]))
                 return counts[0];
             for (int at = before.Length; at < counts.Length; at++)
                 if (counts[at] <= counts[at - 1])

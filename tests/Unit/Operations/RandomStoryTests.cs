@@ -11,7 +11,7 @@ namespace MomentTools.Tests.Operations;
 /// </summary>
 public sealed class RandomStoryTests(ITestOutputHelper output)
 {
-    private const int Sequences = 3;
+    private const int Sequences = 6;
     private const int Operations = 24;
 
     [SkippableFact]
