@@ -26,8 +26,9 @@ internal static class BareMigration
         {
         }
 
-        await qmp.ContAsync(cancellation);
+        // QEMU tells the end a moment before it may go on: by the end of the stream it is there.
         await copying;
+        await qmp.ContAsync(cancellation);
     }
 
     private static JsonObject Capability(string name, bool on) => new() { ["capability"] = name, ["state"] = on };
