@@ -34,7 +34,7 @@ internal sealed class TrackingSplice
         {
             if (Children(point.Id) is { Count: > 1 })
                 return;
-            string? child = Children(point.Id)?.Single();
+            string? child = Children(point.Id)?.SingleOrDefault();
             Drop(point);
             if (child is not null)
                 Join(point, _points[child]);

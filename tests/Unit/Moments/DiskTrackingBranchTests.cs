@@ -106,6 +106,31 @@ public sealed class DiskTrackingBranchTests
     }
 
     [Fact]
+    public void ANamelessPointGoesWithTheLastThatHangsFromIt()
+    {
+        // What a snapshot leaves that was not kept: a nameless point with one child alone.
+        TrackingLayer above = new("above", "/images/above", null);
+        DiskTracking disk = Forked().Freeze(null, Overlay with { BackingId = "base" }, above, Size, [new SegmentSource.Bitmap("over", "mt-2", "s2")], "mt-4", "unused", "t4");
+        DiskTracking dropped = disk.Activate("try").DropTip("main");
+        Assert.Equal(["p1", "t1", "t3"], dropped.Points.Keys.Order(StringComparer.Ordinal));
+
+        DiskTracking leaf = disk.Checkpoint(Checkpoint("c"), above with { BackingId = "over" }, Size, [new SegmentSource.Bitmap("above", "mt-4", "s4")], "c", "unused", "t5").Activate("try").DropTip("main");
+        Assert.Equal(["p1", "t1", "t3"], leaf.Remove([Checkpoint("c")]).Points.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("a", "b", "c")]
+    [InlineData("c", "b", "a")]
+    [InlineData("b", "c", "a")]
+    public void TheOrderInWhichKeptPointsAreLetGoMakesNoDifference(params string[] order)
+    {
+        DiskTracking disk = Line("a", "b", "c").Fork("try", "p1", new TrackingLayer("fork", "/images/fork", null), Size, "mt-3", "t9").Activate("try").DropTip("main");
+        string[] ids = [.. order.Select(name => disk.PointOf(Checkpoint(name))!.Id)];
+        DiskTracking gone = disk.Forget([Checkpoint("a"), Checkpoint("b"), Checkpoint("c")]).LetGo(ids);
+        Assert.DoesNotContain(gone.Points.Keys, ids.Contains);
+    }
+
+    [Fact]
     public void ATipWithoutAnyMomentStaysWhereItsBranchIsNotActive()
     {
         DiskTracking disk = Forked().DropTip("main").Remove([Snapshot("s"), Checkpoint("a")]);
