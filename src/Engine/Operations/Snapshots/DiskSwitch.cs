@@ -32,6 +32,9 @@ internal sealed class DiskSwitch : IAsyncDisposable
     /// <summary>Whether the decision was begun.</summary>
     public bool Deciding { get; private set; }
 
+    // The machine may have the new images, or its guest is in a file that was made: what was made must not go.
+    private bool _unsettled;
+
     /// <summary>Whether the guest runs now.</summary>
     public bool Runs => _status?.Running == true;
 
@@ -96,19 +99,20 @@ internal sealed class DiskSwitch : IAsyncDisposable
         finally
         {
             Deciding = restart.Deciding;
+            _unsettled = restart.Unsettled;
         }
     }
 
     /// <summary>
-    /// Takes back what a failed operation made and ends its journal. Where that fails too, or it may have been decided, the journal stays,
-    /// and the next changing command sees to it.
+    /// Takes back what a failed operation made and ends its journal. Where that fails too, or it may have been decided, or the machine may
+    /// still have it, the journal stays, and the next changing command sees to it.
     /// </summary>
     /// <param name="journal">The operation.</param>
     /// <param name="made">The files that it made.</param>
     /// <param name="since">When it was begun.</param>
     public async Task UndoAsync(Journal journal, IReadOnlyList<MadeFile> made, DateTimeOffset since)
     {
-        if (Deciding)
+        if (Deciding || _unsettled)
             return;
         await Session.DisposeAsync();
         try
@@ -153,6 +157,7 @@ internal sealed class DiskSwitch : IAsyncDisposable
             if (Runs)
                 await qmp.StopAsync(CancellationToken.None);
             journal.Pass("exchange");
+            _unsettled = true;
             await exchange.SwapAsync();
             journal.Pass("reset");
             await MachineReset.RunAsync(qmp, EndsAtReset(), CancellationToken.None);
@@ -160,9 +165,10 @@ internal sealed class DiskSwitch : IAsyncDisposable
             Deciding = true;
             _scope.Commit(journal, plan.Next, (DomainCatalogue.DocumentName, changes.Files[DomainCatalogue.DocumentName]!));
         }
-        catch (Exception failure) when (!Deciding && failure is (MomentException or OperationCanceledException))
+        catch when (!Deciding)
         {
             await TakeBackAsync(exchange, prefix, hold);
+            _unsettled = false;
             hold?.Dispose();
             throw;
         }

@@ -19,6 +19,9 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
     /// <summary>Whether the decision was begun: a failure after that leaves it to the next command to see whether it was written.</summary>
     public bool Deciding { get; private set; }
 
+    /// <summary>Whether a machine may still have the new images, or its guest is in the file of the saved memory alone: then nothing of it may go yet.</summary>
+    public bool Unsettled { get; private set; }
+
     private bool Ran => before?.Running == true;
 
     public async Task RunAsync(Journal journal, SwitchPlan plan, FileChanges changes, CancellationToken cancellation)
@@ -31,7 +34,7 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
         };
         bool run = plan.Power == MachinePower.Running || (plan.Power == MachinePower.AsBefore && Ran);
         journal.Extend(new JsonObject { ["kind"] = SwitchRecovery.Restart, ["ran"] = Ran, ["disks"] = Images(plan), ["commit"] = changes.ToJson() });
-        bool ended = false;
+        bool ended = false, started = false;
         Journal? hold = null;
         try
         {
@@ -40,8 +43,9 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
             journal.Pass("start");
             if (start)
             {
-                StartedMachine started = await new MachineLauncher(scope.Place, plan.Definition).StartAsync(paused: true, plan.Memory, check: null, cancellation);
-                foreach (string warning in started.Warnings)
+                IReadOnlyList<string> warnings = (await new MachineLauncher(scope.Place, plan.Definition).StartAsync(paused: true, plan.Memory, check: null, cancellation)).Warnings;
+                Unsettled = started = true;
+                foreach (string warning in warnings)
                     report.Warning(warning);
                 hold = HeldMachine.Begin(scope, run, []);
             }
@@ -50,9 +54,9 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
             Deciding = true;
             scope.Commit(journal, plan.Next, (DomainCatalogue.DocumentName, changes.Files[DomainCatalogue.DocumentName]!));
         }
-        catch (Exception failure) when (!Deciding && failure is (MomentException or OperationCanceledException))
+        catch (Exception failure) when (!Deciding)
         {
-            string where = await PutBackAsync(plan, ended, hold);
+            string where = await PutBackAsync(plan, started, ended, hold);
             hold?.Dispose();
             throw ended && failure is MomentException known ? RestoreErrors.PutBack(known, where) : failure;
         }
@@ -91,11 +95,20 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
     }
 
     /// <returns>What became of the machine, as a sentence.</returns>
-    private async Task<string> PutBackAsync(SwitchPlan plan, bool ended, Journal? hold)
+    private async Task<string> PutBackAsync(SwitchPlan plan, bool started, bool ended, Journal? hold)
     {
-        if (MachineProbe.ProcessOf(scope.Place) is not null && hold is not null)
+        if (started && MachineProbe.ProcessOf(scope.Place) is not null)
             await new MachineStopper(scope.Place, plan.Definition).StopAsync(force: true, StopLimit, CancellationToken.None);
         hold?.End();
+        Unsettled = !ended && before is not null && plan.KeepMemory is not null;
+        if (Unsettled && MachineProbe.ProcessOf(scope.Place) is not null)
+        {
+            // Its memory may be saved already, and then it stands still for good.
+            await session.DisposeAsync();
+            await SwitchRecovery.GoOnAsync(scope.Place, scope.Domain, Ran, CancellationToken.None);
+            Unsettled = false;
+        }
+
         if (!ended)
             return "";
         try
@@ -107,7 +120,9 @@ internal sealed class MachineRestart(ChangeScope scope, BlockSession session, Qm
         }
         catch (MomentException failure)
         {
-            return $"'{Vm}' has the images that it had and is stopped: it could not be started again. {failure.Message}";
+            Unsettled = plan.KeepMemory is not null;
+            return $"'{Vm}' has the images that it had and is stopped: it could not be started again. {failure.Message}"
+                + (Unsettled ? $" What its guest held in memory is in '{plan.KeepMemory}', and the next command that changes '{Vm}' lets it go on from there." : "");
         }
     }
 

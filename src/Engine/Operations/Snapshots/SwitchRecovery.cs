@@ -102,7 +102,7 @@ internal static class SwitchRecovery
 
         // One that stands still has given its disks away with its memory: it is started anew with that, or gets them back.
         if (onOld && away && entry.Intent[Kept] is null)
-            await TakeBackAsync(place, domain, cancellation);
+            await GoOnAsync(place, domain, run: false, cancellation);
         if (onOld && !(away && entry.Intent[Kept] is not null))
             return false;
         if (running)
@@ -111,11 +111,12 @@ internal static class SwitchRecovery
         return false;
     }
 
-    private static async Task TakeBackAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
+    /// <summary>A machine whose memory was saved, and that is not to be left after all, goes on as it was; no line of this process may hold its monitor.</summary>
+    public static async Task GoOnAsync(DomainPlace place, DomainDocument domain, bool run, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [], BlockAccess.Change, cancellation);
-        if (session.IsMachine)
-            await MemorySaving.GoOnAsync(session, run: false, cancellation);
+        if (session.IsMachine && (await session.Qmp.QueryStatusAsync(cancellation)).Status == "postmigrate")
+            await MemorySaving.GoOnAsync(session, run, cancellation);
     }
 
     private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
