@@ -1,23 +1,29 @@
-using System.Globalization;
+using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
-/// <summary>What the end of snapshots means, in words for ShouldProcess: which file goes where, how many bytes, what stays.</summary>
+/// <summary>What the end of snapshots means, in words for ShouldProcess: which file goes where, how many bytes, what stays, and whether it can be undone.</summary>
 internal static class RemovalText
 {
     private const int MostNames = 12;
 
     public static string Of(string verb, VMSnapshotRemoval removal)
     {
-        string files = removal.Files.Count == 0 ? "no file changes" : string.Join("; ", removal.Files.Select(File));
+        string files = removal.Files.Count == 0 ? "no file goes" : string.Join("; ", removal.Files.Select(File));
         string stays = removal.Stays.Count == 0 ? "no moment stays"
             : $"{removal.Stays.Count} {(removal.Stays.Count == 1 ? "moment stays" : "moments stay")}: {string.Join(", ", removal.Stays.Take(MostNames))}{(removal.Stays.Count > MostNames ? ", ..." : "")}";
         return $"{verb} ({files}; {stays})";
     }
 
+    /// <summary>How long something can be brought back, as a part of a sentence; what becomes of files comes after that.</summary>
+    public static string Undo(TimeSpan? undoFor) =>
+        undoFor is null ? "Undo-VMSnapshot can bring it back for an hour"
+        : undoFor > TimeSpan.Zero ? $"Undo-VMSnapshot can bring it back for {undoFor}"
+        : "at once and for good";
+
     private static string File(VMLayerChange file)
     {
-        string name = $"'{file.Path}' ({Size(file.Bytes)})";
+        string name = $"'{file.Path}' ({ByteText.Of(file.Bytes)})";
         return file.Action switch
         {
             "Merge" => $"merge {name} into '{file.Into}'",
@@ -28,9 +34,4 @@ internal static class RemovalText
             _ => $"keep {name}, because {file.Reason}",
         };
     }
-
-    private static string Size(long bytes) =>
-        bytes >= 1L << 30 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.#} GiB")
-        : bytes >= 1L << 20 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.#} MiB")
-        : string.Create(CultureInfo.InvariantCulture, $"{(bytes + 1023) >> 10} KiB");
 }

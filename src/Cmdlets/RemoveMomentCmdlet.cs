@@ -12,6 +12,8 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
 
     // What went with an earlier one is not an error when its own turn comes.
     private readonly HashSet<(string VM, string Kind, string Name)> _removed = [];
+    // Several snapshots that go with one command can all be brought back.
+    private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
 
     /// <summary>The domains.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -48,6 +50,9 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
 
     /// <summary>"Checkpoint" or "Snapshot" where only that kind is meant, or null.</summary>
     private protected virtual string? Kind => null;
+
+    /// <summary>How long snapshots among them can be brought back; null for an hour.</summary>
+    private protected virtual TimeSpan? KeepFor => null;
 
     /// <summary>The objects given in place of names.</summary>
     private protected abstract IEnumerable<VMMoment> Given { get; }
@@ -88,6 +93,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
             Descendants = IncludeDescendant,
             DescendantsOnly = DescendantOnly,
             MetadataOnly = MetadataOnly,
+            KeepSince = _began,
         };
         IReadOnlyList<VMMoment> plan = Run((report, cancellation) => Engine.PlanRemovalAsync(vm, request, report, cancellation));
         if (Kind is not null && plan.FirstOrDefault(moment => moment.Name == name) is { } named && named.Kind != Kind)
@@ -113,11 +119,12 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     /// <summary>What is to be done with these moments, for ShouldProcess: with the files that go, where snapshots are among them.</summary>
     private string Action(string vm, RemoveMomentRequest request, IReadOnlyList<VMMoment> plan)
     {
+        bool checkpoints = plan.All(moment => moment.Kind == "Checkpoint");
         if (MetadataOnly)
-            return "Forget, leaving the bitmaps in the images";
-        if (plan.All(moment => moment.Kind == "Checkpoint"))
+            return checkpoints ? "Forget, leaving the bitmaps in the images" : "Forget for good, leaving bitmaps, layers and files with memory as they are";
+        if (checkpoints)
             return "Remove";
         var snapshot = new RemoveSnapshotRequest { Name = request.Name, Descendants = request.Descendants, DescendantsOnly = request.DescendantsOnly };
-        return RemovalText.Of("Remove", Run((report, cancellation) => Engine.PlanSnapshotRemovalAsync(vm, snapshot, report, cancellation)));
+        return RemovalText.Of($"Remove, {RemovalText.Undo(KeepFor)}", Run((report, cancellation) => Engine.PlanSnapshotRemovalAsync(vm, snapshot, report, cancellation)));
     }
 }

@@ -9,6 +9,9 @@ namespace MomentTools.Cmdlets;
 [OutputType(typeof(VMBranchRemoval))]
 public sealed class RemoveVMBranchCommand : BranchCmdlet
 {
+    // Several branches that go with one command can all be brought back.
+    private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
+
     /// <summary>The branches' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("BranchName", "Branch")]
@@ -57,9 +60,9 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet
     private void Remove(string vm, string name)
     {
         VMBranchRemoval plan = Run((report, cancellation) => Engine.PlanBranchRemovalAsync(vm, name, report, cancellation));
-        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove{Losses(plan)}"))
+        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove, {RemovalText.Undo(UndoFor)}{Losses(plan)}"))
             return;
-        var request = new RemoveBranchRequest { Name = name, Discard = Discard, UndoFor = UndoFor };
+        var request = new RemoveBranchRequest { Name = name, Discard = Discard, UndoFor = UndoFor, KeepSince = _began };
         VMBranchRemoval removed = Run((report, cancellation) => Engine.RemoveBranchAsync(vm, request, report, cancellation));
         if (PassThru)
             WriteObject(removed);

@@ -10,9 +10,6 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 {
     private const string KeptSet = "Kept";
 
-    // Several snapshots that go with one command can all be brought back.
-    private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
-
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Alias("VMSnapshot")]
@@ -50,6 +47,8 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 
     private protected override string? Kind => "Snapshot";
 
+    private protected override TimeSpan? KeepFor => UndoFor;
+
     private protected override IEnumerable<VMMoment> Given => InputObject;
 
     /// <inheritdoc/>
@@ -70,7 +69,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
             DescendantsOnly = request.DescendantsOnly,
             MetadataOnly = request.MetadataOnly,
             UndoFor = UndoFor,
-            KeepSince = _began,
+            KeepSince = request.KeepSince,
             AcceptOwner = AcceptOwner,
         };
         return Run((report, cancellation) => Engine.RemoveSnapshotsAsync(vm, meant, report, cancellation));

@@ -103,7 +103,7 @@ public sealed partial class MomentEngine
     /// <summary>Removes moments: checkpoints in one transaction, snapshots so that they can be undone for the usual time. The tracking between the moments that stay goes on.</summary>
     public async Task<IReadOnlyList<VMMoment>> RemoveMomentsAsync(string vm, RemoveMomentRequest request, IOperationReport report, CancellationToken cancellation)
     {
-        (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) = await new Operations.Layers.SnapshotRemoval(_context).RunAsync(vm, "Remove-VMMoment", request, new RemoveSnapshotRequest { Name = request.Name }, report, cancellation);
+        (DomainMoments before, MomentTree tree, IReadOnlyList<Moment> removed) = await new Operations.Layers.SnapshotRemoval(_context).RunAsync(vm, "Remove-VMMoment", request, new RemoveSnapshotRequest { Name = request.Name, KeepSince = request.KeepSince }, report, cancellation);
         return Results(vm, before, tree, removed);
     }
 

@@ -81,4 +81,18 @@ Describe 'Remove-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -Error
         Remove-VMMoment $name one -Confirm:$false
         (Get-VMSnapshot $name -Kept).Operation | Should -Be Remove-VMMoment
     }
+
+    It 'can be undone of each snapshot that went with one command, also with Remove-VMMoment' {
+        Get-VMMoment $name | Remove-VMMoment -Confirm:$false
+        Get-VMSnapshot $name | Should -BeNullOrEmpty
+        1..2 | ForEach-Object { Undo-VMSnapshot $name -Confirm:$false }
+        (Get-VMSnapshot $name).Name | Should -Be one, two
+    }
+
+    It 'says with -WhatIf what Undo can bring back, and what is at once' {
+        $module = (Get-Module MomentTools).Path
+        $said = pwsh -NoProfile -Command "Import-Module $module; Remove-VMSnapshot $name one -WhatIf; Remove-VMSnapshot $name one -UndoFor 0 -WhatIf"
+        $said[0] | Should -BeLike '*"Remove, Undo-VMSnapshot can bring it back for an hour (merge *'
+        $said[1] | Should -BeLike '*"Remove, at once and for good (merge *'
+    }
 }

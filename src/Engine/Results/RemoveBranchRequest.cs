@@ -11,4 +11,7 @@ public sealed record RemoveBranchRequest
 
     /// <summary>How long it is kept aside for Undo-VMSnapshot; null for an hour, zero for not at all.</summary>
     public TimeSpan? UndoFor { get; init; }
+
+    /// <summary>What was kept aside since then can still be undone afterwards: where several branches go with one command. Null: only the last can.</summary>
+    public DateTimeOffset? KeepSince { get; init; }
 }

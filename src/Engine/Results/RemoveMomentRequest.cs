@@ -17,4 +17,7 @@ public sealed record RemoveMomentRequest
 
     /// <summary>Forget it, and leave the bitmaps in the images as they are.</summary>
     public bool MetadataOnly { get; init; }
+
+    /// <summary>What was kept aside since then can still be undone afterwards: where several snapshots go with one command. Null: only the last can.</summary>
+    public DateTimeOffset? KeepSince { get; init; }
 }

@@ -32,7 +32,7 @@ internal sealed class BranchRemoval(EngineContext context)
         VMBranchRemoval removal = Describe(vm, scope.State, branch);
         if (removal.Snapshots.Count > 0 && !request.Discard)
             throw BranchErrors.HoldsSnapshots(vm, branch.Name, removal.Snapshots);
-        DomainMoments next = Without(scope, branch, request.UndoFor);
+        DomainMoments next = Without(scope, branch, request);
         using (Journal journal = scope.Begin(Operation, [], next))
             scope.Commit(journal, next);
         await Collection.TryAsync(scope, merge: true, report, cancellation);
@@ -50,14 +50,12 @@ internal sealed class BranchRemoval(EngineContext context)
             : branch;
     }
 
-    private static DomainMoments Without(ChangeScope scope, Branch branch, TimeSpan? keepFor)
+    private static DomainMoments Without(ChangeScope scope, Branch branch, RemoveBranchRequest request)
     {
         IReadOnlyList<MomentKey> snapshots = BranchReach.Of(scope.State, branch).Snapshots;
         string hidden = KeepAside.HiddenName(scope.Id);
-        KeptAside kept = KeepAside.Of(scope.Id, Cmdlet, keepFor, hidden, branch.Name, scope.Store.FilesOf(scope.State, snapshots));
-        // Only the last can be brought back: what was kept before has had its time.
-        DomainMoments next = scope.State.Kept.Where(older => older.Until > kept.Since).Aggregate(scope.State, (state, older) => state.With(older with { Until = kept.Since }));
-        return next.RenameBranch(branch.Name, hidden).Forget(snapshots, kept);
+        KeptAside kept = KeepAside.Of(scope.Id, Cmdlet, request.UndoFor, hidden, branch.Name, scope.Store.FilesOf(scope.State, snapshots));
+        return KeepAside.EndOlder(scope.State, kept, request.KeepSince).RenameBranch(branch.Name, hidden).Forget(snapshots, kept);
     }
 
     // What would become free if it were let go at once.

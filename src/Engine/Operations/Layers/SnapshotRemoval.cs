@@ -78,8 +78,7 @@ internal sealed class SnapshotRemoval(EngineContext context)
     public static void Forget(ChangeScope scope, string cmdlet, IReadOnlyCollection<MomentKey> snapshots, TimeSpan? undoFor, DateTimeOffset? keepSince = null)
     {
         KeptAside kept = KeepAside.Of(MomentIds.New(), cmdlet, undoFor, null, null, scope.Store.FilesOf(scope.State, snapshots));
-        DomainMoments next = scope.State.Kept.Where(older => older.Until > kept.Since && !(older.Since >= keepSince)).Aggregate(scope.State, (state, older) => state.With(older with { Until = kept.Since }));
-        next = next.Forget(snapshots, kept);
+        DomainMoments next = KeepAside.EndOlder(scope.State, kept, keepSince).Forget(snapshots, kept);
         using Journal journal = scope.Begin(Operation, [], next);
         scope.Commit(journal, next);
     }

@@ -40,6 +40,10 @@ internal static class KeepAside
         return next with { Kept = [.. next.Kept.Where(other => other.Id != kept.Id).Select(other => other.Until <= kept.Since ? other : other with { Until = kept.Since }), last] };
     }
 
+    /// <summary>Ends the time of what was kept before a record, but for what the same command kept: since an instant, where one is given.</summary>
+    public static DomainMoments EndOlder(DomainMoments state, KeptAside kept, DateTimeOffset? keepSince) =>
+        state.Kept.Where(older => older.Until > kept.Since && !(older.Since >= keepSince)).Aggregate(state, (next, older) => next.With(older with { Until = kept.Since }));
+
     /// <summary>What may be let go.</summary>
     public static IReadOnlyList<KeptAside> Expired(DomainMoments state, DateTimeOffset now) => [.. state.Kept.Where(kept => kept.Until <= now)];
 

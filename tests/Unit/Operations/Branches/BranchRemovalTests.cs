@@ -78,6 +78,20 @@ public sealed class BranchRemovalTests
     }
 
     [SkippableFact]
+    public async Task BranchesThatGoWithOneCommandCanAllBeBroughtBack()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        DateTimeOffset began = DateTimeOffset.UtcNow;
+        foreach (string name in new[] { "one", "two" })
+            await machine.Engine.RemoveBranchAsync(TestMachine.Name, new RemoveBranchRequest { Name = name, KeepSince = began }, machine.Report, CancellationToken.None);
+        Assert.Equal(["main"], (await machine.BranchesAsync()).Keys);
+        foreach (int _ in new[] { 1, 2 })
+            await machine.Engine.UndoSnapshotAsync(TestMachine.Name, new UndoSnapshotRequest(), machine.Report, CancellationToken.None);
+        Assert.Equal(["main", "one", "two"], (await machine.BranchesAsync()).Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(1, (await machine.PatternsAsync("one", "vda"))[0]);
+    }
+
+    [SkippableFact]
     public async Task AFailedCreationLeavesNoFile()
     {
         await using TestMachine machine = await PrepareAsync(running: false);
