@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
@@ -127,12 +128,12 @@ public sealed class RestoreVMSnapshotCommand : MomentCmdlet
     private string Action(VMSnapshotRestore plan)
     {
         string[] written = [.. plan.Disks.Where(disk => disk is { Restored: true, Written: not 0 })
-            .Select(disk => disk.Written is { } bytes ? $"{bytes} bytes on '{disk.Name}'" : $"an unknown number of bytes on '{disk.Name}'")];
+            .Select(disk => disk.Written is { } bytes ? $"{ByteText.Of(bytes)} on '{disk.Name}'" : $"an unknown number of bytes on '{disk.Name}'")];
         string left = written.Length == 0 ? "nothing was written since the last snapshot"
             : $"written since the last snapshot, and {(Branch is not null ? $"left on branch '{plan.LeftBranch}'" : KeepCurrent is not null ? $"kept as snapshot '{KeepCurrent}'" : UndoFor == TimeSpan.Zero ? "lost" : "kept aside for Undo-VMSnapshot")}: {string.Join(", ", written)}";
         string[] staying = [.. plan.Disks.Where(disk => !disk.Restored).Select(disk => $"'{disk.Name}'")];
         return $"Go back to snapshot '{plan.Snapshot}'{(Branch is null ? "" : $" on the new branch '{Branch}'")} ({left}"
             + $"{(staying.Length == 0 ? "" : $"; disk {string.Join(", ", staying)} is not covered and stays as it is")}"
-            + $"{(plan.Discarded.Count == 0 ? "" : $"; lost with it: {Listed(plan.Discarded)}")})";
+            + $"{(plan.Discarded.Count == 0 ? "" : $"; {(Discard ? "with it" : "which needs -Discard, since with it")} {(plan.Discarded.Count == 1 ? "goes" : "go")} {Listed(plan.Discarded)}")})";
     }
 }

@@ -71,7 +71,7 @@ public sealed class UseVMSnapshotCommand : MomentCmdlet
 
     private void Use(string vm, string snapshot)
     {
-        if (!ShouldProcess($"{vm}, snapshot '{snapshot}'", "Go there on a temporary branch, run the script block, and come back"))
+        if (!ShouldProcess($"{vm}: snapshot '{snapshot}'", "Go there on a temporary branch, run the script block, and come back"))
             return;
         var request = new UseSnapshotRequest { Id = Guid.NewGuid(), Name = snapshot, DiskOnly = DiskOnly, AcceptOwner = AcceptOwner };
         VMDomain? domain = null;

@@ -80,7 +80,7 @@ Describe 'Restore-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -Erro
         Restore-VMSnapshot $name clean -WhatIf
         (Get-VMDomain $name).Disks[0].Path | Should -Be $path
         $said = pwsh -NoProfile -Command "Import-Module $((Get-Module MomentTools).Path); Restore-VMSnapshot $name clean -WhatIf" | Out-String
-        $said | Should -BeLike '*65536 bytes on*'
+        $said | Should -BeLike '*64 KiB on*'
     }
 
     It 'refuses what makes no sense' {
