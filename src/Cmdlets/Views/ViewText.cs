@@ -21,6 +21,9 @@ public static class ViewText
     /// <summary>The property DiskSize.</summary>
     public static string DiskSize(PSObject value) => Bytes(value, "DiskSize");
 
+    /// <summary>The property Written.</summary>
+    public static string Written(PSObject value) => Bytes(value, "Written");
+
     /// <summary>The property Granularity.</summary>
     public static string Granularity(PSObject value) => Bytes(value, "Granularity");
 
@@ -54,8 +57,8 @@ public static class ViewText
         _ => [],
     });
 
-    /// <summary>A star where the moment is current.</summary>
-    public static string CurrentMark(PSObject value) => Object(value) is VMMoment { Current: true } ? "*" : "";
+    /// <summary>A star where the moment is current, or where the machine is on the branch.</summary>
+    public static string CurrentMark(PSObject value) => Object(value) is VMMoment { Current: true } or VMBranch { Active: true } ? "*" : "";
 
     /// <summary>In one word whether a moment is fine, in the session's colour of errors where not; the property Health has the reason.</summary>
     public static string MomentHealth(PSObject value)
