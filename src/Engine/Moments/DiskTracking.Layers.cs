@@ -36,6 +36,13 @@ internal sealed partial record DiskTracking
     public IReadOnlyList<TrackingLayer> ChildrenOf(string layerId) => [.. Layers.Values.Where(layer => layer.BackingId == layerId)];
 
     /// <summary>
+    /// The smallest size in bytes that the disk is known to have had while it was on a layer: QEMU cut the layer's closed bitmaps with it, and
+    /// beyond that they say nothing.
+    /// </summary>
+    public long LayerFloor(string layerId) =>
+        Points.Values.Where(point => point.LayerId == layerId).Aggregate(long.MaxValue, (floor, point) => Math.Min(floor, Math.Min(point.Floor, point.Size)));
+
+    /// <summary>
     /// The same edges with other sources for what lies in a layer's closed bitmaps, before the layer is merged, reverted or removed. What
     /// still records for a tip stays.
     /// </summary>

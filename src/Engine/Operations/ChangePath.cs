@@ -131,7 +131,7 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
             {
                 _bitmaps.Add(bitmap.Name);
                 // It is cut with the disk, and grows with it again, without its bits. A way that leads to now passes all that befell it.
-                Floor = Math.Min(Math.Min(Floor, seen!.Size), Math.Min(_proof!.Floor, nowIsEnd ? long.MaxValue : LayerFloor(bitmap.LayerId)));
+                Floor = Math.Min(Math.Min(Floor, seen!.Size), Math.Min(_proof!.Floor, nowIsEnd ? long.MaxValue : tracking.LayerFloor(bitmap.LayerId)));
                 return null;
             }
 
@@ -141,9 +141,6 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
             NeedsActiveLayer |= _proof is null;
             return doubt;
         }
-
-        private long LayerFloor(string layer) =>
-            tracking.Points.Values.Where(point => point.LayerId == layer).Min(point => Math.Min(point.Floor, point.Size));
 
         private bool IsWhole(string sidecar)
         {

@@ -13,7 +13,8 @@ namespace MomentTools.Operations;
 /// <param name="Layer">The layer.</param>
 /// <param name="Name">The bitmap.</param>
 /// <param name="Mark">The point whose mark the layer bears: the last one before it was frozen, or the tip of its branch.</param>
-internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mark)
+/// <param name="Floor">Beyond this offset in bytes it says nothing: the disk was smaller since, and the bitmap was cut with it.</param>
+internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mark, long Floor)
 {
     /// <summary>A bitmap on a layer of a disk, or null where the machine writes to that layer or it is not known what mark it bears.</summary>
     public static FrozenBitmap? Find(DiskTracking tracking, SegmentSource.Bitmap bitmap)
@@ -22,10 +23,12 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mar
             return null;
         TrackingTip? tip = tracking.Tips.Values.FirstOrDefault(tip => tip.LayerId == layer.Id && tip.Saved is null);
         // What records for another branch's tip is not closed: it says what happened there since, and goes on when the machine comes back.
-        return bitmap.Name == tip?.Recording || (tip?.PointId ?? layer.FrozenTop) is not { } mark ? null : new FrozenBitmap(layer, bitmap.Name, mark);
+        return bitmap.Name == tip?.Recording || (tip?.PointId ?? layer.FrozenTop) is not { } mark ? null : new FrozenBitmap(layer, bitmap.Name, mark, tracking.LayerFloor(layer.Id));
     }
 
-    /// <summary>Its blocks, with all that lies beyond the image's size; or why it cannot be trusted.</summary>
+    private string MarkName => TrackingTip.MarkerPrefix + Mark;
+
+    /// <summary>Its blocks, with all of which it says nothing because the disk was smaller; or why it cannot be trusted.</summary>
     /// <param name="size">Where the answer ends, in bytes.</param>
     /// <param name="cancellation">Stops the reading.</param>
     public async Task<(ExtentMap Blocks, string? Doubt)> ReadAsync(long size, CancellationToken cancellation)
@@ -37,8 +40,11 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mar
             if (WhyNot(bitmaps) is { } doubt)
                 return (ExtentMap.Empty, doubt);
             ExtentMap blocks = await image.ReadBitmapAsync(bitmaps.First(bitmap => bitmap.Name == Name), cancellation);
-            long end = image.Header.Size;
-            return (end < size ? blocks.Union(ExtentMap.Of(new Extent(end, size - end))) : blocks.Clip(size), null);
+            long end = Math.Min(image.Header.Size, Floor);
+            // Since the mark was made nobody has written down how small the disk was; but the mark was cut with it as well, and all its bits were set.
+            if (bitmaps.First(bitmap => bitmap.Name == MarkName) is { Granularity: TrackingProof.Granularity } mark)
+                blocks = blocks.Union(ExtentMap.Of(new Extent(0, image.Header.Size)).Subtract(await image.ReadBitmapAsync(mark, cancellation)));
+            return (end < size ? blocks.Clip(size).Union(ExtentMap.Of(new Extent(end, size - end))) : blocks.Clip(size), null);
         }
         catch (MomentException failure)
         {
@@ -47,13 +53,13 @@ internal sealed record FrozenBitmap(TrackingLayer Layer, string Name, string Mar
     }
 
     /// <summary>Whether it is there, closed and whole, on a layer that was looked at.</summary>
-    public bool IsProven(ObservedLayer seen) => seen.Bitmaps.GetValueOrDefault(TrackingTip.MarkerPrefix + Mark) is { Inconsistent: false, Recording: false }
+    public bool IsProven(ObservedLayer seen) => seen.Bitmaps.GetValueOrDefault(MarkName) is { Inconsistent: false, Recording: false }
         && seen.Bitmaps.GetValueOrDefault(Name) is { Inconsistent: false, Recording: false, Granularity: TrackingProof.Granularity };
 
     private string? WhyNot(IReadOnlyList<Qcow2Bitmap> bitmaps)
     {
         // Every change of ours replaces the mark; beside it there may be one of a history that was removed without the bitmaps.
-        if (!bitmaps.Any(bitmap => bitmap is { InUse: false, Auto: false } && bitmap.Name == TrackingTip.MarkerPrefix + Mark))
+        if (!bitmaps.Any(bitmap => bitmap is { InUse: false, Auto: false } && bitmap.Name == MarkName))
             return $"the image '{Layer.Path}' holds another state than the one that was recorded";
         return bitmaps.FirstOrDefault(bitmap => bitmap.Name == Name) switch
         {

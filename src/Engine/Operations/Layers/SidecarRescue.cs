@@ -54,7 +54,8 @@ internal sealed class SidecarRescue(ChangeScope scope, string disk, BlockSession
     private async Task<(Segment? Segment, string? Doubt)> FromQemuAsync(DiskTracking tracking, SessionDisk open, SegmentSource.Bitmap bitmap, CancellationToken cancellation)
     {
         ObservedLayer seen = (await SessionView.BitmapsAsync(machine!, cancellation))[disk];
-        if (new TrackingProof(tracking, seen).WhyNot(bitmap) is { } doubt)
+        var proof = new TrackingProof(tracking, seen);
+        if (proof.WhyNot(bitmap) is { } doubt)
             return (null, doubt);
         string copy = $"mt-tmp-{scope.Id}";
         await machine!.Qmp.TransactionAsync(
@@ -63,7 +64,10 @@ internal sealed class SidecarRescue(ChangeScope scope, string disk, BlockSession
         try
         {
             await using SessionExports exports = machine.OpenExports(cancellation);
-            return (await SegmentCapture.ReadAsync(exports, open.NodeName, copy, open.VirtualSize, cancellation), null);
+            Segment read = (await SegmentCapture.ReadAsync(exports, open.NodeName, copy, open.VirtualSize, cancellation))!;
+            // It was cut with its disk, and grew with it again, without its bits.
+            long floor = Math.Min(Math.Min(proof.Floor, open.VirtualSize), tracking.LayerFloor(bitmap.LayerId)), size = LargestSize(tracking, open.VirtualSize);
+            return (read with { Blocks = floor < size ? read.Blocks.Union(ExtentMap.Of(new Extent(floor, size - floor))) : read.Blocks, Size = size }, null);
         }
         finally
         {
@@ -71,21 +75,24 @@ internal sealed class SidecarRescue(ChangeScope scope, string disk, BlockSession
         }
     }
 
+    // What a saved copy does not reach counts as not written.
+    private static long LargestSize(DiskTracking tracking, long now) => tracking.Points.Values.Aggregate(now, (size, point) => Math.Max(size, point.Size));
+
     private static async Task<(Segment? Segment, string? Doubt)> FromFileAsync(DiskTracking tracking, TrackingLayer layer, string name, CancellationToken cancellation)
     {
         // What a layer that is written bears is the mark of its tip.
-        string? top = layer.FrozenTop ?? tracking.Tips.Values.FirstOrDefault(tip => tip.LayerId == layer.Id)?.PointId;
+        string? top = layer.FrozenTop ?? tracking.Tips.Values.FirstOrDefault(tip => tip.LayerId == layer.Id && tip.Saved is null)?.PointId;
         long size;
         try
         {
-            size = (await DiskChain.HeaderAsync(layer.Path, cancellation)).Size;
+            size = LargestSize(tracking, (await DiskChain.HeaderAsync(layer.Path, cancellation)).Size);
         }
         catch (MomentException failure)
         {
             return (null, failure.Message.TrimEnd('.'));
         }
 
-        (ExtentMap blocks, string? doubt) = await new FrozenBitmap(layer, name, top ?? "").ReadAsync(size, cancellation);
+        (ExtentMap blocks, string? doubt) = await new FrozenBitmap(layer, name, top ?? "", tracking.LayerFloor(layer.Id)).ReadAsync(size, cancellation);
         return doubt is null ? (new Segment(blocks, size, TrackingProof.Granularity), null) : (null, doubt);
     }
 }

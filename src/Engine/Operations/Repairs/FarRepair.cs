@@ -1,5 +1,4 @@
 using MomentTools.Blocks;
-using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Health;
 
@@ -50,14 +49,15 @@ internal sealed class FarRepair
     private async Task<SegmentSource> SettledAsync(SegmentSource.Bitmap bitmap, FrozenBitmap far, Func<string, string?> unreadable, CancellationToken cancellation)
     {
         bool saved = bitmap.SidecarId is { } id && unreadable(id) is null;
-        (ExtentMap blocks, string? doubt) = await far.ReadAsync(long.MaxValue, cancellation);
+        // What a saved copy does not reach counts as not written.
+        long size = Next.Points.Values.Max(point => point.Size);
+        (ExtentMap blocks, string? doubt) = await far.ReadAsync(size, cancellation);
         if (doubt is null && (saved || bitmap.SidecarId is null))
             return bitmap;
         if (doubt is null)
         {
             string again = MomentIds.New();
-            long size = (await DiskChain.HeaderAsync(far.Layer.Path, cancellation)).Size;
-            Saved[again] = new Segment(blocks.Clip(size), size, TrackingProof.Granularity);
+            Saved[again] = new Segment(blocks, size, TrackingProof.Granularity);
             Outcomes[bitmap.SidecarId!] = $"the closed bitmap '{bitmap.Name}' of '{far.Layer.Path}' is saved again";
             return bitmap with { SidecarId = again };
         }

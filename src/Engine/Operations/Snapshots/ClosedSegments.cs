@@ -52,7 +52,7 @@ internal sealed record ClosedSegments(IReadOnlyDictionary<string, SegmentSource>
             return tracking;
         var proof = new TrackingProof(tracking, seen);
         // A bitmap is cut with its disk, and grows with it again, without its bits.
-        long floor = Math.Min(Math.Min(proof.Floor, seen.Size), tracking.Points.Values.Where(point => point.LayerId == tip.LayerId).Min(point => Math.Min(point.Floor, point.Size)));
+        long floor = Math.Min(Math.Min(proof.Floor, seen.Size), tracking.LayerFloor(tip.LayerId));
         DiskTracking moved = tracking.OnSidecars(tip.LayerId, bitmap => Sources[bitmap.Name]);
         TrackingPoint[] late = [.. tracking.Points.Values.Where(point => point.Sources.OfType<SegmentSource.Bitmap>().Any(bitmap => bitmap.LayerId == tip.LayerId && Read.Contains(bitmap.Name)))];
         if (late.Length == 0)

@@ -20,7 +20,7 @@ internal static class FrozenSegments
         Dictionary<string, Segment> segments = new(StringComparer.Ordinal);
         foreach (SnapshotStep step in steps.Where(step => step.Closed is not null))
         {
-            (ExtentMap blocks, string? doubt) = await new FrozenBitmap(step.Base, step.Closed!, step.Base.FrozenTop!).ReadAsync(step.Size, cancellation);
+            (ExtentMap blocks, string? doubt) = await new FrozenBitmap(step.Base, step.Closed!, step.Base.FrozenTop!, long.MaxValue).ReadAsync(step.Size, cancellation);
             if (doubt is null)
                 segments[step.Disk] = new Segment(blocks, step.Size, TrackingProof.Granularity);
             else if (session is not null)
