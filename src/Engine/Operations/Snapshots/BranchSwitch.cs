@@ -49,7 +49,7 @@ internal static class BranchSwitch
             KeepMemory = keep,
         };
         if (memory is null && prepared.Branches.GetValueOrDefault(target) is { Running: true })
-            report.Warning($"The disks of branch '{target}' of '{scope.Place.Name}' are as after a power cut: it was left, or begun, while the guest ran, and without its memory.");
+            report.Warning($"The disks {(Branch.IsHiddenName(target) ? "" : $"of branch '{target}' ")}of '{scope.Place.Name}' are as after a power cut: it was left, or begun, while the guest ran, and without its memory.");
         DateTimeOffset since = DateTimeOffset.UtcNow;
         using Journal journal = scope.Begin(Operation, new JsonObject { ["made"] = new JsonArray([.. made.Select(file => (JsonNode)file.ToJson())]) }, plan.Next);
         try
