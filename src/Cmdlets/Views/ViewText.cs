@@ -48,12 +48,13 @@ public static class ViewText
     /// <summary>The moments that Undo brings back.</summary>
     public static string KeptMoments(PSObject value) => Object(value) is VMKeptState kept ? string.Join(", ", kept.Moments) : "";
 
-    /// <summary>The names of the disks; of a moment those that it covers.</summary>
+    /// <summary>The names of the disks; of a moment those that it covers, of a restore those that went back.</summary>
     public static string Disks(PSObject value) => string.Join(", ", Object(value) switch
     {
         VMDomain domain => domain.Disks.Select(disk => disk.Name),
         VMMoment moment => moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name),
         VMBackup backup => backup.Disks.Select(disk => disk.Name),
+        VMSnapshotRestore restore => restore.Disks.Where(disk => disk.Restored).Select(disk => disk.Name),
         _ => [],
     });
 
