@@ -9,10 +9,9 @@ internal static class RemovalText
 
     public static string Of(string verb, VMSnapshotRemoval removal)
     {
-        string files = removal.Files.Count == 0 ? "no file goes" : string.Join("; ", removal.Files.Select(File));
         string stays = removal.Stays.Count == 0 ? "no moment stays"
             : $"{removal.Stays.Count} {(removal.Stays.Count == 1 ? "moment stays" : "moments stay")}: {string.Join(", ", removal.Stays.Take(MostNames))}{(removal.Stays.Count > MostNames ? ", ..." : "")}";
-        return $"{verb} ({files}; {stays})";
+        return $"{verb} ({Files(removal.Files)}; {stays})";
     }
 
     /// <summary>How long something can be brought back, as a part of a sentence; what becomes of files comes after that.</summary>
@@ -20,6 +19,9 @@ internal static class RemovalText
         undoFor is null ? "Undo-VMSnapshot can bring it back for an hour"
         : undoFor > TimeSpan.Zero ? $"Undo-VMSnapshot can bring it back for {undoFor}"
         : "at once and for good";
+
+    /// <summary>What becomes of which file.</summary>
+    public static string Files(IReadOnlyCollection<VMLayerChange> files) => files.Count == 0 ? "no file goes" : string.Join("; ", files.Select(File));
 
     private static string File(VMLayerChange file)
     {

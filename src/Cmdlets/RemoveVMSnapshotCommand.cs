@@ -37,7 +37,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     [SupportsWildcards]
     public override string[] Name { get; set; } = [];
 
-    /// <summary>Let go at once of what is kept aside for Undo-VMSnapshot.</summary>
+    /// <summary>Let go at once of what is kept aside for Undo-VMSnapshot, and finish what an interrupted merge left.</summary>
     [Parameter(Mandatory = true, ParameterSetName = KeptSet)]
     public SwitchParameter Kept { get; set; }
 
@@ -78,10 +78,12 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     private void LetGo(string vm)
     {
         IReadOnlyList<VMKeptState> kept = Run((report, cancellation) => Engine.GetKeptStatesAsync(vm, report, cancellation));
-        if (kept.Count == 0)
+        IReadOnlyList<VMLayerChange> files = Run((report, cancellation) => Engine.PlanKeptRemovalAsync(vm, report, cancellation));
+        // Where nothing is kept, a merge that was interrupted may have left something to do.
+        if (kept.Count == 0 && files.All(file => file.Action == "Keep"))
             return;
-        string[] files = [.. kept.SelectMany(state => state.Files).Distinct(StringComparer.Ordinal).Select(path => $"'{path}'")];
-        if (!ShouldProcess($"{vm}: {Listed([.. kept.Select(state => $"what {state.Operation} kept aside at {state.Since.ToLocalTime():g}")])}", $"Let go for good{(files.Length == 0 ? "" : $" (delete {string.Join(", ", files)})")}"))
+        string what = kept.Count == 0 ? "what nobody needs any more" : Listed([.. kept.Select(state => $"what {state.Operation} kept aside at {state.Since.ToLocalTime():g}")]);
+        if (!ShouldProcess($"{vm}: {what}", $"Let go for good ({RemovalText.Files(files)})"))
             return;
         IReadOnlyList<VMLayerChange> gone = Run((report, cancellation) => Engine.RemoveKeptAsync(vm, AcceptOwner, report, cancellation));
         if (PassThru)

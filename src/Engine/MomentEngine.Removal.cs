@@ -21,7 +21,11 @@ public sealed partial class MomentEngine
         return Results(vm, before, tree, removed);
     }
 
-    /// <summary>Lets go at once of what is kept aside for undoing.</summary>
+    /// <summary>What becomes of which file when all that is kept aside is let go, and what an interrupted merge left is done; nothing is changed.</summary>
+    public Task<IReadOnlyList<VMLayerChange>> PlanKeptRemovalAsync(string vm, IOperationReport report, CancellationToken cancellation) =>
+        new SnapshotRemoval(_context).PlanLetGoAsync(vm, report, cancellation);
+
+    /// <summary>Lets go at once of what is kept aside for undoing, and finishes what an interrupted merge left.</summary>
     /// <returns>The files that are gone.</returns>
     public Task<IReadOnlyList<VMLayerChange>> RemoveKeptAsync(string vm, bool acceptOwner, IOperationReport report, CancellationToken cancellation) =>
         new SnapshotRemoval(_context).LetGoAsync(vm, acceptOwner, report, cancellation);

@@ -64,6 +64,17 @@ internal sealed class SnapshotRemoval(EngineContext context)
         return (before, tree, moments);
     }
 
+    /// <summary>What would become of which file without what is kept aside; nothing is changed.</summary>
+    public async Task<IReadOnlyList<VMLayerChange>> PlanLetGoAsync(string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = context.Catalogue.Place(vm);
+        DomainDocument domain = context.Catalogue.Load(place);
+        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
+        IReadOnlyList<VMLayerChange> files = await FilesAsync(place, domain, state.Kept.Aggregate(state, KeepAside.LetGo), [], pull: false, cancellation);
+        IEnumerable<string> memory = state.Kept.SelectMany(kept => KeptListing.Files(state, kept)).Except(files.Select(file => file.Path), StringComparer.Ordinal);
+        return [.. files, .. memory.Where(File.Exists).Select(path => new VMLayerChange { Path = path, Bytes = FileStamp.Of(path)?.Length ?? 0, Action = "Remove" })];
+    }
+
     /// <summary>Remove-VMSnapshot -Kept: what is kept aside for Undo goes at once.</summary>
     /// <returns>The files that are gone.</returns>
     public async Task<IReadOnlyList<VMLayerChange>> LetGoAsync(string vm, bool acceptOwner, IOperationReport report, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using MomentTools.Operations.Layers;
+using static MomentTools.Tests.Operations.Branches.BranchMachine;
 
 namespace MomentTools.Tests.Operations.Layers;
 
@@ -63,5 +64,31 @@ public sealed class CollectorTests
         await machine.WriteAsync(7, 22, 4);
         await machine.AssertSoundAsync("before");
         return machine;
+    }
+
+    [SkippableFact]
+    public async Task AMergeThatWasStoppedIsFinishedByLettingGo()
+    {
+        using var stop = new CancellationTokenSource();
+        await using TestMachine machine = await TestMachine.CreateAsync(step => { if (step == "snapshot-remove:end") stop.Cancel(); });
+        await machine.StartAsync();
+        await machine.FreezeAsync("s");
+        string overlay = await PathAsync();
+        await machine.WriteAsync("vda", 3, 0, Grain);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            machine.Engine.MergeSnapshotAsync(TestMachine.Name, new MergeSnapshotRequest { Name = "s" }, machine.Report, stop.Token));
+        Assert.Equal(overlay, await PathAsync());
+        Assert.Empty(await machine.MomentsAsync());
+
+        IReadOnlyList<VMLayerChange> plan = await machine.Engine.PlanKeptRemovalAsync(TestMachine.Name, machine.Report, CancellationToken.None);
+        Assert.Equal([("Merge", overlay, machine.DiskPath("vda"))], plan.Select(change => (change.Action, change.Path, change.Into!)));
+        await machine.Engine.RemoveKeptAsync(TestMachine.Name, acceptOwner: false, machine.Report, CancellationToken.None);
+        Assert.Equal(machine.DiskPath("vda"), await PathAsync());
+        Assert.False(File.Exists(overlay));
+        Assert.Empty(await machine.Engine.PlanKeptRemovalAsync(TestMachine.Name, machine.Report, CancellationToken.None));
+        await machine.StopAsync();
+        Assert.Equal(3, machine.Content(machine.DiskPath("vda"))[0]);
+
+        async Task<string> PathAsync() => (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).Disks[0].Path!;
     }
 }
