@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
@@ -7,6 +8,14 @@ namespace MomentTools.Cmdlets;
 [OutputType(typeof(VMSnapshot), typeof(VMKeptState))]
 public sealed class GetVMSnapshotCommand : MomentListCmdlet
 {
+    /// <summary>Names, with wildcards.</summary>
+    [Parameter(Position = 1)]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
+    [ArgumentCompleter(typeof(SnapshotCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public override string[] Name { get; set; } = [];
+
     /// <summary>Snapshots of a running machine.</summary>
     [Parameter]
     public SwitchParameter Online { get; set; }

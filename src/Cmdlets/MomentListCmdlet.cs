@@ -24,7 +24,7 @@ public abstract class MomentListCmdlet : MomentCmdlet
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
-    public string[] Name { get; set; } = [];
+    public virtual string[] Name { get; set; } = [];
 
     /// <summary>Only moments without a parent.</summary>
     [Parameter]
