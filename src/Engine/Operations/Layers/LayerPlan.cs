@@ -17,7 +17,8 @@ internal static class LayerPlan
     public static IReadOnlyList<LayerStep> Of(DiskTracking disk, string? active, ImageGraph graph, bool pull)
     {
         HashSet<string> dead = [.. disk.Layers.Values.Where(layer => IsDead(disk, layer, active, graph)).Select(layer => layer.Id)];
-        return [.. disk.Layers.Values.OrderBy(layer => Depth(disk, layer)).Select(layer => Step(disk, layer, active, graph, pull, dead)).OfType<LayerStep>()];
+        HashSet<string> going = Going(disk, graph, dead);
+        return [.. disk.Layers.Values.OrderBy(layer => Depth(disk, layer)).Select(layer => Step(disk, layer, active, graph, pull, dead, going)).OfType<LayerStep>()];
     }
 
     /// <summary>Whether a layer stands for itself: a tip, a snapshot, or what MomentTools did not freeze.</summary>
@@ -31,12 +32,25 @@ internal static class LayerPlan
     private static bool IsDead(DiskTracking disk, TrackingLayer layer, string? active, ImageGraph graph) =>
         layer is { Made: true, FrozenTop: null } && !IsNeeded(disk, layer, active, graph) && disk.Layers.Values.All(other => other.BackingId != layer.Id);
 
-    private static LayerStep? Step(DiskTracking disk, TrackingLayer layer, string? active, ImageGraph graph, bool pull, HashSet<string> dead)
+    // Of those the ones that can go: what somebody put on top of one reads all that is beneath it as well.
+    private static HashSet<string> Going(DiskTracking disk, ImageGraph graph, HashSet<string> dead)
+    {
+        HashSet<string> going = [.. dead];
+        while (going.RemoveWhere(id => graph.On(disk.Layers[id].Path).Any(link => !going.Any(other => IsFile(graph, disk.Layers[other], link)))) > 0)
+        {
+        }
+
+        return going;
+    }
+
+    private static LayerStep? Step(DiskTracking disk, TrackingLayer layer, string? active, ImageGraph graph, bool pull, HashSet<string> dead, HashSet<string> going)
     {
         // What the disk stood on before it had moments is somebody else's.
         if (IsNeeded(disk, layer, active, graph) || layer.FrozenTop is null && !dead.Contains(layer.Id))
             return null;
-        IReadOnlyList<ImageLink> on = [.. graph.On(layer.Path).Where(link => !dead.Any(id => IsFile(graph, disk.Layers[id], link)))];
+        IReadOnlyList<ImageLink> on = [.. graph.On(layer.Path).Where(link => !going.Any(id => IsFile(graph, disk.Layers[id], link)))];
+        if (disk.Layers.Values.FirstOrDefault(other => other.Id != layer.Id && dead.Contains(other.Id) && !going.Contains(other.Id) && on.Any(link => IsFile(graph, other, link))) is { } held)
+            return Keep($"'{held.Path}' stands on it, which has to stay for what others put on top of that");
         TrackingLayer[] children = [.. disk.Layers.Values.Where(other => other.Id != layer.Id && on.Any(link => IsFile(graph, other, link)))];
         string[] others = [.. on.Where(link => !children.Any(child => IsFile(graph, child, link))).Select(link => link.Path)];
         ImageLink? own = graph.Find(layer.Path);

@@ -292,6 +292,31 @@ public sealed class LayerTreeTests
         Assert.Equal(before, machine.Read(machine.ActivePath));
     }
 
+    [SkippableFact]
+    public async Task WhatSomebodyPutOnAMergedLayerReadsAsBefore()
+    {
+        await using LayerMachine machine = await LayerMachine.CreateAsync();
+        await machine.WriteAsync(1, 0, 8);
+        await machine.SnapshotAsync("one");
+        await machine.WriteAsync(2, 4, 8);
+        await machine.SnapshotAsync("two");
+        await machine.WriteAsync(3, 0, 16);
+        string theirs = Path.Combine(machine.Machine.Scratch, "theirs.img"), held = machine.PathOf("two");
+        Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", held, "-F", "qcow2", theirs);
+        byte[] before = machine.Read(theirs);
+        CollectorOutcome first = await machine.ForgetAsync("one");
+        Assert.Equal([held], first.Stays.Select(stay => stay.Step.Layer.Path));
+        Assert.Equal(before, machine.Read(theirs));
+        CollectorOutcome second = await machine.ForgetAsync("two");
+        Assert.Equal(before, machine.Read(theirs));
+        Assert.Empty(second.Removed);
+        Assert.Contains(second.Stays, stay => stay.Step.Layer.Path == machine.Machine.DiskPath(LayerMachine.Disk) && stay.Step.Reason!.Contains($"'{held}' stands on it", StringComparison.Ordinal));
+        File.Delete(theirs);
+        Assert.Empty((await machine.CollectAsync()).Stays);
+        await machine.AssertSoundAsync("without theirs");
+        Assert.Equal(machine.Machine.DiskPath(LayerMachine.Disk), machine.ActivePath);
+    }
+
     private static async Task<LayerMachine> ForkedAsync()
     {
         LayerMachine machine = await LayerMachine.CreateAsync();
