@@ -16,6 +16,9 @@ internal sealed partial class MomentStore(string directory)
 
     private const int MostReaders = 8;
 
+    /// <summary>Where files lie that could not be read and were taken out of use.</summary>
+    public const string BrokenFolder = "broken";
+
     private static readonly IReadOnlyDictionary<string, TrackingPoint> NoPoints = new Dictionary<string, TrackingPoint>(StringComparer.Ordinal);
 
     public SegmentFile Segments { get; } = new(Path.Combine(directory, "segments"));
@@ -75,12 +78,19 @@ internal sealed partial class MomentStore(string directory)
         [MomentFile.PathOf(key)] = MomentFile.Write(LoadWhole(to.Moments[key]), PointsByMoment(to)[key]),
     });
 
+    /// <summary>The files of snapshots that were set aside, and may be mended by hand and put back: what only they need is known to nobody.</summary>
+    public IReadOnlyList<string> SetAside()
+    {
+        string folder = Path.Combine(directory, BrokenFolder);
+        return !Directory.Exists(folder) ? [] : [.. Directory.EnumerateFiles(folder, MomentFile.FolderOf(MomentKind.Snapshot) + "-*").Order(StringComparer.Ordinal)];
+    }
+
     /// <summary>Removes sidecars that no edge refers to; the domain's lock must be held and no operation be pending.</summary>
     public void Sweep(DomainMoments state)
     {
         string folder = Path.Combine(directory, "segments");
         // A moment whose file could not be read may be repaired by hand, and refers to sidecars that are not known here; so may one that was set aside, and a branch.
-        if (Directory.Exists(Path.Combine(directory, "broken")))
+        if (Directory.Exists(Path.Combine(directory, BrokenFolder)))
             return;
         if (!Directory.Exists(folder) || state.BrokenBranches.Count > 0 || Keys().Any(key => !state.Moments.ContainsKey(key)))
             return;

@@ -18,6 +18,12 @@ internal static class Collector
             return new CollectorOutcome(removed, []);
         }
 
+        if (scope.Store.SetAside() is [string aside, ..])
+        {
+            report.Warning($"Nothing of what '{scope.Place.Name}' no longer needs is collected: '{aside}' was set aside because it could not be read, and may be what needs it. Mend it and put it back, or remove it from there.");
+            return new CollectorOutcome(removed, []);
+        }
+
         // What a merge that was finished after a crash has left undescribed.
         foreach (string known in scope.State.Disks.Keys.ToArray())
             await LayerThaw.RestoreAsync(scope, known, cancellation);

@@ -12,7 +12,7 @@ namespace MomentTools.Operations.Repairs;
 internal sealed class RepairPlan
 {
     /// <summary>Files that nobody can read are kept here, in the domain's directory.</summary>
-    public const string BrokenFolder = "broken";
+    public const string BrokenFolder = MomentStore.BrokenFolder;
 
     // What is known of a disk's bitmaps, sizes and layers; one of these brings the whole disk in order.
     private static readonly string[] OfDisks =

@@ -317,6 +317,21 @@ public sealed class LayerTreeTests
         Assert.Equal(machine.Machine.DiskPath(LayerMachine.Disk), machine.ActivePath);
     }
 
+    [SkippableFact]
+    public async Task WhatASnapshotNeedsWhoseFileWasSetAsideStays()
+    {
+        await using LayerMachine machine = await ForkedAsync();
+        Dictionary<string, string> images = machine.Tracking.Layers.Values.ToDictionary(layer => layer.Path, layer => Convert.ToHexString(SHA256.HashData(machine.Read(layer.Path))), StringComparer.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(machine.Place.StateDirectory, "snapshots", "one.xml"), "garbage");
+        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Machine.Report, CancellationToken.None);
+        Assert.Empty((await machine.CollectAsync(new CollectorLimits { Merge = true, Pull = true })).Removed);
+        foreach ((string image, string hash) in images)
+            Assert.Equal(hash, Convert.ToHexString(SHA256.HashData(machine.Read(image))));
+        Assert.Contains(machine.Machine.Report.Warnings, warning => warning.Contains("was set aside", StringComparison.Ordinal));
+        Directory.Delete(Path.Combine(machine.Place.StateDirectory, "broken"), recursive: true);
+        Assert.NotEmpty((await machine.CollectAsync(new CollectorLimits { Merge = true, Pull = true })).Removed);
+    }
+
     private static async Task<LayerMachine> ForkedAsync()
     {
         LayerMachine machine = await LayerMachine.CreateAsync();
