@@ -15,5 +15,8 @@ internal sealed record ImageLink(string Path, FileStamp Stamp, IReadOnlyList<str
     /// <summary>The virtual size in bytes; of a file that is no qcow2 image its length.</summary>
     public long Size { get; init; }
 
+    /// <summary>Whether two paths are one file, whatever it is called.</summary>
+    public static bool IsSame(string one, string other) => one == other || FileStamp.Of(one) is { } first && FileStamp.Of(other) is { } second && Same(first, second);
+
     public static bool Same(FileStamp one, FileStamp other) => one.Device == other.Device && one.Inode == other.Inode;
 }

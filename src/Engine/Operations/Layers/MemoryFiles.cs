@@ -10,13 +10,15 @@ internal static class MemoryFiles
     // How QEMU's migration streams begin, which is what MomentTools saves; libvirt's files begin otherwise.
     private static readonly byte[] Magic = "QEVM"u8.ToArray();
 
-    /// <summary>Those of the files that nothing of this state names.</summary>
+    /// <summary>Those of the files that nothing of this state names: none, where a file cannot be read that may name them.</summary>
     public static string[] Unused(DomainMoments state, IEnumerable<string> paths)
     {
+        if (state.Broken.Count + state.BrokenBranches.Count > 0)
+            return [];
         HashSet<string> named = [.. state.Moments.Values.Select(moment => moment.Document).OfType<SnapshotDocument>().Select(document => document.Memory?.File).OfType<string>(),
             .. state.Branches.Values.Select(branch => branch.Memory).OfType<string>(),
             .. state.Kept.SelectMany(kept => kept.Files).Select(file => (MomentFile.Parse(file.Key, file.Value).Moment.Document as SnapshotDocument)?.Memory?.File).OfType<string>()];
-        return [.. paths.Distinct(StringComparer.Ordinal).Where(path => !named.Contains(path))];
+        return [.. paths.Distinct(StringComparer.Ordinal).Where(path => !named.Any(other => ImageLink.IsSame(path, other)))];
     }
 
     /// <summary>Removes the files; what is no stream of QEMU's stays, whoever names it.</summary>

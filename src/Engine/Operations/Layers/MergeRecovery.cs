@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
-using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qmp;
@@ -63,8 +62,7 @@ internal static class MergeRecovery
 
     // A job that ended badly before anybody saw it has left the guest where it was.
     private static async Task<bool> IsUsedAsync(QmpClient qmp, string path, CancellationToken cancellation) =>
-        (await qmp.QueryBlockAsync(cancellation)).Any(device => device.Inserted is { } medium && NodeFile.Of(medium.File) is { } file
-            && (file == path || FileStamp.Of(file) is { } one && FileStamp.Of(path) is { } other && ImageLink.Same(one, other)));
+        (await qmp.QueryBlockAsync(cancellation)).Any(device => device.Inserted is { } medium && ImageLink.IsSame(NodeFile.Of(medium.File), path));
 
     private static async Task<QmpClient?> ConnectAsync(QmpAddress monitor, CancellationToken cancellation)
     {

@@ -127,7 +127,7 @@ internal static class BranchSwitch
     // The machine has gone on from it; but the memory of a snapshot stays, and so does one that another branch goes on from.
     private static void RemoveUsed(ChangeScope scope, IncomingMemory? memory)
     {
-        if (memory is not null && scope.State.BrokenBranches.Count + scope.State.Broken.Count == 0)
+        if (memory is not null)
             MemoryFiles.Remove(MemoryFiles.Unused(scope.State, [memory.Path]));
     }
 }

@@ -19,6 +19,20 @@ public sealed class MemoryFilesTests
     }
 
     [Fact]
+    public void AFileIsTheSameByAnyNameAndStaysWhereWhatNamesItCannotBeRead()
+    {
+        using var scratch = new ScratchDirectory();
+        File.WriteAllText(scratch["memory"], "QEVM");
+        File.CreateSymbolicLink(scratch["link"], scratch["memory"]);
+        DomainMoments state = DomainMoments.Empty.With(new Branch("left") { Memory = scratch["link"] });
+        Assert.Empty(MemoryFiles.Unused(state, [scratch["memory"]]));
+        DomainMoments without = state.WithoutBranch("left");
+        Assert.Equal([scratch["memory"]], MemoryFiles.Unused(without, [scratch["memory"]]));
+        Assert.Empty(MemoryFiles.Unused(without with { BrokenBranches = new HashSet<string>(StringComparer.Ordinal) { "torn" } }, [scratch["memory"]]));
+        Assert.Empty(MemoryFiles.Unused(without with { Broken = new HashSet<MomentKey> { new(MomentKind.Snapshot, "torn") } }, [scratch["memory"]]));
+    }
+
+    [Fact]
     public void OnlyAStreamOfQemuIsRemoved()
     {
         using var scratch = new ScratchDirectory();
