@@ -61,7 +61,7 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
         QmpBlockNode from = nodes.Require(child.Path), target = nodes.Require(into.Path);
         bool raw = target.Driver != "qcow2";
         DomainMoments next = scope.State.With(bitmaps.Next(into with { Facts = await FactsAsync(into.Path, target.Driver, cancellation) }, raw, bitmaps.Doubt(MergedBitmaps.Seen(from))));
-        (string, string)[] definition = child.Path == scope.Domain.FindDisk(disk)?.SourcePath
+        (string, string)[] definition = scope.Domain.FindDisk(disk)?.SourcePath is { } active && ImageLink.IsSame(active, child.Path)
             ? [(DomainCatalogue.DocumentName, scope.Domain.WithDiskSource(disk, into.Path, target.Driver).ToXml(secure: true))] : [];
         string[] above = [.. tracking.ChildrenOf(child.Id).Select(layer => layer.Path)];
         string jobId = $"mt-{MomentIds.New()}-merge";

@@ -332,6 +332,23 @@ public sealed class LayerTreeTests
         Assert.NotEmpty((await machine.CollectAsync(new CollectorLimits { Merge = true, Pull = true })).Removed);
     }
 
+    [SkippableFact]
+    public async Task AMachineWhoseDefinitionNamesItsImageByALinkIsTakenAlong()
+    {
+        await using LayerMachine machine = await LayerMachine.CreateAsync();
+        await machine.WriteAsync(1, 0, 8);
+        await machine.SnapshotAsync("one");
+        await machine.WriteAsync(2, 4, 8);
+        string link = Path.Combine(machine.Machine.Scratch, "link"), definition = Path.Combine(machine.Place.StateDirectory, "domain.xml");
+        File.CreateSymbolicLink(link, machine.ActivePath);
+        await File.WriteAllTextAsync(definition, (await File.ReadAllTextAsync(definition)).Replace($"'{machine.ActivePath}'", $"'{link}'", StringComparison.Ordinal).Replace($"\"{machine.ActivePath}\"", $"\"{link}\"", StringComparison.Ordinal));
+        Assert.Equal(link, machine.ActivePath);
+        byte[] before = machine.Read(link);
+        await machine.ForgetAsync("one");
+        Assert.Equal(machine.Machine.DiskPath(LayerMachine.Disk), machine.ActivePath);
+        Assert.Equal(before, machine.Read(machine.ActivePath));
+    }
+
     private static async Task<LayerMachine> ForkedAsync()
     {
         LayerMachine machine = await LayerMachine.CreateAsync();
