@@ -80,7 +80,7 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
         try
         {
             QmpJobs jobs = layers.Session.Jobs;
-            await PendingJob.ReachAsync(jobs, jobId, token => layers.CommitAsync(jobId, from, target, into.Path, token), new MergeProgress(scope.Place.Name, disk, child.Path, into.Path, report), cancellation);
+            await PendingJob.ReachAsync(jobs, jobId, token => layers.CommitAsync(jobId, from, target, into.Path, token), () => FreeAsync(layers, into, freed), new MergeProgress(scope.Place.Name, disk, child.Path, into.Path, report), cancellation);
             journal.Pass("pending");
             await MoveBitmapsAsync(layers, bitmaps, child, into, freed, jobId);
             journal.Pass("bitmaps");
@@ -122,6 +122,16 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
             report.Warning($"Disk '{disk}' of '{scope.Place.Name}' stands on the raw image '{into.Path}' alone now, which can hold no bitmaps: nothing is recorded on it any more. Its past moments can still be compared.");
     }
 
+    // Each of a thousand old bitmaps takes its time: a guest does not wait for that. Their segments are in sidecars.
+    private static async Task FreeAsync(LayerSession layers, TrackingLayer into, IReadOnlySet<string> freed) =>
+        await ApplyAsync(layers, MergedBitmaps.Removals((await layers.NodesAsync(CancellationToken.None)).Require(into.Path), freed));
+
+    private static async Task ApplyAsync(LayerSession layers, IEnumerable<TransactionAction> actions)
+    {
+        if (actions.ToArray() is { Length: > 0 } some)
+            await layers.Session.Qmp.TransactionAsync(some, CancellationToken.None);
+    }
+
     private static async Task MoveBitmapsAsync(LayerSession layers, MergedBitmaps bitmaps, TrackingLayer child, TrackingLayer into, IReadOnlySet<string> freed, string jobId)
     {
         try
@@ -129,9 +139,8 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
             // What they are at this instant: the lower layer has grown to the upper one's size meanwhile.
             ChainNodes nodes = await layers.NodesAsync(CancellationToken.None);
             QmpBlockNode from = nodes.Require(child.Path), target = nodes.Require(into.Path);
-            foreach (TransactionAction[] actions in (TransactionAction[][])[[.. MergedBitmaps.Removals(target, freed)], [.. bitmaps.Additions(from, target)]])
-                if (actions.Length > 0)
-                    await layers.Session.Qmp.TransactionAsync(actions, CancellationToken.None);
+            await ApplyAsync(layers, MergedBitmaps.Removals(target, freed));
+            await ApplyAsync(layers, bitmaps.Additions(from, target));
         }
         catch
         {

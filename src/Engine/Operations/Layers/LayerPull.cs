@@ -81,7 +81,7 @@ internal sealed class LayerPull(ChangeScope scope, string disk, IOperationReport
         try
         {
             await PendingJob.ReachAsync(
-                layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node.NodeName, backing is null ? null : nodes.Require(backing).NodeName, backing, token),
+                layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node.NodeName, backing is null ? null : nodes.Require(backing).NodeName, backing, token), null,
                 new MergeProgress(scope.Place.Name, disk, from.Path, child.Path, report), cancellation);
             journal.Pass("pending");
             await PendingJob.FinishAsync(layers.Session.Jobs, jobId);

@@ -12,9 +12,10 @@ internal static class PendingJob
     /// <param name="jobs">The jobs of QEMU or its storage daemon.</param>
     /// <param name="id">The job's id.</param>
     /// <param name="start">Starts it.</param>
+    /// <param name="beforeEnd">Done once before a guest's writes have to wait: everything that may take long. A job without a guest has no such time.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellation">Cancels the job, up to the last step.</param>
-    public static async Task ReachAsync(QmpJobs jobs, string id, Func<CancellationToken, Task> start, IProgress<JobProgress>? progress, CancellationToken cancellation)
+    public static async Task ReachAsync(QmpJobs jobs, string id, Func<CancellationToken, Task> start, Func<Task>? beforeEnd, IProgress<JobProgress>? progress, CancellationToken cancellation)
     {
         try
         {
@@ -22,6 +23,8 @@ internal static class PendingJob
             QmpJobInfo job = await jobs.WaitUntilAsync(id, IsReady, progress, cancellation);
             if (job.Status == "ready")
             {
+                if (beforeEnd is not null)
+                    await beforeEnd();
                 await jobs.Client.JobCompleteAsync(id, CancellationToken.None);
                 job = await jobs.WaitUntilAsync(id, reached => reached.Status == "pending", progress, cancellation);
             }

@@ -28,6 +28,7 @@ public sealed class MergeUnderLoadTests
         string below = scratch["base.qcow2"], above = scratch["top.qcow2"];
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", below, "64M");
         Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 170 0 64M", below);
+        Tool.Run("qemu-img", "bitmap", "--add", "-g", "65536", below, "mt-old");
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", below, "-F", "qcow2", above);
         Tool.Run("qemu-img", "bitmap", "--add", "-g", "65536", above, "recording");
         Tool.Run("qemu-img", "bitmap", "--add", "--disable", "-g", "65536", above, TrackingTip.MarkerPrefix + "tip");
@@ -52,14 +53,26 @@ public sealed class MergeUnderLoadTests
                         await client.WriteZeroesAsync(random.Next((int)(Size / Grain)) * Grain, Grain, CancellationToken.None);
                     return count;
                 });
-                await PendingJob.ReachAsync(jobs, "mt-c", token => daemon.Qmp.BlockCommitAsync("mt-c", "t", null, "b", null, token), null, CancellationToken.None);
+                string? before = null;
+                await PendingJob.ReachAsync(jobs, "mt-c", token => daemon.Qmp.BlockCommitAsync("mt-c", "t", null, "b", null, token), RemoveOldAsync, null, CancellationToken.None);
                 ChainNodes nodes = await ChainNodes.ReadAsync(daemon.Qmp, "vda", CancellationToken.None);
+                Assert.Equal("ready", before);
+                Assert.Empty(MergedBitmaps.Removals(nodes.Require(below), new HashSet<string>()));
                 await daemon.Qmp.TransactionAsync(bitmaps.Additions(nodes.Require(above), nodes.Require(below)), CancellationToken.None);
                 await PendingJob.FinishAsync(jobs, "mt-c");
                 await Task.Delay(100);
                 await stop.CancelAsync();
                 written = await writer;
                 await client.FlushAsync(CancellationToken.None);
+
+                // While writes still go on.
+                async Task RemoveOldAsync()
+                {
+                    TransactionAction[] old = [.. MergedBitmaps.Removals((await ChainNodes.ReadAsync(daemon.Qmp, "vda", CancellationToken.None)).Require(below), new HashSet<string>())];
+                    Assert.Single(old);
+                    await daemon.Qmp.TransactionAsync(old, CancellationToken.None);
+                    before = (await jobs.QueryAsync(CancellationToken.None)).Single(job => job.Id == "mt-c").Status;
+                }
             }
 
             await daemon.CloseAsync(CancellationToken.None);
