@@ -26,6 +26,7 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet
 
     /// <summary>How long it can be brought back by Undo-VMSnapshot; an hour if not given, zero for not at all.</summary>
     [Parameter]
+    [ValidateUndoTime]
     public TimeSpan? UndoFor { get; set; }
 
     /// <summary>Give what was removed.</summary>

@@ -85,6 +85,7 @@ public sealed class RestoreVMSnapshotCommand : MomentCmdlet
     /// <summary>How long what is left is kept aside for Undo-VMSnapshot; an hour if not given.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ValidateUndoTime]
     public TimeSpan? UndoFor { get; set; }
 
     /// <summary>Give what was done.</summary>

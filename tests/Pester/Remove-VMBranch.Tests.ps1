@@ -63,6 +63,11 @@ Describe 'Remove-VMBranch' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         (Get-VMMoment $name).Name | Should -Be clean
     }
 
+    It 'refuses a bare number as the time to undo, which would be a millionth of a second' {
+        { Remove-VMBranch $name one -UndoFor 30 -Confirm:$false } | Should -Throw -ErrorId 'ParameterArgumentValidationError,*'
+        (Get-VMBranch $name).Name | Should -Contain one
+    }
+
     It 'touches nothing with -WhatIf' {
         Remove-VMBranch $name one -WhatIf
         (Get-VMBranch $name).Name | Should -Be main, one, two
