@@ -9,6 +9,14 @@ internal static class MachineReset
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
+    /// <summary>Whether who started a machine told its QEMU to end where others reset.</summary>
+    public static bool EndsAtReset(HostProcess process) =>
+        process.CommandLine.Any(word => word is "-no-reboot" or "--no-reboot" || word.Contains("reboot=shutdown", StringComparison.Ordinal));
+
+    /// <summary>The same of a machine of ours.</summary>
+    public static Task RunAsync(QmpClient qmp, DomainPlace place, CancellationToken cancellation) =>
+        RunAsync(qmp, MachineProbe.ProcessOf(place) is { } process && EndsAtReset(process), cancellation);
+
     /// <param name="qmp">The machine.</param>
     /// <param name="endsAtReset">Whether its QEMU was told to end instead of a reset (<c>-no-reboot</c>); that holds again afterwards.</param>
     /// <param name="cancellation">Not forwarded to what changes the machine.</param>

@@ -208,6 +208,6 @@ internal sealed class DiskSwitch : IAsyncDisposable
     {
         IEnumerable<HostProcess> processes = MachineProbe.ProcessOf(_scope.Place) is { } own ? [own]
             : _scope.Domain.Monitor is null ? [] : ImageHolders.Processes(Session.Disks.Values.First().Path);
-        return processes.Any(process => process.CommandLine.Any(word => word is "-no-reboot" or "--no-reboot" || word.Contains("reboot=shutdown", StringComparison.Ordinal)));
+        return processes.Any(MachineReset.EndsAtReset);
     }
 }

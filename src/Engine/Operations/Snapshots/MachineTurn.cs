@@ -62,14 +62,15 @@ internal sealed class MachineTurn(QmpClient qmp, ImageTurn turn, string id)
     }
 
     /// <summary>Puts the devices back onto their images, and resets the guest, which finds another disk.</summary>
+    /// <param name="place">The machine.</param>
     /// <param name="reset">Whether the content is another one.</param>
-    public async Task AttachAsync(bool reset)
+    public async Task AttachAsync(DomainPlace place, bool reset)
     {
         if (turn.Mode != TurnMode.Exchange)
             return;
         await SwitchAsync(number => turn.Steps[number].Node);
         if (reset)
-            await qmp.SystemResetAsync(CancellationToken.None);
+            await MachineReset.RunAsync(qmp, place, CancellationToken.None);
     }
 
     /// <summary>Closes what was opened only for this, and puts the jobs away.</summary>

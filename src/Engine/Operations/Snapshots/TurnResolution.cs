@@ -86,9 +86,9 @@ internal sealed class TurnResolution
         }
 
         if (await IsStoodInAsync(qmp))
-            await steps.AttachAsync(reset: true);
+            await steps.AttachAsync(_place, reset: true);
         else if (withoutMemory && stood)
-            await qmp.SystemResetAsync(CancellationToken.None);
+            await MachineReset.RunAsync(qmp, _place, CancellationToken.None);
         await steps.TidyAsync();
         if (_turn.Goal == VMState.Running && !withoutMemory)
             await qmp.ContAsync(CancellationToken.None);
@@ -117,7 +117,7 @@ internal sealed class TurnResolution
     // Nothing was taken out: the machine goes on as it was.
     private async Task<bool> UndoAsync(BlockSession line, MachineTurn steps)
     {
-        await steps.AttachAsync(reset: false);
+        await steps.AttachAsync(_place, reset: false);
         await RemoveCopiesAsync(line, steps);
         await ForgetKeptAsync(line);
         await steps.TidyAsync();
@@ -128,7 +128,7 @@ internal sealed class TurnResolution
 
     private async Task<bool> BackAsync(BlockSession line, MachineTurn steps, bool record)
     {
-        await steps.AttachAsync(reset: false);
+        await steps.AttachAsync(_place, reset: false);
         await steps.TidyAsync();
         await RemoveCopiesAsync(line, steps);
         if (record)

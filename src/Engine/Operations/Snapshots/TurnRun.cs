@@ -143,7 +143,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
         journal.Pass("open");
         await steps.OpenAsync(full.Bitmaps, back: false);
         journal.Pass("attach");
-        await steps.AttachAsync(reset: true);
+        await steps.AttachAsync(scope.Place, reset: true);
         journal.Pass("go on");
         if (turn.Goal == VMState.Running)
             await session.Qmp.ContAsync(CancellationToken.None);

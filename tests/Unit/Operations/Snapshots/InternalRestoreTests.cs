@@ -9,6 +9,26 @@ public sealed class InternalRestoreTests
 {
     private const long Grain = 65536;
 
+    [SkippableFact]
+    public async Task AMachineThatEndsWhereOthersResetGoesBackAllTheSame()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        string definition = Path.Combine(machine.StateDirectory, "domain.xml");
+        string xml = await File.ReadAllTextAsync(definition);
+        await File.WriteAllTextAsync(definition, xml.Replace("<devices>", "<on_reboot>destroy</on_reboot><devices>", StringComparison.Ordinal));
+        var hand = new InternalHand(machine);
+        // It stands still: what its firmware does afterwards is its own business.
+        await machine.StartAsync();
+        await hand.TakeAsync("clean");
+        await machine.WriteAsync("vda", 3, 2 * Grain, Grain);
+
+        TurnOutcome outcome = await hand.RestoreAsync("clean");
+
+        Assert.Equal(VMState.Paused, outcome.State);
+        Assert.Equal(VMState.Paused, (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State);
+        Assert.Equal(0, await hand.ByteAsync(2 * Grain));
+    }
+
     [SkippableTheory]
     [InlineData("memory", false)]
     [InlineData("memory", true)]
