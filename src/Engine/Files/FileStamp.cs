@@ -10,4 +10,7 @@ internal sealed record FileStamp(ulong Device, ulong Inode, long Length, long Mo
 {
     /// <summary>Takes the stamp; null where there is no such file, or it may not be looked at.</summary>
     public static FileStamp? Of(string path) => Libc.Stat(path);
+
+    /// <summary>Whether it is certain that there is no such file; not where it merely may not be looked at.</summary>
+    public static bool IsAbsent(string path) => Libc.IsAbsent(path);
 }

@@ -24,6 +24,13 @@ internal static partial class Libc
         return new FileStamp(device, *(ulong*)(result + inode), *(long*)(result + length), Nanoseconds(result + modified), Nanoseconds(result + changed));
     }
 
+    /// <summary>Whether the system says that there is no file of this name.</summary>
+    public static bool IsAbsent(string path)
+    {
+        const int noEntry = 2, noDirectory = 20;
+        return Stat(path) is null && Marshal.GetLastPInvokeError() is noEntry or noDirectory;
+    }
+
     // struct statx_timestamp: seconds in 64 bits, nanoseconds in 32.
     private static unsafe long Nanoseconds(byte* time) => Math.Max(0, unchecked(*(long*)time * 1_000_000_000 + *(uint*)(time + 8)));
 }

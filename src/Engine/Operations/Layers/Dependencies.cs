@@ -34,7 +34,14 @@ internal sealed class Dependencies(DomainCatalogue catalogue)
         while (paths.TryDequeue(out string? path))
         {
             cancellation.ThrowIfCancellationRequested();
-            if (FileStamp.Of(path) is not { } stamp || found.ContainsKey((stamp.Device, stamp.Inode)))
+            if (FileStamp.Of(path) is not { } stamp)
+            {
+                if (!FileStamp.IsAbsent(path))
+                    doubts.Add($"'{path}' cannot be looked at");
+                continue;
+            }
+
+            if (found.ContainsKey((stamp.Device, stamp.Inode)))
                 continue;
             ImageLink link = await ReadAsync(path, stamp, cancellation);
             found.Add((stamp.Device, stamp.Inode), link);
