@@ -75,8 +75,10 @@ public sealed class InternalStoryTests(ITestOutputHelper output)
             (int Weight, Func<Task> Run)[] operations = [(8, WriteAsync), (4, CheckpointAsync), (4, SnapshotAsync), (5, RestoreAsync), (4, SwitchAsync), (2, RemoveCheckpointAsync), (1, RemoveSnapshotAsync), (2, ToggleAsync)];
             int at = _random.Next(operations.Sum(operation => operation.Weight));
             await operations.First(operation => (at -= operation.Weight) < 0).Run();
-            IReadOnlyDictionary<string, MomentTools.Moments.Branch> known = _hand.State.Branches;
-            foreach (string gone in _branches.Keys.Where(name => name != _active && !known.ContainsKey(name)).ToArray())
+            MomentTools.Moments.DomainMoments state = _hand.State;
+            // What is no longer kept goes with the next change.
+            HashSet<string> over = [.. state.Kept.Where(kept => kept.Until <= DateTimeOffset.UtcNow).Select(kept => kept.Branch).OfType<string>()];
+            foreach (string gone in _branches.Keys.Where(name => name != _active && (!state.Branches.ContainsKey(name) || over.Contains(name))).ToArray())
                 _branches.Remove(gone);
             foreach (string disk in Disks)
                 await CheckAsync(disk);
