@@ -59,7 +59,7 @@ IBench[] benches =
 ];
 try
 {
-    return await new Runner(file).RunAsync(
+    return await new Runner(file, some: words.Length > 0).RunAsync(
         [.. benches.Where(bench => words.Length == 0 || words.Any(word => bench.Subject.Contains(word, StringComparison.OrdinalIgnoreCase)))],
         memory: words.Length == 0 || words.Contains("memory", StringComparer.OrdinalIgnoreCase),
         stop.Token);

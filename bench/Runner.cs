@@ -6,8 +6,13 @@ namespace MomentTools.Bench;
 /// Runs each bench in turn: rounds to warm up, then rounds in which both ways run one after the other, so that
 /// whatever else the machine does meets both. What counts is the ratio of the medians.
 /// </summary>
-internal sealed class Runner(string? recordPath)
+/// <param name="recordPath">The file that gets the table, or null.</param>
+/// <param name="some">Whether these are not all: their table then goes behind what the file has.</param>
+internal sealed class Runner(string? recordPath, bool some)
 {
+    // The lines of the header that a second table needs not.
+    private const int Introduction = 3;
+
     public async Task<int> RunAsync(IReadOnlyList<IBench> benches, bool memory, CancellationToken cancellation)
     {
         List<string> lines = [.. Header(), "", "| what | ours | beside | median of ours | median of theirs | ratio |", "|---|---|---|---|---|---|"];
@@ -45,7 +50,9 @@ internal sealed class Runner(string? recordPath)
             lines.AddRange(rest);
         }
 
-        if (recordPath is not null)
+        if (recordPath is not null && some)
+            await File.AppendAllTextAsync(recordPath, "\n## A later run of some of them\n" + string.Join('\n', lines.Skip(Introduction)) + "\n", cancellation);
+        else if (recordPath is not null)
             await File.WriteAllTextAsync(recordPath, string.Join('\n', lines) + "\n", cancellation);
         return memory || benches.Count > skipped.Count ? 0 : 1;
     }
