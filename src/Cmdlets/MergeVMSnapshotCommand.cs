@@ -1,30 +1,12 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Merges the layers of the active branch above a snapshot into that snapshot's layer.</summary>
 [Cmdlet(VerbsData.Merge, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(VMSnapshot))]
-public sealed class MergeVMSnapshotCommand : MomentCmdlet
+public sealed class MergeVMSnapshotCommand : SnapshotCmdlet
 {
-    private const string NameSet = "Name";
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The machines.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
-    /// <summary>The snapshot whose layer takes everything above it.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "SnapshotName")]
-    [ArgumentCompleter(typeof(SnapshotCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string Name { get; set; } = "";
-
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Alias("VMSnapshot")]

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
@@ -7,26 +6,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Goes back to a snapshot. What is left stays as a branch, or is kept aside for a while.</summary>
 [Cmdlet(VerbsData.Restore, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMSnapshotRestore))]
-public sealed class RestoreVMSnapshotCommand : MomentCmdlet
+public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet
 {
-    private const string NameSet = "Name";
-    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
-    /// <summary>The snapshot's name.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "SnapshotName")]
-    [ArgumentCompleter(typeof(SnapshotCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string Name { get; set; } = "";
-
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Alias("VMSnapshot", "VMCheckpoint")]

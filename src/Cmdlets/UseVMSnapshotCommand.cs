@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Errors;
 
@@ -8,26 +7,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Runs a script block on a snapshot, and comes back to where the machine was, however the block ends.</summary>
 [Cmdlet(VerbsOther.Use, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(object))]
-public sealed class UseVMSnapshotCommand : MomentCmdlet
+public sealed class UseVMSnapshotCommand : SnapshotCmdlet
 {
-    private const string NameSet = "Name";
-    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
-    /// <summary>The snapshot's name.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "SnapshotName")]
-    [ArgumentCompleter(typeof(SnapshotCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string Name { get; set; } = "";
-
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Alias("Snapshot")]
