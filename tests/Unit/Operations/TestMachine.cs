@@ -183,7 +183,8 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if ((await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
+        // A test that failed halfway may have left no domain; its failure is what counts.
+        if (Directory.Exists(_scratch["state/" + Name]) && (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
             await StopAsync();
         _scratch.Dispose();
     }
