@@ -22,6 +22,9 @@ internal static class MomentNames
     /// <summary>Refuses a name that no snapshot may have.</summary>
     public static void CheckSnapshot(string name) => Throw(SnapshotRule(name), XmlErrors.MomentNameInvalid, "a snapshot", name);
 
+    /// <summary>Refuses a name that no block snapshot may have.</summary>
+    public static void CheckBlockSnapshot(string name) => Throw(BlockSnapshotRule(name), XmlErrors.MomentNameInvalid, "a block snapshot", name);
+
     /// <summary>Refuses a name that no branch may have.</summary>
     public static void CheckBranch(string name) => Throw(BranchRule(name), XmlErrors.BranchNameInvalid, "a branch", name);
 
@@ -35,6 +38,9 @@ internal static class MomentNames
     /// <summary>The rule that the name of a snapshot breaks, without a full stop, or null.</summary>
     public static string? SnapshotRule(string name) => PlainRule(name)
         ?? (name.AsSpan().ContainsAny("*?[]") ? "the wildcard characters * ? [ ] are not allowed" : null);
+
+    /// <summary>The rule that the name of a block snapshot breaks, without a full stop, or null: that of snapshots.</summary>
+    public static string? BlockSnapshotRule(string name) => SnapshotRule(name);
 
     /// <summary>The rule that the name of a branch breaks, without a full stop, or null: that of snapshots, and ours are not to be had.</summary>
     public static string? BranchRule(string name) => SnapshotRule(name)
