@@ -110,6 +110,20 @@ internal sealed partial record DiskTracking
         return (this with { Points = points }).Without(kept);
     }
 
+    /// <summary>A block snapshot tells its changes from this point: it stays until it is unpinned.</summary>
+    public DiskTracking Pin(string pointId) =>
+        Points.GetValueOrDefault(pointId) is { Pinned: false } point ? this with { Points = With(Points, pointId, point with { Pinned = true }) } : this;
+
+    /// <summary>No block snapshot refers to the point any more: a nameless one goes, where it is superfluous now.</summary>
+    public DiskTracking Unpin(string pointId)
+    {
+        if (Points.GetValueOrDefault(pointId) is not { Pinned: true } point)
+            return this;
+        DiskTracking free = this with { Points = With(Points, pointId, point with { Pinned = false }) };
+        // A tip's point has no name either, and stays.
+        return point is { Moment: null, Kept: false } && Tips.Values.All(tip => tip.PointId != pointId) ? free.Without([pointId]) : free;
+    }
+
     private static TrackingPoint RecordingPoint(string id, string parent, string layer, long size, string bitmap) =>
         new(id, parent, [new SegmentSource.Bitmap(layer, bitmap, null)], size, size, layer, Flushed: false, null);
 

@@ -85,7 +85,7 @@ internal sealed partial class MomentStore(string directory)
         return !Directory.Exists(folder) ? [] : [.. Directory.EnumerateFiles(folder, MomentFile.FolderOf(MomentKind.Snapshot) + "-*").Order(StringComparer.Ordinal)];
     }
 
-    /// <summary>Removes sidecars that no edge refers to; the domain's lock must be held and no operation be pending.</summary>
+    /// <summary>Removes sidecars that no edge and no block snapshot refers to; the domain's lock must be held and no operation be pending.</summary>
     public void Sweep(DomainMoments state)
     {
         string folder = Path.Combine(directory, "segments");
@@ -94,12 +94,14 @@ internal sealed partial class MomentStore(string directory)
             return;
         if (!Directory.Exists(folder) || state.BrokenBranches.Count > 0 || Keys().Any(key => !state.Moments.ContainsKey(key)))
             return;
-        HashSet<string> used = [.. state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
+        if (SidecarsOfBlockSnapshots() is not { } used)
+            return;
+        used.UnionWith(state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
         {
             SegmentSource.Bitmap bitmap => bitmap.SidecarId,
             SegmentSource.Sidecar sidecar => sidecar.SidecarId,
             _ => null,
-        }).OfType<string>()];
+        }).OfType<string>());
         Segments.Delete(Directory.EnumerateFiles(folder).Select(Path.GetFileName).OfType<string>().Where(id => !used.Contains(id)));
     }
 

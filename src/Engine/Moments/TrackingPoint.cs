@@ -20,4 +20,7 @@ internal sealed record TrackingPoint(
 
     /// <summary>Why the content that is read at a snapshot's point is not what it was when it was taken; null: it is, as far as is known.</summary>
     public string? Altered { get; init; }
+
+    /// <summary>Whether a block snapshot tells its changes from here: the point stays, however few children it has, until that one ends.</summary>
+    public bool Pinned { get; init; }
 }

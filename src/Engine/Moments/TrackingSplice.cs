@@ -20,7 +20,8 @@ internal sealed class TrackingSplice
 
     /// <summary>
     /// A moment's point loses its name. One with several children stays as a nameless ghost, since merging its edge into each would blur
-    /// what they changed against each other; else the two edges join as a list of sources. A point that is kept for Undo stays as it is.
+    /// what they changed against each other; else the two edges join as a list of sources. A point that is kept for Undo, or that a block
+    /// snapshot refers to, stays as it is.
     /// </summary>
     public void Remove(string pointId)
     {
@@ -30,7 +31,7 @@ internal sealed class TrackingSplice
         _points[pointId] = named with { Moment = null };
         // A ghost above that loses a child may be superfluous in its turn, hence the loop.
         string? next = pointId;
-        while (next is not null && _points.TryGetValue(next, out TrackingPoint? point) && point is { Moment: null, Kept: false })
+        while (next is not null && _points.TryGetValue(next, out TrackingPoint? point) && IsNameless(point))
         {
             if (Children(point.Id) is { Count: > 1 })
                 return;
@@ -49,7 +50,7 @@ internal sealed class TrackingSplice
         if (!_points.TryGetValue(pointId, out TrackingPoint? tip))
             return;
         Drop(tip);
-        if (tip.ParentId is { } parent && _points.GetValueOrDefault(parent) is { Moment: null, Kept: false })
+        if (tip.ParentId is { } parent && _points.TryGetValue(parent, out TrackingPoint? above) && IsNameless(above))
             Remove(parent);
     }
 
@@ -66,7 +67,10 @@ internal sealed class TrackingSplice
         Adopt(_points[child.Id]);
     }
 
-    private bool IsGhost(string id) => _points[id] is { Moment: null, Kept: false } && Children(id) is { Count: > 0 };
+    // Nothing but its children needs it.
+    private static bool IsNameless(TrackingPoint point) => point is { Moment: null, Kept: false, Pinned: false };
+
+    private bool IsGhost(string id) => IsNameless(_points[id]) && Children(id) is { Count: > 0 };
 
     private HashSet<string>? Children(string id) => _children.GetValueOrDefault(id);
 

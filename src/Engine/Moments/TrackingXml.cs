@@ -22,13 +22,14 @@ internal static class TrackingXml
         new XAttribute("layer", point.LayerId),
         new XAttribute("flushed", point.Flushed ? "yes" : "no"),
         point.Kept ? new XAttribute("kept", "yes") : null,
+        point.Pinned ? new XAttribute("pinned", "yes") : null,
         point.Altered is null ? null : new XAttribute("altered", point.Altered),
         point.Sources.Select(Write));
 
     public static TrackingPoint ReadPoint(XElement parent, MomentKey? moment, XmlCheck check)
     {
         XElement element = check.Single(parent, PointName) ?? throw check.Broken(parent, "the element <point> is missing");
-        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed", "kept", "altered");
+        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed", "kept", "pinned", "altered");
         return new TrackingPoint(
             check.Required(element, "id"),
             element.Attribute("parent")?.Value,
@@ -40,6 +41,7 @@ internal static class TrackingXml
             moment)
         {
             Kept = check.Choice(element, "kept", "yes", "no") == "yes",
+            Pinned = check.Choice(element, "pinned", "yes", "no") == "yes",
             Altered = element.Attribute("altered")?.Value,
         };
     }

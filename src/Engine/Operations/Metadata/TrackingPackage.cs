@@ -106,13 +106,14 @@ internal sealed record TrackingPackage(
 
     private static XElement Write(DiskTracking disk)
     {
+        // The block snapshots that hold points here do not go along.
         var tips = disk.Tips.Values.Select(tip => tip.PointId).ToHashSet(StringComparer.Ordinal);
         return new XElement(TrackingXml.Name("disk"),
             new XAttribute("name", disk.Disk),
             new XAttribute("branch", disk.ActiveBranch),
             disk.Layers.Values.Select(TrackingXml.Write),
             disk.Points.Values.Where(point => !tips.Contains(point.Id)).Select(point => new XElement(
-                TrackingXml.Name("at"), point.Moment is { } moment ? new XAttribute("moment", moment) : null, TrackingXml.Write(point))),
+                TrackingXml.Name("at"), point.Moment is { } moment ? new XAttribute("moment", moment) : null, TrackingXml.Write(point with { Pinned = false }))),
             disk.Tips.Select(tip => new XElement(TrackingXml.Name("tip"),
                 new XAttribute("branch", tip.Key),
                 new XAttribute("layer", tip.Value.LayerId),
