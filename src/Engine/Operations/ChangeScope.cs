@@ -167,15 +167,15 @@ internal sealed class ChangeScope : IDisposable
     /// <summary>Decides the operation: its metadata is written as one.</summary>
     /// <param name="journal">The operation.</param>
     /// <param name="next">The moments after it.</param>
-    /// <param name="others">Further files of the domain that change with them: relative path and content.</param>
-    public void Commit(Journal journal, DomainMoments next, params ReadOnlySpan<(string Path, string Content)> others)
+    /// <param name="others">Further files of the domain that change with them: relative path and content, null to delete the file.</param>
+    public void Commit(Journal journal, DomainMoments next, params ReadOnlySpan<(string Path, string? Content)> others)
     {
         FileChanges changes = ChangesTo(next);
         _planned = null;
         if (others.Length > 0)
         {
             var files = new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal);
-            foreach ((string path, string content) in others)
+            foreach ((string path, string? content) in others)
                 files[path] = content;
             changes = new FileChanges(files);
         }
@@ -183,8 +183,8 @@ internal sealed class ChangeScope : IDisposable
         journal.Commit(changes);
         State = next;
         // From here on the machine is what its new definition says.
-        foreach ((string path, string content) in others)
-            if (path == DomainCatalogue.DocumentName)
+        foreach ((string path, string? content) in others)
+            if (path == DomainCatalogue.DocumentName && content is not null)
                 Domain = DomainDocument.Parse(content, Path.Combine(Place.StateDirectory, path));
     }
 

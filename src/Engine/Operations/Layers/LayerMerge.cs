@@ -61,7 +61,7 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
         QmpBlockNode from = nodes.Require(child.Path), target = nodes.Require(into.Path);
         bool raw = target.Driver != "qcow2";
         DomainMoments next = scope.State.With(bitmaps.Next(into with { Facts = await FactsAsync(into.Path, target.Driver, cancellation) }, raw, bitmaps.Doubt(MergedBitmaps.Seen(from))));
-        (string, string)[] definition = scope.Domain.FindDisk(disk)?.SourcePath is { } active && ImageLink.IsSame(active, child.Path)
+        (string Path, string? Content)[] definition = scope.Domain.FindDisk(disk)?.SourcePath is { } active && ImageLink.IsSame(active, child.Path)
             ? [(DomainCatalogue.DocumentName, scope.Domain.WithDiskSource(disk, into.Path, target.Driver).ToXml(secure: true))] : [];
         string[] above = [.. tracking.ChildrenOf(child.Id).Select(layer => layer.Path)];
         string jobId = $"mt-{MomentIds.New()}-merge";
@@ -170,10 +170,10 @@ internal sealed class LayerMerge(ChangeScope scope, string disk, IOperationRepor
         return (seen.Facts ?? throw seen.Trouble!) with { Length = null, Modified = null };
     }
 
-    private static FileChanges WithFiles(FileChanges changes, (string Path, string Content)[] files)
+    private static FileChanges WithFiles(FileChanges changes, (string Path, string? Content)[] files)
     {
         var all = new Dictionary<string, string?>(changes.Files, StringComparer.Ordinal);
-        foreach ((string path, string content) in files)
+        foreach ((string path, string? content) in files)
             all[path] = content;
         return new FileChanges(all);
     }
