@@ -140,6 +140,38 @@ public sealed class DiskTrackingBranchTests
     }
 
     [Fact]
+    public void APinnedPointOutlivesItsMomentAndGoesWithThePin()
+    {
+        DiskTracking disk = Line("a", "b", "c").Pin("t1").Remove([Checkpoint("b")]);
+        Assert.True(disk.Points["t1"] is { Pinned: true, Moment: null });
+        Assert.Equal(["t1", "t2"], disk.Path("p1", "t2")!.Select(point => point.Id).Order(StringComparer.Ordinal));
+        DiskTracking unpinned = disk.Unpin("t1");
+        Assert.False(unpinned.Points.ContainsKey("t1"));
+        Assert.Equal("p1", unpinned.Points["t2"].ParentId);
+        Assert.Same(unpinned, unpinned.Unpin("t1"));
+        Assert.Same(unpinned, unpinned.Pin("nosuch"));
+    }
+
+    [Fact]
+    public void AnUnpinnedPointThatSomethingElseNeedsStays()
+    {
+        DiskTracking disk = Line("a", "b", "c").Pin("t1");
+        Assert.Equal(Checkpoint("b"), disk.Unpin("t1").Points["t1"].Moment);
+        Assert.True(disk.Forget([Checkpoint("b")]).Unpin("t1").Points["t1"] is { Kept: true, Pinned: false });
+        Assert.True(disk.Forget([Checkpoint("b")]).LetGo(["t1"]).Points["t1"] is { Kept: false, Pinned: true });
+        string tip = disk.ActiveTip!.PointId;
+        Assert.True(disk.Pin(tip).Unpin(tip).Points.ContainsKey(tip));
+    }
+
+    [Fact]
+    public void APinnedRootKeepsTheDiskTracked()
+    {
+        DiskTracking disk = Line("a").Pin("p1").Remove([Checkpoint("a")]);
+        Assert.Equal("p1", disk.Points[disk.ActiveTip!.PointId].ParentId);
+        Assert.Empty(disk.Unpin("p1").Points);
+    }
+
+    [Fact]
     public void AKeptPointIsNeverSplicedUntilItIsLetGo()
     {
         DiskTracking disk = Line("a", "b", "c").Forget([Checkpoint("b"), Checkpoint("a")]);

@@ -53,7 +53,27 @@ public sealed class DiskTrackingTests
         }
 
         HashSet<string> tips = [.. tracking.Tips.Values.Select(tip => tip.PointId)];
-        Assert.All(tracking.Points.Values.Where(point => point is { Moment: null, Kept: false } && !tips.Contains(point.Id)), ghost => Assert.True(Children(tracking, ghost.Id).Count() >= 2, "I6: a ghost branches"));
+        Assert.All(tracking.Points.Values.Where(point => point is { Moment: null, Kept: false, Pinned: false } && !tips.Contains(point.Id)), ghost => Assert.True(Children(tracking, ghost.Id).Count() >= 2, "I6: a ghost branches"));
+    });
+
+    [Fact]
+    public void APinnedPointStaysUntilItIsUnpinnedWhateverWasRemoved() => AfterEveryStep(model =>
+        Assert.Equal(model.Pinned.Order(StringComparer.Ordinal), model.Tracking.Points.Values.Where(point => point.Pinned).Select(point => point.Id).Order(StringComparer.Ordinal)));
+
+    [Fact]
+    public void APinThatIsGoneLeavesNoTrace() => AfterEveryStep(model =>
+    {
+        foreach (TrackingPoint point in model.Tracking.Points.Values.Where(point => point is { Moment: not null, Pinned: false }))
+        {
+            DiskTracking plain = model.Tracking.Remove(point.Id), pinned = model.Tracking.Pin(point.Id).Remove(point.Id);
+            Assert.True(pinned.Points[point.Id] is { Pinned: true, Moment: null });
+            DiskTracking unpinned = pinned.Unpin(point.Id);
+            Assert.Equal(plain.Points.Keys.Order(StringComparer.Ordinal), unpinned.Points.Keys.Order(StringComparer.Ordinal));
+            Assert.Equal(plain.Tips, unpinned.Tips);
+            Assert.All(plain.Points.Values, left => Assert.Equal(
+                (left.ParentId, left.Floor, left.Size, left.Moment, left.Pinned, string.Join(' ', left.Sources)),
+                unpinned.Points[left.Id] is var right ? (right.ParentId, right.Floor, right.Size, right.Moment, right.Pinned, string.Join(' ', right.Sources)) : default));
+        }
     });
 
     [Fact]

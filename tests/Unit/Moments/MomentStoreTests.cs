@@ -159,6 +159,21 @@ public sealed class MomentStoreTests : IDisposable
         Assert.Equal(["extra2", "side2", "side3"], Directory.EnumerateFiles(_scratch["segments"]).Select(Path.GetFileName).Order(StringComparer.Ordinal)!);
     }
 
+    [Theory]
+    [InlineData("""<domainblocksnapshot><name>n</name><disk name="vda"/><m:blocksnapshot xmlns:m="https://momenttools.dev/xml/1"><m:disk name="vda" copy-sidecar="copy1"/></m:blocksnapshot></domainblocksnapshot>""", "copy1")]
+    [InlineData("<domainblocksnapshot><name>", "copy1,other")]
+    public void ASweepLeavesWhatBlockSnapshotsNeed(string record, string left)
+    {
+        DomainMoments state = Saved("a");
+        Directory.CreateDirectory(_scratch["segments"]);
+        Directory.CreateDirectory(_scratch["blocksnapshots"]);
+        foreach (string id in (string[])["copy1", "other"])
+            File.WriteAllText(_scratch["segments/" + id], "");
+        File.WriteAllText(_scratch["blocksnapshots/n.xml"], record);
+        Store.Sweep(state);
+        Assert.Equal(left, string.Join(',', Directory.EnumerateFiles(_scratch["segments"]).Select(Path.GetFileName).Order(StringComparer.Ordinal)));
+    }
+
     [Fact]
     public void ASweepLeavesEverythingWhileAMomentCannotBeRead()
     {

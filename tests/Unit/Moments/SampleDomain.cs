@@ -23,6 +23,8 @@ internal static class SampleDomain
             state = Checkpoint(state, $"c{number}{(random.Next(2) == 0 ? ".x-Y_" : "")}", disks, random.Next(4) == 0);
             if (random.Next(4) == 0)
                 state = WithGhost(state, disks[0], number);
+            if (random.Next(3) == 0)
+                state = state.With(state.Disk(disks[0]).Pin(state.Disk(disks[0]).Points.Keys.ElementAt(random.Next(state.Disk(disks[0]).Points.Count))));
             if (random.Next(4) == 0)
                 state = Remove(state, state.Moments.Keys.ElementAt(random.Next(state.Moments.Count)));
         }

@@ -15,6 +15,7 @@ internal sealed class TrackingModel
     private readonly Dictionary<string, int[]> _content = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Layer, string Bitmap), HashSet<int>> _recorded = [];
     private readonly Dictionary<string, long> _sizes = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _pinned = new(StringComparer.Ordinal);
     private int[] _now = new int[Blocks];
     private long _size = Blocks * BlockSize;
     private int _stamp;
@@ -22,10 +23,13 @@ internal sealed class TrackingModel
 
     public DiskTracking Tracking { get; private set; } = new() { Disk = "vda" };
 
+    /// <summary>The points that were pinned and not unpinned since.</summary>
+    public IReadOnlySet<string> Pinned => _pinned;
+
     /// <summary>Carries out one of the operations; the number says which, and on what.</summary>
     public void Do(uint number)
     {
-        int what = (int)(number % 16), argument = (int)(number / 16);
+        int what = (int)(number % 18), argument = (int)(number / 18);
         Action step = what switch
         {
             <= 3 => () => Write(argument),
@@ -38,6 +42,8 @@ internal sealed class TrackingModel
             12 => () => Forget(argument),
             13 => () => LetGo(argument),
             14 => () => Drop(argument),
+            15 => () => Pin(argument),
+            16 => () => Unpin(argument),
             _ => () => _size = (Blocks - argument % 3) * BlockSize,
         };
         step();
@@ -212,6 +218,23 @@ internal sealed class TrackingModel
     {
         if (At(Tracking.Points.Values.Where(point => point.Kept), argument) is { } point)
             Tracking = argument % 3 == 0 ? Tracking.Recall(point.Id, Sample.Checkpoint($"again{++_names}")) : Tracking.LetGo([point.Id]);
+    }
+
+    // What a block snapshot refers to lies above a tip.
+    private void Pin(int argument)
+    {
+        if (At(Tracking.Points.Values.Where(point => Tracking.Tips.Values.All(tip => tip.PointId != point.Id)), argument) is not { } point)
+            return;
+        Tracking = Tracking.Pin(point.Id);
+        _pinned.Add(point.Id);
+    }
+
+    private void Unpin(int argument)
+    {
+        if (At(Tracking.Points.Values.Where(point => point.Pinned), argument) is not { } point)
+            return;
+        Tracking = Tracking.Unpin(point.Id);
+        _pinned.Remove(point.Id);
     }
 
     private static TrackingPoint? At(IEnumerable<TrackingPoint> points, int argument) =>

@@ -35,9 +35,14 @@ internal static class BlockExportRecordXml
         },
         [.. record.Disks.Select(disk => new BlockExportDocumentDisk(disk.Name, disk.Snapshot, disk.Since, disk.ExportName, record.Writable ? false : null))]);
 
-    public static BlockExportRecord Load(string path)
+    public static BlockExportRecord Load(string path) => Read(BlockExportDocument.Load(path, XmlOrigin.Store), path);
+
+    /// <summary>Reads the text of a record.</summary>
+    /// <param name="path">What messages call it.</param>
+    public static BlockExportRecord Parse(string text, string path) => Read(BlockExportDocument.Parse(text, path, XmlOrigin.Store), path);
+
+    private static BlockExportRecord Read(BlockExportDocument document, string path)
     {
-        BlockExportDocument document = BlockExportDocument.Load(path, XmlOrigin.Store);
         var check = new XmlCheck(path);
         XElement element = ServiceRecordXml.Extension(document.Extension, path);
         check.Attributes(element, Attributes);

@@ -23,9 +23,14 @@ internal static class BlockSnapshotRecordXml
     public static BlockSnapshotDocument DocumentOf(BlockSnapshotRecord record) =>
         new(record.Name, [.. record.Disks.Select(disk => new BlockSnapshotDocumentDisk(disk.Name, disk.ScratchPath))]);
 
-    public static BlockSnapshotRecord Load(string path)
+    public static BlockSnapshotRecord Load(string path) => Read(BlockSnapshotDocument.Load(path, XmlOrigin.Store), path);
+
+    /// <summary>Reads the text of a record.</summary>
+    /// <param name="path">What messages call it.</param>
+    public static BlockSnapshotRecord Parse(string text, string path) => Read(BlockSnapshotDocument.Parse(text, path, XmlOrigin.Store), path);
+
+    private static BlockSnapshotRecord Read(BlockSnapshotDocument document, string path)
     {
-        BlockSnapshotDocument document = BlockSnapshotDocument.Load(path, XmlOrigin.Store);
         var check = new XmlCheck(path);
         XElement element = ServiceRecordXml.Extension(document.Extension, path);
         check.Attributes(element, [.. ServiceRecordXml.Shared, "checkpoint"]);
@@ -56,7 +61,7 @@ internal static class BlockSnapshotRecordXml
         ServiceRecordXml.Attribute("point", disk.Point),
         ServiceRecordXml.Attribute("copy", disk.Copy),
         ServiceRecordXml.Attribute("copy-sidecar", disk.CopySidecar),
-        ServiceRecordXml.Attribute("doubt", disk.Doubt));
+        ServiceRecordXml.Attribute("doubt", disk.Doubt is { } doubt ? ServiceRecordXml.OneLine(doubt) : null));
 
     private static BlockSnapshotRecordDisk Read(XElement element, BlockSnapshotDocument document, XmlCheck check)
     {

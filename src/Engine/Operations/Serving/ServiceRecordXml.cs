@@ -104,6 +104,13 @@ internal static class ServiceRecordXml
             ? given.Value : throw check.Broken(given, $"the attribute '{attribute}' must be one line of at most {LongestText} characters");
     }
 
+    /// <summary>A sentence as <see cref="Text"/> takes it.</summary>
+    public static string OneLine(string sentence)
+    {
+        string line = string.Concat(sentence.Select(letter => char.IsControl(letter) ? ' ' : letter));
+        return line.Length <= LongestText ? line : line[..LongestText];
+    }
+
     /// <summary>A text of one line that must be there.</summary>
     public static string RequiredText(XElement element, string attribute, XmlCheck check)
     {

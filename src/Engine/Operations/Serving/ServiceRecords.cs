@@ -31,10 +31,21 @@ internal sealed class ServiceRecords(string stateDirectory)
         [.. Read(ExportFolder, BlockExportRecordXml.Load, record => record.Id, record => record.Id, broken).OrderBy(record => record.Created).ThenBy(record => record.Id, StringComparer.Ordinal)];
 
     /// <summary>The file of a record, relative to the domain's state directory, and its content.</summary>
-    public static (string Path, string Content) FileOf(BlockSnapshotRecord record) => (PathOf(record), BlockSnapshotRecordXml.Write(record));
+    /// <exception cref="MomentException">It could not be read again: what nobody can read, nobody can take down.</exception>
+    public static (string Path, string Content) FileOf(BlockSnapshotRecord record)
+    {
+        string path = PathOf(record), content = BlockSnapshotRecordXml.Write(record);
+        _ = BlockSnapshotRecordXml.Parse(content, path);
+        return (path, content);
+    }
 
     /// <inheritdoc cref="FileOf(BlockSnapshotRecord)"/>
-    public static (string Path, string Content) FileOf(BlockExportRecord record) => (PathOf(record), BlockExportRecordXml.Write(record));
+    public static (string Path, string Content) FileOf(BlockExportRecord record)
+    {
+        string path = PathOf(record), content = BlockExportRecordXml.Write(record);
+        _ = BlockExportRecordXml.Parse(content, path);
+        return (path, content);
+    }
 
     /// <summary>The file of a record, relative to the domain's state directory.</summary>
     public static string PathOf(BlockSnapshotRecord record) => $"{SnapshotFolder}/{record.Name}{Extension}";
