@@ -2,6 +2,7 @@ using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -28,6 +29,13 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
         var store = new MomentStore(catalogue.Place(name).StateDirectory);
         return store.Keys(MomentKind.Snapshot).Select(key => new CompletionItem(
             key.Name, string.Create(CultureInfo.CurrentCulture, $"snapshot of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
+    }));
+
+    public IReadOnlyList<CompletionItem> BlockSnapshots(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    {
+        string directory = catalogue.Place(name).StateDirectory;
+        return new ServiceRecords(directory).SnapshotNames.Order(StringComparer.Ordinal).Select(snapshot => new CompletionItem(
+            snapshot, string.Create(CultureInfo.CurrentCulture, $"block snapshot of {name}, {File.GetLastWriteTime(Path.Combine(directory, ServiceRecords.PathOfSnapshot(snapshot))):g}")));
     }));
 
     /// <param name="vm">The machine, or null for the branches of all.</param>

@@ -48,7 +48,10 @@ internal sealed class ServiceRecords(string stateDirectory)
     }
 
     /// <summary>The file of a record, relative to the domain's state directory.</summary>
-    public static string PathOf(BlockSnapshotRecord record) => $"{SnapshotFolder}/{record.Name}{Extension}";
+    public static string PathOf(BlockSnapshotRecord record) => PathOfSnapshot(record.Name);
+
+    /// <summary>The file of the block snapshot of a name, relative to the domain's state directory.</summary>
+    public static string PathOfSnapshot(string name) => $"{SnapshotFolder}/{name}{Extension}";
 
     /// <inheritdoc cref="PathOf(BlockSnapshotRecord)"/>
     public static string PathOf(BlockExportRecord record) => $"{ExportFolder}/{record.Id}{Extension}";
