@@ -14,11 +14,15 @@ internal sealed record QmpBlockNode(
     /// <summary>off, on or unmap; null where that is not said.</summary>
     public string? DetectZeroes { get; init; }
 
+    /// <summary>Bytes that its file takes on its storage; null where that is not said.</summary>
+    public long? Allocated { get; init; }
+
     internal static QmpBlockNode Read(QmpValue info) => new(
         info["node-name"].Text, info["drv"].Text, info["file"].Text, info["ro"].Flag, info.Find("backing_file")?.Text,
         info["image"]["virtual-size"].Size, QmpDirtyBitmap.ReadAll(info))
     {
         Cache = info.Find("cache") is { } cache ? (cache["direct"].Flag, cache["no-flush"].Flag) : null,
         DetectZeroes = info.Find("detect_zeroes")?.Text,
+        Allocated = info["image"].Find("actual-size")?.Size,
     };
 }

@@ -92,8 +92,36 @@ internal sealed class QmpClient : IAsyncDisposable
         }
 
         // Once begun, a line is sent to its end: half a command would spoil all that follow.
-        _ = SendAsync(id, line);
+        _ = SendAsync([id], line);
         return await reply.WaitAsync(cancellation);
+    }
+
+    /// <summary>
+    /// Sends several commands in one piece and gives their replies in the same order, each of which may be a refusal. QEMU does one after the
+    /// other and waits for nothing of ours between them: for what must be short. It does all of them, whatever becomes of the first.
+    /// </summary>
+    public async Task<IReadOnlyList<Task<JsonElement>>> ExecuteTogetherAsync(IReadOnlyList<(string Name, JsonObject? Arguments)> commands, CancellationToken cancellation)
+    {
+        await _sending.WaitAsync(cancellation);
+        List<(long Id, Task<JsonElement> Reply)> sent = [];
+        using var lines = new MemoryStream();
+        try
+        {
+            foreach ((string name, JsonObject? arguments) in commands)
+            {
+                long id = Interlocked.Increment(ref _lastId);
+                lines.Write(QmpWire.WriteCommand(id, name, arguments));
+                sent.Add((id, _pending.Add(id, name)));
+            }
+        }
+        catch
+        {
+            _sending.Release();
+            throw;
+        }
+
+        _ = SendAsync([.. sent.Select(one => one.Id)], lines.ToArray());
+        return [.. sent.Select(one => one.Reply)];
     }
 
     /// <summary>Opens a listener for these events, or for all where none is named. Dispose it to end it.</summary>
@@ -162,18 +190,19 @@ internal sealed class QmpClient : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(long id, byte[] line)
+    private async Task SendAsync(long[] ids, byte[] lines)
     {
         try
         {
-            Trace(QmpDirection.ToQemu, line.AsSpan(0, line.Length - 1));
-            await _stream.WriteAsync(line, _life.Token);
+            TraceSent(lines);
+            await _stream.WriteAsync(lines, _life.Token);
             await _stream.FlushAsync(_life.Token);
         }
         catch (Exception failure)
         {
             // The receive loop meets the end of the link by itself, after the replies that did arrive.
-            _pending.FailOne(id, failure);
+            foreach (long id in ids)
+                _pending.FailOne(id, failure);
         }
         finally
         {
@@ -251,6 +280,14 @@ internal sealed class QmpClient : IAsyncDisposable
         {
             _closed.TrySetResult();
         }
+    }
+
+    private void TraceSent(byte[] lines)
+    {
+        if (_options.Trace is null)
+            return;
+        foreach (Range line in lines.AsSpan(0, lines.Length - 1).Split((byte)'\n'))
+            Trace(QmpDirection.ToQemu, lines.AsSpan(line));
     }
 
     private void Trace(QmpDirection direction, ReadOnlySpan<byte> text) =>
