@@ -1,4 +1,6 @@
 using MomentTools.Files;
+using MomentTools.Machines.Serving;
+using MomentTools.Nbd;
 
 namespace MomentTools.Machines;
 
@@ -8,11 +10,15 @@ internal static class MachineFiles
     /// <summary>Removes sockets and pid file of a machine that does not run.</summary>
     public static void Remove(DomainPlace place)
     {
-        string[] patterns = [Path.GetFileName(place.PidFile), Path.GetFileName(place.MonitorPath) + "*", SessionExports.SocketPrefix + "*"];
+        string[] patterns = [Path.GetFileName(place.PidFile), Path.GetFileName(place.MonitorPath) + "*", PrivateServer.SocketPrefix + "*"];
         try
         {
             foreach (string path in patterns.SelectMany(pattern => Directory.EnumerateFileSystemEntries(place.RuntimeDirectory, pattern)).ToArray())
-                File.Delete(path);
+            {
+                // A storage daemon that serves something else of the domain, a backup, goes on.
+                if (!IsServed(path))
+                    File.Delete(path);
+            }
         }
         catch (DirectoryNotFoundException)
         {
@@ -23,4 +29,7 @@ internal static class MachineFiles
             throw FileErrors.From(failure, "clear", place.RuntimeDirectory);
         }
     }
+
+    private static bool IsServed(string path) =>
+        Path.GetFileName(path).StartsWith(PrivateServer.SocketPrefix, StringComparison.Ordinal) && ListeningSockets.IsTaken(new UnixNbdAddress(path));
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MomentTools.Errors;
+using MomentTools.Machines.Serving;
 using MomentTools.Nbd;
 using MomentTools.Qmp;
 
@@ -7,11 +8,11 @@ namespace MomentTools.Machines;
 
 /// <summary>
 /// Exports of nodes for this process alone, on a socket in the domain's runtime directory. QEMU has one NBD
-/// server: one that another of our sessions started is shared, and the last to leave stops it.
+/// server: one that another of our sessions started is shared, and the last to leave stops it; one that is not ours is shared too,
+/// and stays.
 /// </summary>
 internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : IAsyncDisposable
 {
-    public const string SocketPrefix = "mt-nbd-";
     private const string ExportPrefix = "mt-x-";
     private const int Attempts = 3;
 
@@ -20,7 +21,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     private readonly Lock _gate = new();
     private readonly List<string> _exports = [];
     private readonly List<NbdClient> _clients = [];
-    private Task<string>? _server;
+    private Task<(NbdAddress Address, bool Ours)>? _server;
     private Task _tidying = Task.CompletedTask;
     private bool _closed;
 
@@ -35,8 +36,8 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation, bool writable = false)
     {
         string id = $"{ExportPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..12]}";
-        string socket = await ExportAsync(id, nodeName, bitmaps, writable, cancellation);
-        NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(socket), id, contexts, cancellation);
+        NbdAddress address = await ExportAsync(id, nodeName, bitmaps, writable, cancellation);
+        NbdClient client = await NbdClient.ConnectAsync(address, id, contexts, cancellation);
         lock (_gate)
             _clients.Add(client);
         await _tidying;
@@ -75,14 +76,12 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
             Task<IReadOnlyList<QmpBlockExport>> query = qmp.QueryBlockExportsAsync(limit.Token);
             await goodbyes;
             IReadOnlyList<QmpBlockExport> present = await query;
-            // A server that is not ours has none of our sockets.
-            if (server.IsCompletedSuccessfully && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
+            if (server is { IsCompletedSuccessfully: true, Result: { Ours: true, Address: UnixNbdAddress own } } && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
             {
                 // It closes every export, and answers when they are gone.
-                Task stopped = qmp.NbdServerStopAsync(limit.Token), after = next();
+                Task stopped = PrivateServer.StopAsync(qmp, own, limit.Token), after = next();
                 await SettleAsync(after);
                 await stopped;
-                File.Delete(await server);
                 await after;
                 return;
             }
@@ -110,83 +109,45 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         }
     }
 
-    private async Task<string> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, bool writable, CancellationToken cancellation)
+    private async Task<NbdAddress> ExportAsync(string id, string nodeName, IReadOnlyList<BitmapRef> bitmaps, bool writable, CancellationToken cancellation)
     {
-        string? stopped = null;
+        NbdAddress? stopped = null;
         for (int attempt = 1; ; attempt++)
         {
             // Recorded before it is there: a cancelled command may be carried out all the same.
             lock (_gate)
                 _exports.Add(id);
-            Task<string> server = Server(stopped, cancellation);
+            Task<(NbdAddress Address, bool Ours)> server = Server(stopped, cancellation);
             // Right behind it: QEMU does one after the other.
             Task added = qmp.BlockExportAddAsync(id, nodeName, id, bitmaps, writable, cancellation);
             await SettleAsync(added);
-            string socket = await server;
+            (NbdAddress address, _) = await server;
             try
             {
                 await added;
-                return socket;
+                return address;
             }
-            catch (MomentException refused) when (attempt < Attempts && Says(refused, "server not running"))
+            catch (MomentException refused) when (attempt < Attempts && PrivateServer.IsStopped(refused))
             {
                 // The other session that had started it stopped it just now.
                 lock (_gate)
                     _exports.Remove(id);
-                stopped = socket;
+                stopped = address;
             }
         }
     }
 
-    /// <summary>The server's socket; starts it where none runs, or the one that ran was stopped. The command is on its way when this returns.</summary>
-    private Task<string> Server(string? stopped, CancellationToken cancellation)
+    /// <summary>The server's address; starts it where none runs, or the one that ran was stopped. The command is on its way when this returns.</summary>
+    private Task<(NbdAddress Address, bool Ours)> Server(NbdAddress? stopped, CancellationToken cancellation)
     {
         lock (_gate)
         {
-            if (stopped is not null && _server is { IsCompletedSuccessfully: true } server && server.Result == stopped)
+            if (stopped is not null && _server is { IsCompletedSuccessfully: true } server && server.Result.Address == stopped)
                 _server = null;
-            return _server ??= StartServerAsync(cancellation);
+            return _server ??= PrivateServer.EnsureAsync(qmp, runtimeDirectory, null, cancellation);
         }
-    }
-
-    private async Task<string> StartServerAsync(CancellationToken cancellation)
-    {
-        string path = Path.Combine(runtimeDirectory, SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
-        try
-        {
-            await qmp.NbdServerStartUnixAsync(path, null, cancellation);
-            return path;
-        }
-        catch (MomentException refused) when (Says(refused, "server already running"))
-        {
-            return await FindServerAsync(cancellation) ?? throw new MomentException(
-                MachineErrors.NbdServerForeign, $"QEMU at {qmp.Name} runs an NBD server that somebody else started, and it can run only one.", qmp.Name,
-                "Wait until that export has ended, or stop it with the tool that started it (a backup by libvirt, for instance).", refused);
-        }
-    }
-
-    private async Task<string?> FindServerAsync(CancellationToken cancellation)
-    {
-        foreach (string path in Directory.EnumerateFileSystemEntries(runtimeDirectory, SocketPrefix + "*").ToArray())
-        {
-            try
-            {
-                await NbdClient.ListAsync(new UnixNbdAddress(path), cancellation);
-                return path;
-            }
-            catch (MomentException dead) when (dead.ErrorId == NbdErrors.NbdConnectFailed)
-            {
-                // Left by a QEMU that was killed.
-                File.Delete(path);
-            }
-        }
-
-        return null;
     }
 
     // Waits for the end, however it ends.
     private static Task SettleAsync(Task task) => task.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-    private static bool Says(MomentException refused, string words) =>
-        refused.ErrorId == QmpErrors.QmpCommandFailed && refused.Message.Contains(words, StringComparison.Ordinal);
 }

@@ -36,6 +36,12 @@ internal sealed class QmpClient : IAsyncDisposable
     /// <summary>The monitor's address, for messages.</summary>
     public string Name { get; }
 
+    /// <summary>Where its monitor listens; null where it dialled us.</summary>
+    public QmpAddress? Address { get; private set; }
+
+    /// <summary>The process at the other end of a Unix socket, as the system knows it: who connected, or who made the socket listen.</summary>
+    public int? PeerProcessId => QmpConnector.PeerOf(_stream);
+
     /// <summary>QEMU's version, as its greeting said.</summary>
     public QmpVersion Version { get; private set; } = new(0, 0, 0, "");
 
@@ -48,7 +54,9 @@ internal sealed class QmpClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(address);
         options ??= QmpOptions.Default;
         Stream stream = await QmpConnector.OpenAsync(address, options.GreetingTimeout, cancellation);
-        return await OverAsync(stream, address.ToString(), cancellation, options);
+        QmpClient client = await OverAsync(stream, address.ToString(), cancellation, options);
+        client.Address = address;
+        return client;
     }
 
     /// <summary>Does the same over a stream that is there already; the stream is the client's from now on, also when this fails.</summary>

@@ -6,6 +6,10 @@ namespace MomentTools.Qmp;
 /// <summary>Opens the socket behind a monitor's address.</summary>
 internal static class QmpConnector
 {
+    // socket(7) and unix(7): the credentials of the peer are three numbers, the first of which is its process.
+    private const int SolSocket = 1;
+    private const int SoPeercred = 17;
+
     public static async Task<Stream> OpenAsync(QmpAddress address, TimeSpan timeout, CancellationToken cancellation)
     {
         string name = address.ToString();
@@ -25,6 +29,24 @@ internal static class QmpConnector
             cancellation.ThrowIfCancellationRequested();
             throw Explain(failure, address, name, timeout);
         }
+    }
+
+    /// <summary>The process at the other end of a Unix socket; null for other streams, and where it is in another namespace.</summary>
+    public static int? PeerOf(Stream stream)
+    {
+        if (stream is not NetworkStream { Socket: { AddressFamily: AddressFamily.Unix } socket })
+            return null;
+        Span<byte> credentials = stackalloc byte[12];
+        try
+        {
+            socket.GetRawSocketOption(SolSocket, SoPeercred, credentials);
+        }
+        catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
+        {
+            return null;
+        }
+
+        return BitConverter.ToInt32(credentials) is > 0 and var process ? process : null;
     }
 
     private static ValueTask ConnectAsync(Socket socket, QmpAddress address, CancellationToken cancellation) => address switch

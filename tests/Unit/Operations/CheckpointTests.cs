@@ -32,6 +32,24 @@ public sealed class CheckpointTests
     }
 
     [SkippableFact]
+    public async Task AServerOfAnotherToolIsNoHindranceAndGoesOn()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.StartAsync();
+        // As a pull backup of libvirt has it.
+        string socket = Path.Combine(machine.Scratch, "theirs");
+        await machine.Engine.InvokeQmpAsync(TestMachine.Name, "nbd-server-start", $$$"""{"addr":{"type":"unix","data":{"path":"{{{socket}}}"} } }""", CancellationToken.None);
+        await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block-export-add", """{"type":"nbd","id":"theirs","node-name":"mt-vda","name":"disk"}""", CancellationToken.None);
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 2 * Grain, Grain);
+        await machine.CheckpointAsync("b");
+        Assert.Equal([(2 * Grain, Grain)], await machine.ChangesAsync("a"));
+        Assert.Equal("theirs", (await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block-exports", null, CancellationToken.None))[0].GetProperty("id").GetString());
+        Assert.True(File.Exists(socket));
+        Assert.Empty(machine.Report.Warnings);
+    }
+
+    [SkippableFact]
     public async Task TrackingGoesOnOverStopAndStart()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
