@@ -22,6 +22,8 @@ IBench[] benches =
     new QmpRoundTrip(),
     new BitmapToExtents(),
     new SparseMapping(),
+    new ExportBesideNbdcopy(toFile: false),
+    new ExportBesideNbdcopy(toFile: true),
     new CheckpointBesideTransaction(1),
     new CheckpointBesideTransaction(8),
     new CheckpointBesideTransaction(32),

@@ -13,6 +13,6 @@ internal readonly record struct NbdBlockSizes(uint Minimum, uint Preferred, uint
     public bool AreSound =>
         uint.IsPow2(Minimum) && Minimum <= NbdLimits.MaxMinimumBlock && uint.IsPow2(Preferred) && Preferred >= Minimum && Maximum >= Preferred;
 
-    /// <summary>The longest read to send: a multiple of <see cref="Minimum"/>, never more than what every server accepts.</summary>
-    public int LongestRead => (int)(Math.Min(Maximum, NbdLimits.MaxPayload) & ~(Minimum - 1));
+    /// <summary>The most bytes of one read or write: a multiple of <see cref="Minimum"/>, never more than what every server accepts.</summary>
+    public int LongestPayload => (int)(Math.Min(Maximum, NbdLimits.MaxPayload) & ~(Minimum - 1));
 }

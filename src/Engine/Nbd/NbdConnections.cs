@@ -4,10 +4,11 @@ using MomentTools.Errors;
 namespace MomentTools.Nbd;
 
 /// <summary>
-/// Several connections to one export, with the reads spread over them. Only where the server says that all connections show
-/// the same bytes (NBD_FLAG_CAN_MULTI_CONN); otherwise it is one.
+/// Several connections to one export, with the reads and writes spread over them. Only where the server says that all connections
+/// show the same bytes (NBD_FLAG_CAN_MULTI_CONN); otherwise it is one. One that breaks is not replaced: what it held fails, and so does
+/// every flush after it.
 /// </summary>
-internal sealed class NbdConnections : IBlockReader
+internal sealed class NbdConnections : IBlockReader, IBlockWriter
 {
     // Below this a read is not worth cutting up.
     private const int SmallestShare = 1 << 20;
@@ -24,6 +25,8 @@ internal sealed class NbdConnections : IBlockReader
     }
 
     public long Length => First.Length;
+
+    public int Alignment => First.Alignment;
 
     /// <summary>The first connection, for what is asked once: contexts, bitmaps, flags.</summary>
     public NbdClient First => _clients[0];
@@ -86,6 +89,16 @@ internal sealed class NbdConnections : IBlockReader
 
     public IAsyncEnumerable<BlockStatus> StatusAsync(long offset, long length, CancellationToken cancellation) =>
         First.StatusAsync(offset, length, cancellation);
+
+    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellation) => Idlest().WriteAsync(offset, data, cancellation);
+
+    public ValueTask ZeroAsync(long offset, long length, CancellationToken cancellation) => Idlest().ZeroAsync(offset, length, cancellation);
+
+    /// <summary>
+    /// Flushes each connection. By NBD_FLAG_CAN_MULTI_CONN one would do for all; but a connection that broke may have lost writes, and
+    /// then the flush must not succeed.
+    /// </summary>
+    public Task FlushAsync(CancellationToken cancellation) => Task.WhenAll(_clients.Select(client => client.FlushAsync(cancellation)));
 
     public async ValueTask DisposeAsync() => await Task.WhenAll(_clients.Select(client => client.DisposeAsync().AsTask()));
 

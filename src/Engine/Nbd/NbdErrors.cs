@@ -47,8 +47,18 @@ internal static class NbdErrors
             "Check that the server runs and that the address is right.", failure)
         { PeerErrorNumber = failure.NativeErrorCode };
 
-    public static MomentException ConnectionLost(NbdEndpoint endpoint, Exception reason) =>
-        new(NbdConnectionLost, $"The connection to {endpoint} is lost: {reason.Message}", endpoint.Address,
+    /// <param name="writes">How many requests that change the export were under way; null where the export is read-only.</param>
+    public static MomentException ConnectionLost(NbdEndpoint endpoint, Exception reason, int? writes) =>
+        new(NbdConnectionLost, $"The connection to {endpoint} is lost: {Sentence(reason.Message)}" + writes switch
+        {
+            null => "",
+            0 => " No write was under way.",
+            1 => " 1 write was under way: whether it was carried out, wholly or in part, is not known.",
+            _ => $" {writes} writes were under way: whether they were carried out, wholly or in part, is not known.",
+        }, endpoint.Address, "Check that the server still runs, then run the command again.", reason);
+
+    public static MomentException NotSent(NbdEndpoint endpoint, Exception reason) =>
+        new(NbdConnectionLost, $"The connection to {endpoint} is lost, and nothing more was sent: {reason.Message}", endpoint.Address,
             "Check that the server still runs, then run the command again.", reason);
 
     public static MomentException HungUpInHandshake(NbdEndpoint endpoint, Exception reason) =>
@@ -93,11 +103,16 @@ internal static class NbdErrors
     public static MomentException FlushUnsupported(NbdEndpoint endpoint) =>
         new(NbdFlushUnsupported, $"Cannot flush {endpoint}: the server does not offer NBD_CMD_FLUSH.", endpoint.Address);
 
-    public static MomentException NotWritable(NbdEndpoint endpoint, bool readOnly) =>
-        new(NbdExportNotWritable, $"Cannot write zeroes to {endpoint}: {(readOnly ? "the export is read-only" : "the server does not offer NBD_CMD_WRITE_ZEROES")}.", endpoint.Address);
+    public static MomentException NotWritable(NbdEndpoint endpoint, string what, string why) =>
+        new(NbdExportNotWritable, $"Cannot write {what} to {endpoint}: {why}.", endpoint.Address,
+            "Write to an export that was opened for writing, on a server that has the command.");
+
+    public static MomentException NotOffered(NbdEndpoint endpoint, string what) =>
+        new(NbdExportNotWritable, $"Cannot write to {endpoint} so: the server does not offer {what}.", endpoint.Address);
 
     public static MomentException RangeMisaligned(NbdEndpoint endpoint, long offset, long length, uint minimum) =>
-        new(NbdRangeInvalid, $"Cannot write {length} bytes at offset {offset} of {endpoint}: the server takes whole blocks of {minimum} bytes.", endpoint.Address);
+        new(NbdRangeInvalid, $"Cannot write {length} bytes at offset {offset} of {endpoint}: the server takes whole blocks of {minimum} bytes.", endpoint.Address,
+            "Write whole blocks: read the edges first, if nobody else writes to the export.");
 
     public static MomentException Failed(NbdEndpoint endpoint, NbdNumbers.Command command, ulong offset, uint length, NbdServerError error)
     {
@@ -105,7 +120,9 @@ internal static class NbdErrors
         {
             NbdNumbers.Command.Read => $"read {length} bytes at offset {offset}",
             NbdNumbers.Command.BlockStatus => $"get the block status of {length} bytes at offset {offset}",
+            NbdNumbers.Command.Write => $"write {length} bytes at offset {offset}",
             NbdNumbers.Command.Flush => "flush the writes",
+            NbdNumbers.Command.Trim => $"trim {length} bytes at offset {offset}",
             NbdNumbers.Command.WriteZeroes => $"write {length} zeroes at offset {offset}",
             _ => $"run {command}",
         };
@@ -117,6 +134,8 @@ internal static class NbdErrors
     }
 
     private static string Said(string sentence, string words) => words.Length == 0 ? $"{sentence}." : $"{sentence} ({words.TrimEnd('.')}).";
+
+    private static string Sentence(string words) => words.TrimEnd() is var text && text.EndsWith('.') ? text : text + ".";
 
     private static string Names(IReadOnlyList<NbdExport> exports) =>
         string.Join(", ", exports.Take(10).Select(export => $"'{export.Name}'")) + (exports.Count > 10 ? $" and {exports.Count - 10} more" : "");

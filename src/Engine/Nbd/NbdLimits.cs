@@ -28,10 +28,10 @@ internal static class NbdLimits
     public const uint MaxStatusLength = uint.MaxValue & ~(MaxMinimumBlock - 1);
 
     /// <summary>
-    /// The longest request to write zeroes: it has no payload, so the bound on payloads is none for it, but servers count in 31 bits;
+    /// The longest request to write zeroes or to trim: it has no payload, so the bound on payloads is none for it, but servers count in 31 bits;
     /// a multiple of every minimum block size.
     /// </summary>
-    public const int MaxWriteZeroes = 1 << 30;
+    public const int MaxZeroLength = 1 << 30;
 
     /// <summary>Bytes of an error chunk: number, length, the longest text, an offset, and room for fields yet unknown.</summary>
     public const int MaxErrorChunk = 6 + MaxString + 8 + 64;

@@ -19,14 +19,15 @@ internal sealed class NbdLink : IAsyncDisposable
     private readonly Timer _watch;
     private readonly Task _receiving;
     private Exception? _death;
+    private long _sendingSince;
     private int _disposed;
 
-    public NbdLink(NbdStream stream, bool structuredReplies, NbdOptions options)
+    public NbdLink(NbdStream stream, bool structuredReplies, bool writable, NbdOptions options)
     {
         _stream = stream;
         _options = options;
         _slots = new SemaphoreSlim(options.MaxInFlight, options.MaxInFlight);
-        _pending = new NbdPending(stream.Endpoint, _slots);
+        _pending = new NbdPending(stream.Endpoint, writable, _slots);
         TimeSpan period = options.SilenceTimeout == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : options.SilenceTimeout / 4;
         _watch = new Timer(static state => ((NbdLink)state!).WatchSilence(), this, period, period);
         _receiving = Task.Run(() => ReceiveAsync(new NbdReceiver(stream, _pending, structuredReplies)));
@@ -35,12 +36,15 @@ internal sealed class NbdLink : IAsyncDisposable
     /// <summary>Requests under way.</summary>
     public int InFlight => _pending.Count;
 
-    /// <summary>Sends a request and waits for the end of its reply.</summary>
+    /// <summary>
+    /// Sends a request and waits for the end of its reply. A cancellation that meets a request half on the wire gives it
+    /// <see cref="NbdOptions.DisconnectTimeout"/> to go out, and ends the connection if it cannot.
+    /// </summary>
     public async Task RunAsync(NbdRequest request, CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         await _pending.AddAsync(request, cancellation);
-        await SendAsync(request);
+        await SendAsync(request, cancellation);
         await request.WaitAsync(cancellation);
     }
 
@@ -53,7 +57,7 @@ internal sealed class NbdLink : IAsyncDisposable
             return;
         }
 
-        Task goodbye = SendAsync(new NbdDisconnectRequest(_stream.Endpoint));
+        Task goodbye = SendAsync(new NbdDisconnectRequest(_stream.Endpoint), CancellationToken.None);
         await Task.WhenAny(_receiving, Task.Delay(_options.DisconnectTimeout, _closing.Token));
         Kill(new EndOfStreamException("This side closed the connection."));
         await goodbye;
@@ -62,27 +66,57 @@ internal sealed class NbdLink : IAsyncDisposable
         _closing.Dispose();
     }
 
-    // Half a request on the wire would garble all that follow, so the caller's cancellation has no say here.
-    private async Task SendAsync(NbdRequest request)
+    private async Task SendAsync(NbdRequest request, CancellationToken cancellation)
     {
         try
         {
-            await _sending.WaitAsync(_closing.Token);
-            try
-            {
-                request.Write(_header);
-                await _stream.WriteAsync(_header, _closing.Token);
-            }
-            finally
-            {
-                _sending.Release();
-            }
+            await _sending.WaitAsync(cancellation);
         }
-        catch (Exception failure) when (failure is IOException or ObjectDisposedException or OperationCanceledException)
+        catch (OperationCanceledException)
+        {
+            // Nothing of it is on the wire.
+            _pending.Remove(request);
+            throw;
+        }
+
+        Volatile.Write(ref _sendingSince, Stopwatch.GetTimestamp());
+        try
+        {
+            // Half a request on the wire would garble all that follow: the caller's cancellation does not cut it short.
+            Task sending = WriteAsync(request);
+            if (!sending.IsCompleted)
+            {
+                await using CancellationTokenRegistration impatience = cancellation.UnsafeRegister(_ => _ = GiveUpSoonAsync(sending), null);
+                await sending;
+            }
+
+            await sending;
+        }
+        catch (Exception failure)
         {
             // The receive loop fails the request, with the reason that came first.
             Kill(failure);
         }
+        finally
+        {
+            Volatile.Write(ref _sendingSince, 0);
+            _sending.Release();
+        }
+    }
+
+    private async Task WriteAsync(NbdRequest request)
+    {
+        request.Write(_header);
+        await _stream.WriteAsync(_header, _closing.Token);
+        if (!request.Payload.IsEmpty)
+            await _stream.WriteAsync(request.Payload, _closing.Token);
+    }
+
+    private async Task GiveUpSoonAsync(Task sending)
+    {
+        await Task.WhenAny(sending, Task.Delay(_options.DisconnectTimeout, CancellationToken.None));
+        if (!sending.IsCompleted)
+            Kill(new IOException("The server did not take the rest of a request that was cancelled."));
     }
 
     private async Task ReceiveAsync(NbdReceiver receiver)
@@ -102,8 +136,10 @@ internal sealed class NbdLink : IAsyncDisposable
 
     private void WatchSilence()
     {
-        if (_pending.WaitingSince is { } waiting
-            && Stopwatch.GetElapsedTime(Math.Max(waiting, _stream.LastReceived)) >= _options.SilenceTimeout)
+        // A request that the server does not take counts too: it may have been answered before it was sent.
+        long sending = Volatile.Read(ref _sendingSince);
+        long since = Math.Min(sending > 0 ? sending : long.MaxValue, _pending.WaitingSince ?? long.MaxValue);
+        if (since != long.MaxValue && Stopwatch.GetElapsedTime(Math.Max(since, _stream.LastReceived)) >= _options.SilenceTimeout)
             Kill(NbdErrors.ServerSilent(_stream.Endpoint, _options.SilenceTimeout));
     }
 

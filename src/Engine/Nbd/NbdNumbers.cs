@@ -38,8 +38,11 @@ internal static class NbdNumbers
         HasFlags = 1,
         ReadOnly = 1 << 1,
         SendFlush = 1 << 2,
+        SendFua = 1 << 3,
+        SendTrim = 1 << 5,
         SendWriteZeroes = 1 << 6,
         CanMultiConn = 1 << 8,
+        SendFastZero = 1 << 11,
     }
 
     /// <summary>NBD_OPT_…</summary>
@@ -48,6 +51,7 @@ internal static class NbdNumbers
         ExportName = 1,
         Abort = 2,
         List = 3,
+        StartTls = 5,
         Go = 7,
         StructuredReply = 8,
         ListMetaContext = 9,
@@ -79,12 +83,14 @@ internal static class NbdNumbers
         BlockSize = 3,
     }
 
-    /// <summary>NBD_CMD_…; no command that brings bytes of ours into an export.</summary>
+    /// <summary>NBD_CMD_…</summary>
     public enum Command : ushort
     {
         Read = 0,
+        Write = 1,
         Disconnect = 2,
         Flush = 3,
+        Trim = 4,
         WriteZeroes = 6,
         BlockStatus = 7,
     }
@@ -95,8 +101,14 @@ internal static class NbdNumbers
     {
         None = 0,
 
+        /// <summary>Answered only once what was written is on stable storage.</summary>
+        Fua = 1 << 0,
+
         /// <summary>The zeroes must be allocated, not punched as a hole.</summary>
         NoHole = 1 << 1,
+
+        /// <summary>Zeroes only if that is faster than writing them; ENOTSUP otherwise.</summary>
+        FastZero = 1 << 4,
     }
 
     /// <summary>NBD_REPLY_TYPE_…</summary>

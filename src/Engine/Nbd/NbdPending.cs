@@ -4,7 +4,7 @@ using MomentTools.Errors;
 namespace MomentTools.Nbd;
 
 /// <summary>The requests that wait for replies, by cookie, each holding one of the slots that bound their number.</summary>
-internal sealed class NbdPending(NbdEndpoint endpoint, SemaphoreSlim slots)
+internal sealed class NbdPending(NbdEndpoint endpoint, bool writable, SemaphoreSlim slots)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, NbdRequest> _requests = [];
@@ -48,7 +48,7 @@ internal sealed class NbdPending(NbdEndpoint endpoint, SemaphoreSlim slots)
         }
 
         slots.Release();
-        throw NbdErrors.ConnectionLost(endpoint, _death);
+        throw NbdErrors.NotSent(endpoint, _death);
     }
 
     public NbdRequest Find(ulong cookie)
@@ -63,7 +63,12 @@ internal sealed class NbdPending(NbdEndpoint endpoint, SemaphoreSlim slots)
     public void Remove(NbdRequest request)
     {
         lock (_gate)
-            _requests.Remove(request.Cookie);
+        {
+            // Whoever takes it out frees its slot: it may have failed with the connection meanwhile.
+            if (!_requests.Remove(request.Cookie))
+                return;
+        }
+
         slots.Release();
     }
 
@@ -78,7 +83,8 @@ internal sealed class NbdPending(NbdEndpoint endpoint, SemaphoreSlim slots)
             _requests.Clear();
         }
 
-        MomentException Lost() => NbdErrors.ConnectionLost(endpoint, reason);
+        int? writes = writable ? waiting.Count(request => request.Changes) : null;
+        MomentException Lost() => NbdErrors.ConnectionLost(endpoint, reason, writes);
         foreach (NbdRequest request in waiting)
         {
             request.Fail(Lost());

@@ -21,6 +21,12 @@ internal abstract class NbdRequest(NbdEndpoint endpoint, Command command, ulong 
 
     public uint Length => length;
 
+    /// <summary>The bytes that follow the request's header.</summary>
+    public virtual ReadOnlyMemory<byte> Payload => default;
+
+    /// <summary>Whether it changes what the export holds.</summary>
+    public virtual bool Changes => false;
+
     protected NbdEndpoint Endpoint => endpoint;
 
     protected virtual CommandFlags Flags => CommandFlags.None;

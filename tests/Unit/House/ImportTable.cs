@@ -11,7 +11,7 @@ internal static partial class ImportTable
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Errors"] = [],
-        ["Blocks"] = ["Errors"],
+        ["Blocks"] = ["Errors", "Files"],
         ["Files"] = ["Errors"],
         ["Xml"] = Ground,
         ["Qcow2"] = Ground,

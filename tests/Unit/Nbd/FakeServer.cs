@@ -113,12 +113,16 @@ internal sealed class FakeServer : IAsyncDisposable
     {
         byte[] header = await ReadAsync(28);
         Assert.Equal(0x25609513u, BinaryPrimitives.ReadUInt32BigEndian(header));
+        // NBD_CMD_WRITE brings its bytes with it.
+        byte[] payload = BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(6)) == 1
+            ? await ReadAsync((int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(24))) : [];
         return new FakeRequest(
             BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(6)),
             BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(8)),
             BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(16)),
             BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(24)),
-            BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(4)));
+            BinaryPrimitives.ReadUInt16BigEndian(header.AsSpan(4)),
+            payload);
     }
 
     public async Task<byte[]> ReadAsync(int count)
@@ -169,4 +173,4 @@ internal sealed class FakeServer : IAsyncDisposable
 }
 
 /// <summary>A request as the fake server saw it.</summary>
-internal sealed record FakeRequest(ushort Command, ulong Cookie, ulong Offset, uint Length, ushort Flags);
+internal sealed record FakeRequest(ushort Command, ulong Cookie, ulong Offset, uint Length, ushort Flags, byte[] Payload);

@@ -192,7 +192,7 @@ public sealed class NbdReadTests
         await using NbdClient client = await server.ConnectAsync(AnswerByOffsetAsync);
         byte[] bytes = await ReadAsync(client, 512, 20480);
         Assert.Equal(Enumerable.Range(512, 20480).Select(at => (byte)(at / 512)), bytes);
-        Assert.Equal(9728, client.BlockSizes.LongestRead);
+        Assert.Equal(9728, client.BlockSizes.LongestPayload);
     }
 
     [Theory]

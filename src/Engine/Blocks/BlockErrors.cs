@@ -1,0 +1,14 @@
+using System.Globalization;
+using MomentTools.Errors;
+
+namespace MomentTools.Blocks;
+
+/// <summary>What can go wrong between two disks.</summary>
+internal static class BlockErrors
+{
+    public static readonly ErrorId CopyTargetTooSmall = new("CopyTargetTooSmall", ErrorKind.InvalidArgument);
+
+    public static MomentException TargetTooSmall(long source, long target) =>
+        new(CopyTargetTooSmall, string.Create(CultureInfo.InvariantCulture, $"Cannot copy a disk of {source} bytes into one of {target} bytes."), null,
+            "Make the target at least as large as the source.");
+}
