@@ -33,7 +33,7 @@ internal sealed class ExportBesideNbdcopy(bool toFile) : IBench
             return missing;
         if (new DriveInfo("/dev/shm").AvailableFreeSpace < 4 * Size)
             return "there is no room in /dev/shm";
-        _directory = Directory.CreateTempSubdirectory("/dev/shm/mtb").FullName;
+        _directory = Directory.CreateDirectory($"/dev/shm/mtb{Environment.ProcessId}").FullName;
         string disk = Path.Combine(_directory, "d.raw");
         await WriteDiskAsync(disk, cancellation);
         _daemon = await StorageDaemon.StartAsync(Path.Combine(_directory, "q"), [
