@@ -32,8 +32,8 @@ internal abstract record NbdAddress
         throw NbdErrors.AddressNotUnderstood(text, "it begins with neither 'unix:' nor 'tcp:' nor '/'");
     }
 
-    /// <summary>The export's URI for other NBD clients, as the NBD URI specification writes it.</summary>
-    public abstract string ToUri(string exportName);
+    /// <summary>The export's URI for other NBD clients, as the NBD URI specification writes it; <paramref name="encrypted"/> demands TLS.</summary>
+    public abstract string ToUri(string exportName, bool encrypted = false);
 
     private static string? After(string text, string prefix) =>
         text.StartsWith(prefix, StringComparison.OrdinalIgnoreCase) ? text[prefix.Length..] : null;

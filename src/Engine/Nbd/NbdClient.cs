@@ -59,6 +59,10 @@ internal sealed class NbdClient : IBlockReader, IBlockWriter
         return new NbdClient(stream, agreed, options);
     }
 
+    /// <summary>Connects to the export that a URI names, with TLS where it demands that.</summary>
+    public static Task<NbdClient> ConnectAsync(NbdUri uri, IReadOnlyList<string> contexts, CancellationToken cancellation, NbdOptions? options = null) =>
+        ConnectAsync(uri.Address, uri.ExportName, contexts, cancellation, uri.Options(options ?? NbdOptions.Default));
+
     /// <summary>Opens an export over a connection that stands: one made by the caller, or through a tunnel.</summary>
     public static async Task<NbdClient> ConnectAsync(
         Stream connection, NbdEndpoint endpoint, IReadOnlyList<string> contexts, CancellationToken cancellation, NbdOptions? options = null)

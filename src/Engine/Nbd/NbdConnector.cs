@@ -15,7 +15,9 @@ internal static class NbdConnector
         try
         {
             Stream stream = await ConnectAsync(address, patience.Token);
-            return await NegotiateAsync(stream, endpoint, handshake, options, patience.Token);
+            string? host = options.Tls?.HostName ?? (address as TcpNbdAddress)?.Host;
+            NbdOptions known = host is null || options.Tls is null ? options : options with { Tls = options.Tls with { HostName = host } };
+            return await NegotiateAsync(stream, endpoint, handshake, known, patience.Token);
         }
         catch (SocketException failure) when (address is UnixNbdAddress unix && !File.Exists(unix.Path))
         {
@@ -41,11 +43,13 @@ internal static class NbdConnector
         var stream = new NbdStream(connection, endpoint);
         try
         {
-            return (stream, await handshake(new NbdHandshake(stream), patience.Token));
+            return (stream, await handshake(new NbdHandshake(stream, options.Tls), patience.Token));
         }
         catch (Exception failure)
         {
             await stream.DisposeAsync();
+            if (stream is { Encrypted: true, Heard: false } && failure is IOException)
+                throw NbdErrors.TlsEndedAtOnce(endpoint, failure);
             if (failure is IOException)
                 throw NbdErrors.HungUpInHandshake(endpoint, failure);
             if (failure is OperationCanceledException && !cancellation.IsCancellationRequested)

@@ -16,6 +16,10 @@ internal static class NbdErrors
     public static readonly ErrorId NbdProtocolViolation = new("NbdProtocolViolation", ErrorKind.CorruptData);
     public static readonly ErrorId NbdServerTooOld = new("NbdServerTooOld", ErrorKind.Unsupported);
     public static readonly ErrorId NbdTlsRequired = new("NbdTlsRequired", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdTlsNotOffered = new("NbdTlsNotOffered", ErrorKind.Unsupported);
+    public static readonly ErrorId NbdTlsFailed = new("NbdTlsFailed", ErrorKind.Connection);
+    public static readonly ErrorId NbdTlsUntrusted = new("NbdTlsUntrusted", ErrorKind.Connection);
+    public static readonly ErrorId NbdTlsCredentialsInvalid = new("NbdTlsCredentialsInvalid", ErrorKind.InvalidArgument);
     public static readonly ErrorId NbdFlushUnsupported = new("NbdFlushUnsupported", ErrorKind.Unsupported);
     public static readonly ErrorId NbdExportNotWritable = new("NbdExportNotWritable", ErrorKind.Unsupported);
     public static readonly ErrorId NbdExportNotFound = new("NbdExportNotFound", ErrorKind.NotFound);
@@ -29,6 +33,10 @@ internal static class NbdErrors
     public static MomentException AddressNotUnderstood(string text, string why) =>
         new(NbdAddressInvalid, $"Cannot use '{text}' as the address of an NBD server: {why}.", text,
             "Write unix:///path/of/socket or tcp://host:port.");
+
+    public static MomentException UriNotUnderstood(string text, string why) =>
+        new(NbdAddressInvalid, $"Cannot use '{text}' as the URI of an NBD export: {why}.", text,
+            "Write nbd://host:port/export or nbd+unix:///export?socket=/path; nbds and nbds+unix demand TLS.");
 
     public static MomentException NameTooLong(string what, string name) =>
         new(NbdNameTooLong, $"Cannot ask an NBD server for a {what} of {name.Length} characters: the protocol allows {NbdLimits.MaxString} bytes.",
@@ -82,8 +90,30 @@ internal static class NbdErrors
             "Serve the disk with qemu-nbd, nbdkit, or QEMU itself.");
 
     public static MomentException TlsRequired(NbdEndpoint endpoint, string words) =>
-        new(NbdTlsRequired, Said($"Cannot open {endpoint}: the server wants TLS, which this client does not speak", words), endpoint.Address,
-            "Export the disk without TLS on a unix socket, or connect through a proxy that adds TLS.");
+        new(NbdTlsRequired, Said($"Cannot open {endpoint}: the server wants TLS, and the connection is without", words), endpoint.Address,
+            "Name the directory with ca-cert.pem, client-cert.pem and client-key.pem, or export the disk without TLS on a unix socket.");
+
+    public static MomentException TlsNotOffered(NbdEndpoint endpoint, string code, string words) =>
+        new(NbdTlsNotOffered, Said($"Cannot open {endpoint} with TLS: the server answered {code}, and nothing was sent in the clear", words), endpoint.Address,
+            "Check that the server was given certificates; if it was, somebody sits between.");
+
+    public static MomentException TlsFailed(NbdEndpoint endpoint, Exception failure) =>
+        new(NbdTlsFailed, $"Cannot open {endpoint} with TLS: {Sentence((failure.InnerException ?? failure).Message)}", endpoint.Address,
+            "Check the certificates of both sides; the server's log may say more.", failure);
+
+    public static MomentException TlsEndedAtOnce(NbdEndpoint endpoint, Exception failure) =>
+        new(NbdTlsFailed, $"Cannot open {endpoint}: the server hung up as soon as TLS was on: {Sentence(failure.Message)}", endpoint.Address,
+            "It may not accept the client's certificate: check that its authority is the one that the server knows, that it has not expired, and that there is one.",
+            failure);
+
+    public static MomentException TlsUntrusted(NbdEndpoint endpoint, string host, string why) =>
+        new(NbdTlsUntrusted, $"Cannot open {endpoint}: the server's certificate is not to be trusted for '{host}': {why}.", endpoint.Address,
+            "Check that ca-cert.pem is of the authority that signed it, that it has not expired, and that it names this host.");
+
+    public static MomentException TlsCredentialsInvalid(string path, string why, Exception? failure = null) =>
+        new(NbdTlsCredentialsInvalid, $"Cannot use '{path}' for TLS: {Sentence(why)}", path,
+            "The directory must hold ca-cert.pem, and client-cert.pem with client-key.pem if the server asks for a certificate, as QEMU's tls-creds-x509 has them.",
+            failure);
 
     public static MomentException ExportNotFound(NbdEndpoint endpoint, string words, IReadOnlyList<NbdExport>? known) =>
         new(NbdExportNotFound,

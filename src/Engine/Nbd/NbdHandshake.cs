@@ -5,7 +5,7 @@ using static MomentTools.Nbd.NbdNumbers;
 namespace MomentTools.Nbd;
 
 /// <summary>Fixed newstyle negotiation, from the server's greeting to the transmission phase (NBD protocol, "Handshake").</summary>
-internal sealed class NbdHandshake(NbdStream stream)
+internal sealed class NbdHandshake(NbdStream stream, NbdTls? tls)
 {
     private const string ContextAgreement = "agree on the metadata contexts";
 
@@ -89,6 +89,17 @@ internal sealed class NbdHandshake(NbdStream stream)
         byte[] answer = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(answer, (uint)flags);
         await stream.WriteAsync(answer, cancellation);
+        if (tls is not null)
+            await StartTlsAsync(tls, cancellation);
+    }
+
+    // Whoever sits between could answer no: without TLS there is then no connection at all.
+    private async Task StartTlsAsync(NbdTls tls, CancellationToken cancellation)
+    {
+        (OptionReply end, string words) = await _options.AskAsync(Option.StartTls, default, null, cancellation);
+        if (end != OptionReply.Ack)
+            throw NbdErrors.TlsNotOffered(stream.Endpoint, NbdPayload.NameOf(end), words);
+        await stream.EncryptAsync(tls, cancellation);
     }
 
     private async Task<bool> HearOfStructuredRepliesAsync(CancellationToken cancellation)

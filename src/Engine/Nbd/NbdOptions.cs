@@ -19,4 +19,7 @@ internal sealed record NbdOptions
 
     /// <summary>Requests under way at once on one connection.</summary>
     public int MaxInFlight { get; init; } = 16;
+
+    /// <summary>TLS, or null for a connection in the clear. With it nothing but the wish for TLS is ever sent in the clear.</summary>
+    public NbdTls? Tls { get; init; }
 }

@@ -6,8 +6,9 @@ namespace MomentTools.Nbd;
 /// The byte stream to a server. Small things are read through a buffer; a read's payload goes straight from the stream
 /// into its place. One reader and one writer at a time. The stream's own exceptions pass through.
 /// </summary>
-internal sealed class NbdStream(Stream stream, NbdEndpoint endpoint) : IAsyncDisposable
+internal sealed class NbdStream(Stream connection, NbdEndpoint endpoint) : IAsyncDisposable
 {
+    private Stream _connection = connection;
     private readonly byte[] _buffer = new byte[16384];
     private int _start;
     private int _end;
@@ -20,6 +21,22 @@ internal sealed class NbdStream(Stream stream, NbdEndpoint endpoint) : IAsyncDis
 
     /// <summary>When bytes last came, as a <see cref="Stopwatch"/> time stamp.</summary>
     public long LastReceived => Volatile.Read(ref _lastReceived);
+
+    /// <summary>Whether TLS is on.</summary>
+    public bool Encrypted { get; private set; }
+
+    /// <summary>Whether bytes have come since the connection was made, or since TLS is on.</summary>
+    public bool Heard { get; private set; }
+
+    /// <summary>Turns TLS on. Bytes that came before it must not be taken for ones that came through it.</summary>
+    public async Task EncryptAsync(NbdTls tls, CancellationToken cancellation)
+    {
+        if (_start != _end)
+            throw NbdErrors.Violation(endpoint, "it sent more behind its answer to NBD_OPT_STARTTLS without waiting for TLS");
+        _connection = await tls.EncryptAsync(_connection, endpoint, cancellation);
+        Encrypted = true;
+        Heard = false;
+    }
 
     /// <summary>The next <paramref name="count"/> bytes, at most <see cref="MaxExact"/>. They are valid until the next call.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ReadExactAsync(int count, CancellationToken cancellation)
@@ -47,7 +64,7 @@ internal sealed class NbdStream(Stream stream, NbdEndpoint endpoint) : IAsyncDis
         if (_start == _end)
         {
 #pragma warning disable CA2022 // Nothing is read: an empty read returns when bytes are there.
-            _ = await stream.ReadAsync(Memory<byte>.Empty, cancellation);
+            _ = await _connection.ReadAsync(Memory<byte>.Empty, cancellation);
 #pragma warning restore CA2022
         }
     }
@@ -80,15 +97,16 @@ internal sealed class NbdStream(Stream stream, NbdEndpoint endpoint) : IAsyncDis
         }
     }
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) => stream.WriteAsync(bytes, cancellation);
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) => _connection.WriteAsync(bytes, cancellation);
 
-    public ValueTask DisposeAsync() => stream.DisposeAsync();
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     private async ValueTask<int> ReceiveAsync(Memory<byte> target, CancellationToken cancellation)
     {
-        int count = await stream.ReadAsync(target, cancellation);
+        int count = await _connection.ReadAsync(target, cancellation);
         if (count == 0)
             throw new EndOfStreamException("The server closed the connection.");
+        Heard = true;
         Volatile.Write(ref _lastReceived, Stopwatch.GetTimestamp());
         return count;
     }

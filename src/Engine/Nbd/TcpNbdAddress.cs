@@ -5,7 +5,7 @@ internal sealed record TcpNbdAddress(string Host, int Port) : NbdAddress
 {
     private string HostInUri => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
 
-    public override string ToUri(string exportName) => $"nbd://{HostInUri}:{Port}/{Uri.EscapeDataString(exportName)}";
+    public override string ToUri(string exportName, bool encrypted = false) => $"{(encrypted ? "nbds" : "nbd")}://{HostInUri}:{Port}/{Uri.EscapeDataString(exportName)}";
 
     public override string ToString() => $"tcp://{HostInUri}:{Port}";
 }
