@@ -15,6 +15,7 @@
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Backup-VMDomain'
+        'Compare-VMMoment'
         'Export-VMMoment'
         'Get-VMBackup'
         'Get-VMBitmap'

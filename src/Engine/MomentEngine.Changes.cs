@@ -54,4 +54,17 @@ public sealed partial class MomentEngine
         IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).BetweenAsync(vm, from, to, disks, report, cancellation);
         return [.. changes.Select(disk => disk.ToMeasure(vm, from, to))];
     }
+
+    /// <summary>
+    /// How two points in time are related on each disk, and how much was written between them. A disk of which that is not known is a result
+    /// that says why.
+    /// </summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="from">One moment.</param>
+    /// <param name="to">The other, or null: now.</param>
+    /// <param name="disks">The disks; empty means all that one of them covers.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public Task<IReadOnlyList<VMMomentComparison>> CompareMomentsAsync(string vm, string from, string? to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
+        new MomentComparison(_context).RunAsync(vm, from, to, disks, report, cancellation);
 }

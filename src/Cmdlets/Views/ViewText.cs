@@ -33,6 +33,14 @@ public static class ViewText
     /// <summary>The property Bytes.</summary>
     public static string Changed(PSObject value) => Bytes(value, "Bytes");
 
+    /// <summary>How much differs between two moments; or, in the session's colour of errors, that it is not known: the property Reason says why.</summary>
+    public static string Differs(PSObject value) => Object(value) switch
+    {
+        VMMomentComparison { Known: true } => Bytes(value, "Bytes"),
+        VMMomentComparison { Relation: not VMMomentRelation.NotCovered } => SessionStyle.Error("! unknown"),
+        _ => "",
+    };
+
     /// <summary>The property Created in local time, to the minute.</summary>
     public static string Created(PSObject value) => Object(value) switch
     {

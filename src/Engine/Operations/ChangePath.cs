@@ -61,7 +61,8 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
         tracking.ActiveTip is { } tip && tracking.Layers.GetValueOrDefault(tip.LayerId)?.Path is { } known && known != seen.Path
             ? $"the active image is '{seen.Path}', but the recorded one is '{known}'" : null;
 
-    private static ChangePath Unknown(string why) => new([], [], ExtentMap.Empty, 0, why);
+    /// <summary>A way that leads to no answer.</summary>
+    public static ChangePath Unknown(string why) => new([], [], ExtentMap.Empty, 0, why);
 
     /// <summary>The sources of the edges that were gone so far.</summary>
     private sealed class PathSources(DiskTracking tracking, ObservedLayer? seen, SegmentFile segments, bool savedFirst, bool nowIsEnd)

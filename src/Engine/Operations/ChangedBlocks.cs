@@ -15,25 +15,38 @@ namespace MomentTools.Operations;
 /// the image files, between two moments of the past out of sidecars alone where those are whole. Either every link is proven, or the
 /// answer is the error ChangesUnknown.
 /// </summary>
-internal sealed class ChangedBlocks(EngineContext context)
+/// <param name="context">What the engine shares.</param>
+/// <param name="command">Who asks, for those who wait for the lock.</param>
+internal sealed class ChangedBlocks(EngineContext context, string command = "Get-VMChangedBlock")
 {
     /// <summary>What changed from a moment to now.</summary>
-    public Task<IReadOnlyList<DiskChanges>> RunAsync(
+    public async Task<IReadOnlyList<DiskChanges>> RunAsync(
         string vm, string since, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation) =>
-        LookAsync(vm, since, null, disks, withKinds, report, cancellation);
+        (await LookAsync(vm, (domain, state) => ChangeQuestion.Make(domain, state, since, null, disks), withKinds, report, cancellation)).Changes;
 
     /// <summary>What changed between two moments, whichever is the older one, or neither.</summary>
     public async Task<IReadOnlyList<DiskChanges>> BetweenAsync(
         string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
-        await SavedAsync(vm, from, to, disks, report, cancellation) ?? await LookAsync(vm, from, to, disks, withKinds: false, report, cancellation);
+        (await SavedOrLookAsync(vm, (domain, state) => ChangeQuestion.Make(domain, state, from, to, disks), report, cancellation)).Changes;
+
+    /// <summary>The same, or from a moment to now, with the reason for each disk whose changes are unknown; and the question, for what else is known of its ends.</summary>
+    public Task<(ChangeQuestion Question, IReadOnlyList<DiskChanges> Changes)> CompareAsync(
+        string vm, string from, string? to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
+        SavedOrLookAsync(vm, (domain, state) => ChangeQuestion.Make(domain, state, from, to, disks, eachForItself: true), report, cancellation);
+
+    private async Task<(ChangeQuestion Question, IReadOnlyList<DiskChanges> Changes)> SavedOrLookAsync(
+        string vm, Func<DomainDocument, DomainMoments, ChangeQuestion> ask, IOperationReport report, CancellationToken cancellation) =>
+        await SavedAsync(vm, ask, report, cancellation) ?? await LookAsync(vm, ask, withKinds: false, report, cancellation);
 
     /// <summary>Out of sidecars and frozen images, which need neither QEMU nor the domain's lock; null where those are not enough.</summary>
-    private async Task<IReadOnlyList<DiskChanges>?> SavedAsync(
-        string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    private async Task<(ChangeQuestion Question, IReadOnlyList<DiskChanges> Changes)?> SavedAsync(
+        string vm, Func<DomainDocument, DomainMoments, ChangeQuestion> ask, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         var store = new MomentStore(place.StateDirectory);
-        ChangeQuestion question = ChangeQuestion.Make(context.Catalogue.Load(place), store.Load(report.Failure), from, to, disks);
+        ChangeQuestion question = ask(context.Catalogue.Load(place), store.Load(report.Failure));
+        if (question.To is null && question.Disks.Count > 0)
+            return null;
         List<DiskChanges> changes = [];
         foreach (string disk in question.Disks)
         {
@@ -50,21 +63,22 @@ internal sealed class ChangedBlocks(EngineContext context)
 
             if (path.NeedsActiveLayer || path.Bitmaps.Count > 0)
                 return null;
-            changes.Add(new DiskChanges(disk, path.Size, await question.OfflineAsync(disk, question.Proven(disk, path), null, cancellation), null));
+            changes.Add(await question.OfflineAsync(disk, question.Proven(disk, path), null, cancellation));
         }
 
-        return changes;
+        return (question, changes);
     }
 
-    private async Task<IReadOnlyList<DiskChanges>> LookAsync(
-        string vm, string from, string? to, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation)
+    private async Task<(ChangeQuestion Question, IReadOnlyList<DiskChanges> Changes)> LookAsync(
+        string vm, Func<DomainDocument, DomainMoments, ChangeQuestion> ask, bool withKinds, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         // Temporary bitmaps and exports are made in QEMU: not while somebody else changes the same things.
-        using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Get-VMChangedBlock", context.LockTimeout, cancellation);
+        using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, command, context.LockTimeout, cancellation);
         DomainDocument domain = context.Catalogue.Load(place);
         var store = new MomentStore(place.StateDirectory);
-        return await AskAsync(place, ChangeQuestion.Make(domain, store.Load(report.Failure), from, to, disks), withKinds, cancellation);
+        ChangeQuestion question = ask(domain, store.Load(report.Failure));
+        return (question, await AskAsync(place, question, withKinds, cancellation));
     }
 
     /// <summary>The answer to a question, for one who holds the domain's lock.</summary>
@@ -79,38 +93,54 @@ internal sealed class ChangedBlocks(EngineContext context)
 
     private static async Task<IReadOnlyList<DiskChanges>> LiveAsync(DomainPlace place, ChangeQuestion question, MomentStore store, bool withKinds, CancellationToken cancellation)
     {
+        List<DiskChanges> changes = await GoneAsync(question, store, cancellation);
+        if (question.Present.Count == 0)
+            return changes;
         await using BlockSession session = await BlockSession.OpenAsync(place, question.Domain, question.Present, BlockAccess.Read, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, question.State, cancellation);
-        List<(SessionDisk Disk, ChangePath Path)> paths = [.. question.Present.Select(disk => (session.Disks[disk], question.Proven(disk, question.Path(disk, seen[disk], store.Segments))))];
+        List<(SessionDisk Disk, ChangePath Path, DiskChanges Frozen)> paths = [];
+        foreach (string name in question.Present)
+        {
+            DiskChanges frozen = await TellAsync(question, name, async () =>
+            {
+                ChangePath path = question.Proven(name, question.Path(name, seen[name], store.Segments));
+                DiskChanges found = await question.FrozenAsync(name, path, cancellation);
+                if (found.Doubt is null)
+                    paths.Add((session.Disks[name], path, found));
+                return found;
+            });
+            if (frozen.Doubt is not null)
+                changes.Add(frozen);
+        }
+
         string copy = $"mt-tmp-{MomentIds.New()}";
-        (SessionDisk Disk, ChangePath Path)[] copied = [.. paths.Where(path => path.Path.Bitmaps.Count > 0)];
+        (SessionDisk Disk, ChangePath Path, DiskChanges Frozen)[] copied = [.. paths.Where(path => path.Path.Bitmaps.Count > 0)];
         TransactionAction[] merges = [.. copied.SelectMany(path => new[]
         {
             TransactionAction.BitmapAdd(path.Disk.NodeName, copy, granularity: TrackingProof.Granularity, disabled: true),
             TransactionAction.BitmapMerge(path.Disk.NodeName, copy, path.Path.Bitmaps.Select(name => new BitmapRef(path.Disk.NodeName, name))),
         })];
-        List<DiskChanges> changes = await GoneAsync(question, store, cancellation);
         if (merges.Length > 0)
             await session.Qmp.TransactionAsync(merges, CancellationToken.None);
         try
         {
             await using SessionExports exports = session.OpenExports(cancellation);
-            foreach ((SessionDisk disk, ChangePath path) in paths)
+            foreach ((SessionDisk disk, ChangePath path, DiskChanges frozen) in paths)
             {
-                ExtentMap blocks = await question.FrozenAsync(disk.Name, path, cancellation);
                 bool hasCopy = path.Bitmaps.Count > 0;
                 string context = NbdContext.DirtyBitmapPrefix + copy;
                 string[] contexts = [.. hasCopy ? [context] : (string[])[], .. withKinds ? [NbdContext.BaseAllocation] : (string[])[]];
                 if (contexts.Length == 0)
                 {
-                    changes.Add(new DiskChanges(disk.Name, path.Size, blocks, null));
+                    changes.Add(frozen);
                     continue;
                 }
 
                 await using NbdClient client = await exports.ConnectAsync(disk.NodeName, hasCopy ? [new BitmapRef(disk.NodeName, copy)] : [], contexts, cancellation);
+                ExtentMap blocks = frozen.Blocks;
                 if (hasCopy)
                     blocks = blocks.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(path.Size));
-                changes.Add(new DiskChanges(disk.Name, path.Size, blocks, withKinds ? await ZeroesAsync(client, blocks, cancellation) : null));
+                changes.Add(frozen with { Blocks = blocks, Zero = withKinds ? await ZeroesAsync(client, blocks, cancellation) : null });
             }
         }
         finally
@@ -126,23 +156,21 @@ internal sealed class ChangedBlocks(EngineContext context)
     {
         List<DiskChanges> changes = await GoneAsync(question, store, cancellation);
         foreach (string disk in question.Present)
-        {
-            DomainDisk definition = question.Domain.FindDisk(disk)!;
-            ObservedLayer seen = await ObservedLayer.ReadAsync(definition.SourcePath!, cancellation);
-            ChangePath path = question.Proven(disk, question.Path(disk, seen, store.Segments));
-            ExtentMap blocks = await question.OfflineAsync(disk, path, definition.SourcePath, cancellation);
-            ExtentMap? zero = null;
-            if (withKinds)
-            {
-                IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation);
-                await using Qcow2Chain content = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain.Select(layer => layer.Path)), cancellation);
-                zero = await ZeroesAsync(content, blocks, cancellation);
-            }
-
-            changes.Add(new DiskChanges(disk, path.Size, blocks, zero));
-        }
-
+            changes.Add(await TellAsync(question, disk, () => OfflineAsync(question, disk, store, withKinds, cancellation)));
         return changes;
+    }
+
+    private static async Task<DiskChanges> OfflineAsync(ChangeQuestion question, string disk, MomentStore store, bool withKinds, CancellationToken cancellation)
+    {
+        DomainDisk definition = question.Domain.FindDisk(disk)!;
+        ObservedLayer seen = await ObservedLayer.ReadAsync(definition.SourcePath!, cancellation);
+        ChangePath path = question.Proven(disk, question.Path(disk, seen, store.Segments));
+        DiskChanges changes = await question.OfflineAsync(disk, path, definition.SourcePath, cancellation);
+        if (!withKinds || changes.Doubt is not null)
+            return changes;
+        IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation);
+        await using Qcow2Chain content = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain.Select(layer => layer.Path)), cancellation);
+        return changes with { Zero = await ZeroesAsync(content, changes.Blocks, cancellation) };
     }
 
     // Of a disk that was taken out of the machine only what was saved can be told.
@@ -150,12 +178,21 @@ internal sealed class ChangedBlocks(EngineContext context)
     {
         List<DiskChanges> changes = [];
         foreach (string disk in question.Disks.Except(question.Present, StringComparer.Ordinal))
-        {
-            ChangePath path = question.Proven(disk, question.Path(disk, null, store.Segments));
-            changes.Add(new DiskChanges(disk, path.Size, await question.FrozenAsync(disk, path, cancellation), null));
-        }
-
+            changes.Add(await TellAsync(question, disk, () => question.FrozenAsync(disk, question.Proven(disk, question.Path(disk, null, store.Segments)), cancellation)));
         return changes;
+    }
+
+    // What goes wrong on one disk is no reason not to tell of the others, where each is told for itself.
+    private static async Task<DiskChanges> TellAsync(ChangeQuestion question, string disk, Func<Task<DiskChanges>> answer)
+    {
+        try
+        {
+            return await answer();
+        }
+        catch (MomentException failure) when (question.EachForItself)
+        {
+            return new DiskChanges(disk, 0, ExtentMap.Empty, null, failure.Message.TrimEnd('.'));
+        }
     }
 
     // One pass over the disk where the runs are many, one query a run where they are few.

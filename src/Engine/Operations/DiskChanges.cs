@@ -7,7 +7,8 @@ namespace MomentTools.Operations;
 /// <param name="Size">Its virtual size in bytes: now, or the larger one of two moments.</param>
 /// <param name="Blocks">What changed.</param>
 /// <param name="Zero">What of it reads as zeroes now and is stored nowhere; null where it was not asked for, or neither end is now.</param>
-internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap? Zero)
+/// <param name="Doubt">Why the answer is unknown, or null; told only where each disk is told for itself, else it is an error.</param>
+internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap? Zero, string? Doubt = null)
 {
     /// <summary>The runs in order of offset, each all data or all zeroes; between two moments of the past they are just written.</summary>
     public IEnumerable<VMChangedBlock> ToResults(string vm)
