@@ -22,6 +22,9 @@ internal sealed class StoryCounts
     /// <summary>Answers "unknown", where a crash or a copy lies between.</summary>
     public int Unknown { get; set; }
 
+    /// <summary>Pairs for which a comparison of all disks was due.</summary>
+    public int Compared { get; set; }
+
     public int Backups { get; set; }
 
     public int Increments { get; set; }

@@ -70,9 +70,12 @@ internal sealed class StoryDisk(string name, long size)
     public void Recall(string moment, StoryMoment instant) => _moments.Add(moment, instant);
 
     /// <summary>The moment that a state descends from: the nearest above it that is still there.</summary>
-    public string? CurrentOf(StoryMoment? state)
+    public string? CurrentOf(StoryMoment? state) => NearestTo(state?.Before);
+
+    /// <summary>The nearest moment at or above a state that is still there.</summary>
+    public string? NearestTo(StoryMoment? state)
     {
-        for (StoryMoment? at = state?.Before; at is not null; at = at.Before)
+        for (StoryMoment? at = state; at is not null; at = at.Before)
             foreach ((string moment, StoryMoment instant) in _moments)
                 if (ReferenceEquals(instant, at))
                     return moment;

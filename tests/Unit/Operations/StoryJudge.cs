@@ -27,6 +27,7 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
             Assert.True(!known || !isHere || moment.Health == "OK", $"'{moment.Name}' is said to be {moment.Health}");
             foreach (StoryDisk[] asked in known ? [covered] : covered.Select(disk => new[] { disk }))
                 await CheckAsync(moment.Name, null, asked);
+            await CompareAsync(moment.Name, null);
         }
 
         for (int first = 0; first < moments.Count; first++)
@@ -47,7 +48,53 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
                 await CheckAsync(one, other, asked);
             counts.MomentPairs += asked.Length;
         }
+
+        await CompareAsync(one, other);
     }
+
+    // Compare-VMMoment answers for all disks at once, whatever is unknown of some of them, and never says less than the blocks themselves.
+    private async Task CompareAsync(string from, string? to)
+    {
+        if (counts.Compared++ % 3 != 0)
+            return;
+        IReadOnlyList<VMMomentComparison> told = await machine.Engine.CompareMomentsAsync(TestMachine.Name, from, to, [], machine.Report, CancellationToken.None);
+        Assert.Equal(
+            disks.Where(disk => disk.Moments.ContainsKey(from) || (to is not null && disk.Moments.ContainsKey(to))).Select(disk => disk.Name).Order(StringComparer.Ordinal),
+            told.Select(one => one.Disk));
+        foreach (VMMomentComparison one in told)
+        {
+            StoryDisk disk = disks.Single(disk => disk.Name == one.Disk);
+            string where = $"'{from}' compared with {(to is null ? "now" : $"'{to}'")} on '{disk.Name}'";
+            if (!disk.Moments.TryGetValue(from, out StoryMoment? then) || (to is not null && !disk.Moments.ContainsKey(to)))
+            {
+                Assert.True(one is { Relation: VMMomentRelation.NotCovered, Known: false, Reason: not null }, where);
+                continue;
+            }
+
+            StoryMoment until = End(disk, to);
+            Assert.True(one.Known || !StoryDisk.IsKnown(then, until), $"{where} is unknown: {one.Reason}");
+            if (!one.Known)
+            {
+                Assert.True(one is { Bytes: null, Count: null, Reason: not null }, where);
+                continue;
+            }
+
+            Assert.Equal(Relation(then, until), one.Relation);
+            Assert.Equal(disk.NearestTo(StoryMoment.Meeting(then, until)), one.CommonMoment);
+            Assert.True(one is { Reason: null, Bytes: not null, Count: not null, DiskSize: not null }, where);
+            long size = to is null ? disk.Content.Length : Math.Max(then.Content.Length, until.Content.Length);
+            Assert.Equal(size, one.DiskSize);
+            Assert.True(one.Bytes >= StoryDisk.Differences(then, until, size).Sum(grain => Math.Min(StoryDisk.Grain, size - (grain * StoryDisk.Grain))), $"TOO SMALL {where}: {one.Bytes} bytes");
+            if (StoryDisk.IsExact(then, until))
+                Assert.Equal(StoryDisk.Written(then, until).Sum(grain => Math.Min(StoryDisk.Grain, size - (grain * StoryDisk.Grain))), one.Bytes);
+        }
+    }
+
+    private static VMMomentRelation Relation(StoryMoment from, StoryMoment to) =>
+        ReferenceEquals(from, to) ? VMMomentRelation.Same
+        : to.DescendsFrom(from) ? VMMomentRelation.Ancestor
+        : from.DescendsFrom(to) ? VMMomentRelation.Descendant
+        : StoryMoment.Meeting(from, to) is null ? VMMomentRelation.Unrelated : VMMomentRelation.Related;
 
     /// <summary>Nothing temporary is left, no warning was given, and every bitmap is known; for stories without crashes and copies.</summary>
     public async Task CheckLeftoversAsync(bool mayBeForeign, bool mayWarn)

@@ -16,6 +16,14 @@ internal sealed record StoryMoment(byte[] Content, StoryMoment? Before, IReadOnl
         return false;
     }
 
+    /// <summary>The last instant that both descend from, or null.</summary>
+    public static StoryMoment? Meeting(StoryMoment? one, StoryMoment? other)
+    {
+        while (!ReferenceEquals(one, other))
+            (one, other) = other is null || (one is not null && one._depth >= other._depth) ? (one!.Before, other) : (one, other.Before);
+        return one;
+    }
+
     /// <summary>All that was done on the way from one instant to another, over the last that both descend from.</summary>
     public static IEnumerable<long> Between(StoryMoment? one, StoryMoment? other)
     {
