@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Qmp;
 
