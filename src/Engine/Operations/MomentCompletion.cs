@@ -38,6 +38,14 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
             snapshot, string.Create(CultureInfo.CurrentCulture, $"block snapshot of {name}, {File.GetLastWriteTime(Path.Combine(directory, ServiceRecords.PathOfSnapshot(snapshot))):g}")));
     }));
 
+    public IReadOnlyList<CompletionItem> ExportNames(string? vm) => Quietly(() => Exports(vm)
+        .SelectMany(pair => pair.Export.Disks.Select(disk => new CompletionItem(disk.ExportName, $"disk {disk.Name} of {pair.VM} at {pair.Export.Address}")))
+        .DistinctBy(item => item.Text, StringComparer.Ordinal));
+
+    public IReadOnlyList<CompletionItem> ExportAddresses(string? vm) => Quietly(() => Exports(vm)
+        .GroupBy(pair => pair.Export.Address, StringComparer.Ordinal)
+        .Select(group => new CompletionItem(group.Key, string.Join(", ", group.SelectMany(pair => pair.Export.Disks.Select(disk => $"{disk.Name} of {pair.VM} as {disk.ExportName}"))))));
+
     /// <param name="vm">The machine, or null for the branches of all.</param>
     /// <param name="elsewhere">Only those that the machine is not on.</param>
     public IReadOnlyList<CompletionItem> Branches(string? vm, bool elsewhere) => Quietly(() => Names(vm).SelectMany(name =>
@@ -51,6 +59,9 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)
         .SelectMany(name => catalogue.Load(catalogue.Place(name)).Disks.Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}: {disk.SourcePath}")))
         .DistinctBy(item => item.Text, StringComparer.Ordinal));
+
+    private IEnumerable<(string VM, BlockExportRecord Export)> Exports(string? vm) =>
+        Names(vm).SelectMany(name => new ServiceRecords(catalogue.Place(name).StateDirectory).Exports(_ => { }).Select(export => (name, export)));
 
     private IReadOnlyList<string> Names(string? vm) => vm is null ? catalogue.Names() : catalogue.Find(vm);
 
