@@ -24,6 +24,14 @@ internal static partial class Libc
         return new FileStamp(device, *(ulong*)(result + inode), *(long*)(result + length), Nanoseconds(result + modified), Nanoseconds(result + changed));
     }
 
+    /// <summary>How many bytes a file takes on its storage, holes left out; null where there is none.</summary>
+    public static unsafe long? Allocated(string path)
+    {
+        const int blocks = 48, blockSize = 512;
+        byte* result = stackalloc byte[StatSize];
+        return Stat(CurrentDirectory, path, 0, BasicStats, result) == 0 ? *(long*)(result + blocks) * blockSize : null;
+    }
+
     /// <summary>Whether the system says that there is no file of this name.</summary>
     public static bool IsAbsent(string path)
     {

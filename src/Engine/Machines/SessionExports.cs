@@ -13,7 +13,7 @@ namespace MomentTools.Machines;
 /// </summary>
 internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : IAsyncDisposable
 {
-    private const string ExportPrefix = "mt-x-";
+    public const string ExportPrefix = "mt-x-";
     private const int Attempts = 3;
 
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(30);

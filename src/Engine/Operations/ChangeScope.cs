@@ -5,6 +5,7 @@ using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Operations.Branches;
+using MomentTools.Operations.Serving;
 using MomentTools.Operations.Undo;
 using MomentTools.Xml;
 
@@ -79,6 +80,8 @@ internal sealed class ChangeScope : IDisposable
             if (recover && UseNote.Find(place.StateDirectory) is { } note)
                 (place, domain) = await BringBackAsync(context, held, place, domain, note, vm, report, cancellation);
 
+            if (recover && new ServiceRecords(place.StateDirectory).Any)
+                await SweepAsync(context, held, place, domain, report, cancellation);
             GroupDecision.Sweep(place.StateRoot, context.Catalogue.Directories);
             var store = new MomentStore(place.StateDirectory);
             var present = domain.Disks.Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
@@ -114,6 +117,15 @@ internal sealed class ChangeScope : IDisposable
         await SnapshotUse.ReturnAsync(context, new ChangeScope(held, place, domain, store, whole, context.Probe) { IsWhole = true }, note, report, cancellation);
         report.Warning($"Brought '{place.Name}' back to branch '{note.Home}': the process that used its snapshot '{note.Snapshot}' since {note.Since.ToLocalTime():g} is gone.");
         return context.Catalogue.Settle(vm);
+    }
+
+    private static async Task SweepAsync(EngineContext context, FileLock held, DomainPlace place, DomainDocument domain, IOperationReport report, CancellationToken cancellation)
+    {
+        var store = new MomentStore(place.StateDirectory);
+        // What cannot be read is told when the operation itself loads them.
+        DomainMoments whole = store.Load(_ => { }).Of(domain.Disks.Select(disk => disk.Target));
+        // It does not hold the lock: that goes on after it.
+        await ServingSweep.RunAsync(new ChangeScope(held, place, domain, store, whole, context.Probe) { IsWhole = true }, report, cancellation);
     }
 
     private static async Task<FileLock> TakeAsync(EngineContext context, string vm, string operation, CancellationToken cancellation)

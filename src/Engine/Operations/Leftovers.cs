@@ -1,3 +1,4 @@
+using MomentTools.Machines;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations;
@@ -13,7 +14,7 @@ internal static class Leftovers
     public static async Task RemoveExportsAsync(QmpClient qmp, CancellationToken cancellation)
     {
         foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))
-            if (export.Id.StartsWith(Prefix, StringComparison.Ordinal))
+            if (export.Id.StartsWith(SessionExports.ExportPrefix, StringComparison.Ordinal))
                 await qmp.BlockExportDelAsync(export.Id, hard: true, cancellation);
     }
 

@@ -34,6 +34,17 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
 
     public GuestFreeze Guest { get; }
 
+    /// <summary>The line to whoever owns the disks.</summary>
+    public BlockSession Session => _session;
+
+    /// <summary>The operation, from its beginning on.</summary>
+    public Journal? Journal => _journal;
+
+    /// <summary>What the moments will be.</summary>
+    public DomainMoments Next => _plan.Next;
+
+    public IReadOnlyList<CheckpointStep> Steps => _plan.Steps;
+
     /// <summary>When the transaction happened.</summary>
     public DateTimeOffset Instant { get; private set; }
 
@@ -73,9 +84,12 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     /// <summary>Writes the intent: from here on it is decided or undone.</summary>
     /// <param name="operation">The kind of operation.</param>
     /// <param name="group">The group whose decision decides it, or null.</param>
-    public void Begin(string operation, string? group)
+    /// <param name="more">What else is to be undone, of an operation of which the checkpoint is a part.</param>
+    public void Begin(string operation, string? group, JsonObject? more = null)
     {
-        var intent = new JsonObject { ["name"] = _moment.Key.Name, ["steps"] = CheckpointCreation.Json(_plan.Steps) };
+        JsonObject intent = more ?? [];
+        intent["name"] = _moment.Key.Name;
+        intent["steps"] = CheckpointCreation.Json(_plan.Steps);
         if (group is not null)
             intent["group"] = group;
         _journal = Scope.Begin(operation, intent, _plan.Next);
@@ -85,13 +99,21 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     public async Task ReadyAsync(CancellationToken cancellation) =>
         _marks = await FullMarks.MakeAsync(_session, _plan.Steps, Scope.Id, cancellation);
 
+    /// <summary>Plans that more changes with it in the metadata; before the intent is written.</summary>
+    public void Plan(Func<DomainMoments, DomainMoments> change) => _plan = _plan with { Next = change(_plan.Next) };
+
     /// <summary>The instant itself.</summary>
-    public async Task TakeAsync(CancellationToken cancellation)
+    public Task TakeAsync(CancellationToken cancellation) => TakeAsync(actions => _session.Qmp.TransactionAsync(actions, cancellation));
+
+    /// <summary>The same where the transaction is a part of something larger.</summary>
+    /// <param name="transact">Does all actions at one instant, or none.</param>
+    public async Task TakeAsync(Func<IReadOnlyList<TransactionAction>, Task> transact)
     {
         _journal!.Pass("transaction");
+        TransactionAction[] actions = [.. _plan.Steps.SelectMany(_marks!.Actions)];
         // To the tick as the store writes it, so that what was made and what is read later are equal.
         Instant = DateTimeOffset.UtcNow;
-        await _session.Qmp.TransactionAsync(_plan.Steps.SelectMany(_marks!.Actions), cancellation);
+        await transact(actions);
         _plan = _plan with { Next = _plan.Next.With(_moment with { Created = Instant, Document = _moment.Document with { CreationTime = Instant.ToUnixTimeSeconds() } }) };
     }
 
@@ -145,9 +167,10 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     }
 
     /// <summary>Writes the metadata: the checkpoint is there.</summary>
-    public VMCheckpoint Decide()
+    /// <param name="others">Further files of the domain that change with it.</param>
+    public VMCheckpoint Decide(params ReadOnlySpan<(string Path, string? Content)> others)
     {
-        Scope.Commit(_journal!, _plan.Next);
+        Scope.Commit(_journal!, _plan.Next, others);
         // What the machine has now follows from what it had and what was done: it is not asked again.
         MomentTree tree = Scope.State.Tree(out _);
         var after = _plan.Steps.ToDictionary(step => step.Disk, step => step.After(_seen[step.Disk]), StringComparer.Ordinal);

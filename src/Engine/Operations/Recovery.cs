@@ -7,6 +7,7 @@ using MomentTools.Operations.Foreign;
 using MomentTools.Operations.Layers;
 using MomentTools.Operations.Metadata;
 using MomentTools.Operations.Repairs;
+using MomentTools.Operations.Serving;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Operations.Undo;
 using MomentTools.Xml;
@@ -45,7 +46,7 @@ internal static class Recovery
                 continue;
             }
 
-            bool finished = await UndoAsync(place, domain, entry, cancellation);
+            bool finished = await UndoAsync(place, domain, entry, report, cancellation);
             report.Warning($"{(finished ? "Finished" : "Undid")} the operation {what}.");
         }
 
@@ -57,7 +58,7 @@ internal static class Recovery
         store.Sweep(store.Load(report.Failure));
     }
 
-    private static async Task<bool> UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    private static async Task<bool> UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, IOperationReport report, CancellationToken cancellation)
     {
         switch (entry.Operation)
         {
@@ -117,6 +118,11 @@ internal static class Recovery
             case LettingGo.Operation:
                 LettingGo.Resolve(place.StateDirectory, entry);
                 return true;
+            case BlockSnapshotCreation.Operation:
+                await BlockSnapshotUndo.RunAsync(place, domain, entry, cancellation);
+                break;
+            case BlockSnapshotRemoval.Operation:
+                return await BlockSnapshotRemoval.ResolveAsync(place, domain, entry, report, cancellation);
             case MomentRepair.Operation:
                 return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:

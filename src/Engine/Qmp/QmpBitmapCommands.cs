@@ -7,7 +7,10 @@ internal static class QmpBitmapCommands
 {
     /// <summary>Does all actions at one instant, or none of them (<c>transaction</c>).</summary>
     public static Task TransactionAsync(this QmpClient qmp, IEnumerable<TransactionAction> actions, CancellationToken cancellation) =>
-        qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = new JsonArray([.. actions.Select(action => action.ToJson())]) }, cancellation);
+        qmp.ExecuteAsync("transaction", TransactionArguments(actions), cancellation);
+
+    /// <summary>What a <c>transaction</c> is sent with.</summary>
+    public static JsonObject TransactionArguments(IEnumerable<TransactionAction> actions) => new() { ["actions"] = new JsonArray([.. actions.Select(action => action.ToJson())]) };
 
     /// <summary>Makes a bitmap, which records at once unless disabled (<c>block-dirty-bitmap-add</c>).</summary>
     /// <param name="granularity">Bytes for one bit, a power of two from 512; null for QEMU's choice.</param>

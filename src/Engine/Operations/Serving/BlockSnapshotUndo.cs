@@ -1,0 +1,68 @@
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>Takes back a block snapshot that was not decided: lets the machine go on before anything else, then removes all that was made for it.</summary>
+internal static class BlockSnapshotUndo
+{
+    private const string Run = "run";
+
+    /// <summary>All that is needed for it.</summary>
+    /// <param name="record">What is made.</param>
+    /// <param name="sidecar">The sidecar that may be written for it.</param>
+    /// <param name="runs">Whether the machine runs, and is to run in the end.</param>
+    public static JsonObject Intent(BlockSnapshotRecord record, string sidecar, bool runs)
+    {
+        JsonObject intent = Files(record);
+        intent["sidecar"] = sidecar;
+        intent[Run] = runs;
+        return intent;
+    }
+
+    /// <summary>The part of it that is known better once the files are there.</summary>
+    public static JsonObject Files(BlockSnapshotRecord record) => new()
+    {
+        ["disks"] = new JsonArray([.. record.Disks.Select(disk => (JsonNode)new JsonObject
+        {
+            ["disk"] = disk.Name, ["number"] = disk.Number, ["scratch"] = disk.ScratchPath, ["device"] = disk.ScratchDevice, ["inode"] = disk.ScratchInode,
+        })]),
+    };
+
+    /// <summary>The part of it that says that the machine goes on again.</summary>
+    public static JsonObject Released => new() { [Run] = false };
+
+    public static async Task RunAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
+    {
+        BlockSnapshotRecordDisk[] disks = [.. entry.Intent["disks"]!.AsArray().Select(node => Disk(node!.AsObject()))];
+        var record = new BlockSnapshotRecord(entry.Id, "", entry.Started, new ServiceOwner(VMServiceOwner.Machine, null, null, null, null), null, null, disks);
+        if (MachineProbe.Find(place, domain).Monitor is { } monitor)
+        {
+            try
+            {
+                await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
+                if ((bool)entry.Intent[Run]! && (await qmp.QueryStatusAsync(cancellation)).Status is "paused" or "prelaunch")
+                    await qmp.ContAsync(CancellationToken.None);
+                await BlockSnapshotTeardown.RunAsync(place, record, qmp, cancellation);
+            }
+            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable || gone.ErrorId == QmpErrors.QmpConnectionLost)
+            {
+                // All that it had went with it.
+            }
+        }
+
+        foreach (BlockSnapshotRecordDisk disk in disks)
+            ScratchFiles.Remove(disk, entry);
+        if (entry.Intent["steps"] is JsonArray steps)
+            await CheckpointUndo.RunAsync(place, domain, [.. steps.Select(step => CheckpointStep.FromJson(step!.AsObject()))], entry.Id, cancellation);
+        new MomentStore(place.StateDirectory).Segments.Delete([entry.Id, (string)entry.Intent["sidecar"]!]);
+    }
+
+    private static BlockSnapshotRecordDisk Disk(JsonObject json) => new(
+        (string)json["disk"]!, (int)json["number"]!, "", null, BlockSnapshotRecordDisk.CopyBeforeWrite, 0, (string)json["scratch"]!, (ulong)json["device"]!, (ulong)json["inode"]!,
+        null, null, null, null, null);
+}

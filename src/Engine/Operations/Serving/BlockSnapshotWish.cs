@@ -1,0 +1,111 @@
+using System.Globalization;
+using MomentTools.Errors;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Operations.Snapshots;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>What a request for a block snapshot asks for, with every rule checked that needs no machine.</summary>
+/// <param name="Name">Its name, which is free.</param>
+/// <param name="Disks">The disks that take part, in the domain's order.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Given">The scratch files that were given, by disk, each with the words by which it was given.</param>
+internal sealed record BlockSnapshotWish(
+    string Name, IReadOnlyList<DomainDisk> Disks, CreateBlockSnapshotRequest Request, IReadOnlyDictionary<string, (string Path, string Words)> Given)
+{
+    private const string Extension = ".scratch.qcow2";
+
+    // Header, tables, and a first cluster.
+    private const long LeastLimit = 1 << 20;
+
+    /// <exception cref="MomentException">A name that is taken or not allowed; disks that are unknown, named twice, or cannot take part; files that cannot be.</exception>
+    public static BlockSnapshotWish Of(ChangeScope scope, CreateBlockSnapshotRequest request)
+    {
+        BlockSnapshotDocument? document = request switch
+        {
+            { XmlPath: { } path } => BlockSnapshotDocument.Load(path),
+            { Xml: { } xml } => BlockSnapshotDocument.Parse(xml, "the XML given"),
+            _ => null,
+        };
+        string name = request.Name ?? document?.Name ?? DateTimeOffset.UtcNow.ToString("'bs-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);
+        MomentNames.CheckBlockSnapshot(name);
+        if (new ServiceRecords(scope.Place.StateDirectory).SnapshotNames.Contains(name, StringComparer.Ordinal))
+            throw ServingErrors.Exists(scope.Place.Name, name);
+        if (request.ScratchLimit is { } limit && limit < LeastLimit)
+            throw BlockSnapshotErrors.Limit(limit, LeastLimit);
+        DomainDisk[] disks = Covered(scope.Domain, name, document is null ? request.Disks : [.. document.Disks.Select(disk => disk.Name)]);
+        Dictionary<string, (string Path, string Words)> given = new(StringComparer.Ordinal);
+        foreach (BlockSnapshotDocumentDisk disk in document?.Disks ?? [])
+            if (disk.ScratchFile is { } file)
+                given[Find(scope.Domain, disk.Name).Target] = (file, $"<scratch> of disk '{disk.Name}'");
+        foreach ((string disk, string path) in request.Scratch)
+        {
+            string target = Find(scope.Domain, disk).Target;
+            given[target] = disks.Any(one => one.Target == target) ? (path, $"-Scratch for disk '{disk}'") : throw BlockSnapshotErrors.ScratchOfNothing(disk, path);
+        }
+
+        return new BlockSnapshotWish(name, disks, request, given);
+    }
+
+    /// <summary>Where each disk's scratch file comes to lie; none of the files is there yet.</summary>
+    /// <param name="domain">The domain's UUID, part of the names.</param>
+    /// <param name="images">The image that each disk is on now.</param>
+    public IReadOnlyDictionary<string, string> ScratchFiles(Guid domain, IReadOnlyDictionary<string, string> images)
+    {
+        HashSet<string> taken = new(StringComparer.Ordinal);
+        Dictionary<string, string> files = new(StringComparer.Ordinal);
+        // Those that were given first: a name of our own gives way to them.
+        foreach ((string disk, (string path, string words)) in Given)
+            Add(disk, path, words);
+        foreach (DomainDisk disk in Disks.Where(disk => !files.ContainsKey(disk.Target)))
+        {
+            string image = images[disk.Target], words = $"the scratch file of disk '{disk.Target}'";
+            if (Request.ScratchDirectory is { } directory)
+                image = Path.Combine(RequireAbsolute(directory, "-ScratchDirectory"), Path.GetFileName(image));
+            else if (BlockDevices.Is(image))
+                throw BlockSnapshotErrors.NoScratchBesideDevice(disk.Target, image);
+            Add(disk.Target, OverlayFile.PathFor(image, domain, Name, Extension, taken), words);
+        }
+
+        return files;
+
+        void Add(string disk, string path, string words)
+        {
+            RequireAbsolute(path, words);
+            string directory = Path.GetDirectoryName(path) ?? throw BlockSnapshotErrors.ScratchPath(path, words, "it is not the absolute path of a file");
+            if (!Directory.Exists(directory))
+                throw BlockSnapshotErrors.NoScratchDirectory(path, words, directory);
+            if (path.EndsWith('/') || Path.Exists(path))
+                throw BlockSnapshotErrors.ScratchExists(path, words);
+            // The same file may be meant by two names of its directory.
+            if (!taken.Add("\0" + Path.Combine(Libc.RealPath(directory) ?? directory, Path.GetFileName(path))))
+                throw BlockSnapshotErrors.ScratchPath(path, words, "another disk is to use the same one");
+            taken.Add(path);
+            files[disk] = path;
+        }
+    }
+
+    private static string RequireAbsolute(string path, string words) =>
+        path.StartsWith('/') ? path : throw BlockSnapshotErrors.ScratchPath(path, words, "it is not an absolute path");
+
+    private static DomainDisk[] Covered(DomainDocument domain, string name, IReadOnlyList<string> named)
+    {
+        HashSet<string> targets = new(StringComparer.Ordinal);
+        foreach (string disk in named)
+            if (!targets.Add(Find(domain, disk).Target))
+                throw BlockSnapshotErrors.DiskTwice(name, disk);
+        DomainDisk[] covered = [.. domain.Disks.Where(disk => named.Count > 0 ? targets.Contains(disk.Target) : HasOwnContent(disk))];
+        foreach (DomainDisk disk in covered)
+            if (SnapshotAlignment.WhyNot(disk, SnapshotMode.External) is { } why)
+                throw BlockSnapshotErrors.DiskUnsupported(name, disk.Target, why);
+        return covered.Length > 0 ? covered : throw BlockSnapshotErrors.WithoutDisk(domain.Name, name);
+    }
+
+    private static bool HasOwnContent(DomainDisk disk) => disk is { ReadOnly: false, Device: "disk" } && disk is not { SourceType: "file" or "block", SourcePath: null };
+
+    // As libvirt: by target, or by a path that is the source of exactly one disk.
+    private static DomainDisk Find(DomainDocument domain, string name) =>
+        domain.FindDisk(name) ?? (domain.Disks.Where(disk => disk.SourcePath == name).ToArray() is [var only] ? only : throw CheckpointAlignment.UnknownDisk(name, domain));
+}

@@ -1,0 +1,276 @@
+using System.Text.Json.Nodes;
+using MomentTools.Blocks;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Machines.Serving;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>
+/// A block snapshot of a running machine on its way. Steps: prepare (nothing is touched); intent into the journal, that the machine will be
+/// held with it; scratch files and their nodes; the instant; the nodes that show it; where a checkpoint was taken with it, its flush and
+/// sidecar; the record, with the metadata as one. Until that is decided, a failure or a crash undoes all of it.
+/// </summary>
+internal sealed class RunningBlockSnapshot : IAsyncDisposable
+{
+    private readonly ChangeScope _scope;
+    private readonly BlockSnapshotWish _wish;
+    private readonly IOperationReport _report;
+    private readonly PreparedCheckpoint? _checkpoint;
+    private readonly BlockSession _session;
+    private readonly GuestFreeze _guest;
+    private readonly IReadOnlyDictionary<string, SessionDisk> _disks;
+    private readonly IReadOnlyDictionary<string, string> _below;
+    private readonly IReadOnlyDictionary<string, KnownChanges> _known;
+    private readonly string _sidecar = MomentIds.New();
+    private readonly bool _runs;
+    private BlockSnapshotRecord _record;
+    private DomainMoments _next;
+    private Journal? _journal;
+
+    private RunningBlockSnapshot(
+        ChangeScope scope, BlockSnapshotWish wish, IOperationReport report, PreparedCheckpoint? checkpoint, BlockSession session, GuestFreeze guest,
+        IReadOnlyDictionary<string, SessionDisk> disks, IReadOnlyDictionary<string, string> below, IReadOnlyDictionary<string, KnownChanges> known, bool runs, BlockSnapshotRecord record)
+    {
+        (_scope, _wish, _report, _checkpoint, _session, _guest, _disks, _below, _known, _runs) = (scope, wish, report, checkpoint, session, guest, disks, below, known, runs);
+        _record = record;
+        _next = checkpoint?.Next ?? scope.State;
+    }
+
+    /// <summary>Why QEMU put no filter under some disks, by disk.</summary>
+    public IReadOnlyDictionary<string, MomentException> Refused { get; private set; } = new Dictionary<string, MomentException>(StringComparer.Ordinal);
+
+    /// <param name="context">What operations work with.</param>
+    /// <param name="scope">The domain.</param>
+    /// <param name="wish">What is wanted.</param>
+    /// <param name="owner">With whose end it ends.</param>
+    /// <param name="jobs">The disks that take no filter, so that a job has to copy.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    public static async Task<RunningBlockSnapshot> PrepareAsync(
+        EngineContext context, ChangeScope scope, BlockSnapshotWish wish, ServiceOwner owner, string[] jobs, IOperationReport report, CancellationToken cancellation)
+    {
+        PreparedCheckpoint? checkpoint = wish.Request.NewCheckpoint is { } name ? await CheckpointAsync(context, scope, wish, name, report, cancellation) : null;
+        BlockSession session = checkpoint?.Session ?? await BlockSession.OpenAsync(scope.Place, scope.Domain, [.. wish.Disks.Select(disk => disk.Target)], BlockAccess.Change, cancellation);
+        GuestFreeze? guest = checkpoint?.Guest;
+        try
+        {
+            if (checkpoint is null)
+                foreach (string difference in session.Differences)
+                    report.Warning(difference);
+            IReadOnlyDictionary<string, SessionDisk> disks = checkpoint is null ? session.Disks : await new MachineDisks(session.Qmp, scope.Domain).ResolveAsync(wish.Disks, cancellation);
+            IReadOnlyDictionary<string, string> files = wish.ScratchFiles(scope.Domain.Uuid!.Value, disks.Values.ToDictionary(disk => disk.Name, disk => disk.Path, StringComparer.Ordinal));
+            IReadOnlyDictionary<string, KnownChanges> known = await KnownAsync(scope, session, checkpoint, wish, cancellation);
+            guest ??= await GuestFreeze.PrepareAsync(scope, session, wish.Request.Quiesce, context.Agent, report, cancellation);
+            bool runs = (await session.Qmp.QueryStatusAsync(cancellation)).Running;
+            var below = (await session.Qmp.QueryBlockAsync(cancellation)).Where(device => device is { QomPath: not null, Inserted: not null })
+                .ToDictionary(device => device.QomPath!, device => device.Inserted!.NodeName, StringComparer.Ordinal);
+            BlockSnapshotRecordDisk[] recorded = [.. wish.Disks.Select((disk, number) =>
+            {
+                (SessionDisk open, KnownChanges changes) = (disks[disk.Target], known[disk.Target]);
+                return new BlockSnapshotRecordDisk(
+                    disk.Target, number, open.NodeName, open.QomPath,
+                    open.QomPath is null || jobs.Contains(disk.Target, StringComparer.Ordinal) ? BlockSnapshotRecordDisk.Backup : BlockSnapshotRecordDisk.CopyBeforeWrite,
+                    open.VirtualSize, files[disk.Target], 0, 0, wish.Request.ScratchLimit,
+                    changes.Point, changes.Bitmaps.Count > 0 ? BlockSnapshotNodes.Bitmap(scope.Id) : null, null, changes.Doubt);
+            })];
+            var record = new BlockSnapshotRecord(scope.Id, wish.Name, DateTimeOffset.UtcNow, owner, wish.Request.NewCheckpoint, null, recorded);
+            return new RunningBlockSnapshot(scope, wish, report, checkpoint, session, guest, disks, below, known, runs, record);
+        }
+        catch
+        {
+            if (checkpoint is not null)
+                await checkpoint.DisposeAsync();
+            else if (guest is not null)
+                await guest.DisposeAsync();
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Takes it; it is decided when this returns.</summary>
+    /// <returns>The record; null where a disk took no filter, and all was undone.</returns>
+    public async Task<BlockSnapshotRecord?> TakeAsync(CancellationToken cancellation)
+    {
+        Begin();
+        try
+        {
+            await MakeAsync(cancellation);
+            if (_checkpoint is not null)
+                await _checkpoint.ReadyAsync(cancellation);
+            await GuestFreeze.HoldAsync([_guest], InstantAsync, _report, cancellation);
+            if (Refused.Count > 0)
+            {
+                await UndoAsync();
+                return null;
+            }
+
+            await ShowAsync();
+            if (_checkpoint is not null)
+                await _checkpoint.KeepAsync(cancellation);
+            WriteSidecar();
+            (string, string?) file = ServiceRecords.FileOf(_record);
+            if (_checkpoint is not null)
+                _checkpoint.Decide(file);
+            else
+                _scope.Commit(_journal!, _next, file);
+            return _record;
+        }
+        catch (Exception)
+        {
+            await UndoAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _journal?.Dispose();
+        if (_checkpoint is not null)
+            await _checkpoint.DisposeAsync();
+        else
+            await _guest.DisposeAsync();
+        await _session.DisposeAsync();
+    }
+
+    private static Task<PreparedCheckpoint> CheckpointAsync(EngineContext context, ChangeScope scope, BlockSnapshotWish wish, string name, IOperationReport report, CancellationToken cancellation)
+    {
+        string[] all = [.. wish.Disks.Select(disk => disk.Target)], tracked = [.. wish.Disks.Where(disk => CheckpointAlignment.WhyNot(disk) is null).Select(disk => disk.Target)];
+        // Where none can be tracked, the checkpoint says why.
+        var request = new CreateCheckpointRequest { Name = name, Disks = tracked.Length > 0 ? tracked : all, Quiesce = wish.Request.Quiesce };
+        if (tracked.Length > 0)
+            foreach (DomainDisk disk in wish.Disks.Where(disk => CheckpointAlignment.WhyNot(disk) is not null))
+                report.Warning($"Checkpoint '{name}' does not cover disk '{disk.Target}' of '{scope.Place.Name}': it {CheckpointAlignment.WhyNot(disk)}.");
+        return PreparedCheckpoint.PrepareAsync(context, scope, request, null, report, cancellation);
+    }
+
+    private static async Task<IReadOnlyDictionary<string, KnownChanges>> KnownAsync(
+        ChangeScope scope, BlockSession session, PreparedCheckpoint? checkpoint, BlockSnapshotWish wish, CancellationToken cancellation)
+    {
+        if (checkpoint is not null)
+        {
+            var key = new MomentKey(MomentKind.Checkpoint, wish.Request.NewCheckpoint!);
+            return wish.Disks.ToDictionary(
+                disk => disk.Target,
+                disk => checkpoint.Next.Disk(disk.Target).PointOf(key) is { } point ? new KnownChanges(point.Id, [], ExtentMap.Empty, null) : KnownChanges.None("no checkpoint covers the disk"),
+                StringComparer.Ordinal);
+        }
+
+        IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
+        Dictionary<string, KnownChanges> known = new(StringComparer.Ordinal);
+        foreach (DomainDisk disk in wish.Disks)
+            known[disk.Target] = await KnownChanges.OfAsync(scope.State.Disk(disk.Target), seen.GetValueOrDefault(disk.Target), scope.Store.Segments, cancellation);
+        return known;
+    }
+
+    // What must be known after our death: what is made, and that the machine is to run.
+    private void Begin()
+    {
+        _next = Pinned(_next);
+        JsonObject intent = BlockSnapshotUndo.Intent(_record, _sidecar, _runs);
+        if (_checkpoint is not null)
+        {
+            _checkpoint.Plan(Pinned);
+            _checkpoint.Begin(BlockSnapshotCreation.Operation, null, intent);
+            _journal = _checkpoint.Journal;
+        }
+        else
+        {
+            _journal = _scope.Begin(BlockSnapshotCreation.Operation, intent, _next);
+        }
+    }
+
+    private DomainMoments Pinned(DomainMoments state) =>
+        _record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
+
+    // The files first, empty: who they are is written down before anything is in them.
+    private async Task MakeAsync(CancellationToken cancellation)
+    {
+        _journal!.Pass("files");
+        List<BlockSnapshotRecordDisk> made = [];
+        foreach (BlockSnapshotRecordDisk disk in _record.Disks)
+            made.Add(ScratchFiles.Make(disk, _disks[disk.Name].Path));
+        _record = _record with { Disks = made };
+        _journal.Extend(BlockSnapshotUndo.Files(_record));
+        // Each waits for QEMU and for storage: together they take little longer than one.
+        Task[] images = [.. _record.Disks.Select(disk => ScratchFiles.OpenAsync(_session.Qmp, _record.Id, disk, cancellation))];
+        await Task.WhenAll(images);
+        _journal.Pass("nodes");
+    }
+
+    private async Task InstantAsync()
+    {
+        SnapshotInstant[] disks = [.. _record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite)
+            .Select(disk => new SnapshotInstant(new BlockSnapshotNodes(_record.Id, disk.Number), disk.Name, disk.Device!, _below[disk.Device!]))];
+        if (_checkpoint is not null)
+        {
+            await _checkpoint.TakeAsync(actions => HoldAsync([.. actions, .. Copies()], disks));
+            _record = _record with { Created = _checkpoint.Instant };
+            return;
+        }
+
+        _journal!.Pass("instant");
+        _record = _record with { Created = DateTimeOffset.UtcNow };
+        await HoldAsync([.. Copies()], disks);
+    }
+
+    private async Task HoldAsync(IReadOnlyList<TransactionAction> actions, SnapshotInstant[] disks)
+    {
+        Refused = await SnapshotInstant.TakeAsync(_session.Qmp, _runs, actions, disks);
+        _journal!.Pass("taken");
+        // From here on, whoever makes it stand still means it.
+        if (_runs)
+            _journal.Extend(BlockSnapshotUndo.Released);
+    }
+
+    private IEnumerable<TransactionAction> Copies()
+    {
+        foreach (BlockSnapshotRecordDisk disk in _record.Disks)
+        {
+            if (disk.Copy is { } copy)
+            {
+                yield return TransactionAction.BitmapAdd(disk.Node, copy, granularity: TrackingProof.Granularity, disabled: true);
+                yield return TransactionAction.BitmapMerge(disk.Node, copy, _known[disk.Name].Bitmaps.Select(name => new BitmapRef(disk.Node, name)));
+            }
+
+            var nodes = new BlockSnapshotNodes(_record.Id, disk.Number);
+            if (disk.Method == BlockSnapshotRecordDisk.Backup)
+                yield return TransactionAction.BlockdevBackup(nodes.Job, disk.Node, nodes.Image, "none");
+        }
+    }
+
+    private async Task ShowAsync()
+    {
+        foreach (BlockSnapshotRecordDisk disk in _record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite))
+            await _session.Qmp.BlockdevAddAsync(new BlockSnapshotNodes(_record.Id, disk.Number).AccessOptions(), CancellationToken.None);
+        _journal!.Pass("views");
+    }
+
+    private void WriteSidecar()
+    {
+        var beside = _record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
+            .ToDictionary(disk => disk.Name, disk => new Segment(_known[disk.Name].Beside.Clip(disk.Size), disk.Size, TrackingProof.Granularity), StringComparer.Ordinal);
+        if (beside.Count == 0)
+            return;
+        _scope.Store.Segments.Write(_sidecar, beside);
+        _record = _record with { Disks = [.. _record.Disks.Select(disk => beside.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
+    }
+
+    // Over a line of its own: this one may be what broke.
+    private async Task UndoAsync()
+    {
+        await _session.DisposeAsync();
+        try
+        {
+            await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
+            _journal!.End();
+        }
+        catch (MomentException failure)
+        {
+            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{_scope.Place.Name}' undoes it.");
+        }
+    }
+}

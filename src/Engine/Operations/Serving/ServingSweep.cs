@@ -1,0 +1,48 @@
+using MomentTools.Errors;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>
+/// Before a changing command does anything: takes down the block snapshots whose owner has ended (a lease that ran out, a session or an
+/// export that is gone), and what is left of those whose machine or storage daemon is. Where there are none, it reads two directories.
+/// </summary>
+internal static class ServingSweep
+{
+    /// <param name="scope">The domain, with all its moments.</param>
+    /// <param name="report">Told of each that was taken down.</param>
+    /// <param name="cancellation">Stops it between two of them.</param>
+    public static async Task RunAsync(ChangeScope scope, IOperationReport report, CancellationToken cancellation)
+    {
+        var records = new ServiceRecords(scope.Place.StateDirectory);
+        IReadOnlyList<BlockSnapshotRecord> snapshots = records.Snapshots(report.Failure);
+        if (snapshots.Count == 0)
+            return;
+        IReadOnlyList<BlockExportRecord> exports = records.Exports(report.Failure);
+        await using QmpClient? machine = snapshots.Any(record => record.Daemon is null) ? await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
+        HashSet<string> nodes = machine is null ? [] : [.. (await machine.QueryNamedBlockNodesAsync(cancellation)).Select(node => node.NodeName)];
+        List<BlockSnapshotRecord> all = [.. snapshots];
+        foreach (BlockSnapshotRecord record in snapshots)
+        {
+            if (Why(record, exports, nodes) is not { } why)
+                continue;
+            try
+            {
+                await BlockSnapshotRemoval.RunAsync(scope, record, all, machine, report, cancellation);
+                all.Remove(record);
+                report.Warning($"Removed block snapshot '{record.Name}' of '{scope.Place.Name}': {why}.");
+            }
+            catch (MomentException failure)
+            {
+                // It must not keep the machine from being worked on; it stays, and is shown.
+                report.Warning($"Block snapshot '{record.Name}' of '{scope.Place.Name}' could not be removed, though {why}: {failure.Message}");
+            }
+        }
+    }
+
+    private static string? Why(BlockSnapshotRecord record, IReadOnlyList<BlockExportRecord> exports, HashSet<string> nodes) =>
+        BlockSnapshotListing.IsOrphan(record, exports, DateTimeOffset.UtcNow)
+        ?? (record.Daemon is { } daemon
+            ? Machines.Serving.ServingDaemon.IsAlive(daemon) ? null : "the storage daemon that held the disks has ended"
+            : record.Disks.Any(disk => nodes.Contains(BlockSnapshotView.AccessNode(record, disk))) ? null : "the machine has ended since, or was started anew");
+}

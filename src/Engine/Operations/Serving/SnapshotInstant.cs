@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MomentTools.Errors;
+using MomentTools.Machines.Serving;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>
+/// The instant of a block snapshot: what must happen between two writes of the guest, sent to QEMU as one piece. No command that makes
+/// filters can be part of a transaction, so a machine that runs stands still for it; nothing is asked or waited for in between.
+/// </summary>
+/// <param name="Nodes">The disk's nodes.</param>
+/// <param name="Disk">The disk's name.</param>
+/// <param name="Device">The guest's device.</param>
+/// <param name="Below">The node that it uses now.</param>
+internal sealed record SnapshotInstant(BlockSnapshotNodes Nodes, string Disk, string Device, string Below)
+{
+    /// <summary>Takes all disks at once. Not cancelled: what was sent happens.</summary>
+    /// <param name="qmp">The machine.</param>
+    /// <param name="hold">Whether it runs, so that it has to stand still.</param>
+    /// <param name="actions">The transaction that belongs to the instant, or none.</param>
+    /// <param name="disks">The disks that get a filter.</param>
+    /// <returns>By disk, why QEMU put no filter under it; then the others are taken, but nothing of the whole is of use.</returns>
+    /// <exception cref="MomentException">QEMU refused the transaction, or to stop or go on; or the link broke.</exception>
+    public static async Task<IReadOnlyDictionary<string, MomentException>> TakeAsync(
+        QmpClient qmp, bool hold, IReadOnlyList<TransactionAction> actions, IReadOnlyList<SnapshotInstant> disks)
+    {
+        List<(string Name, JsonObject? Arguments, string? Disk)> commands = [];
+        if (hold)
+            commands.Add(("stop", null, null));
+        if (actions.Count > 0)
+            commands.Add(("transaction", QmpBitmapCommands.TransactionArguments(actions), null));
+        commands.AddRange(disks.Select(disk => ("blockdev-add", (JsonObject?)disk.Nodes.FilterOptions(disk.Below), (string?)disk.Disk)));
+        commands.AddRange(disks.Select(disk => ("qom-set", (JsonObject?)new JsonObject { ["path"] = disk.Device, ["property"] = "drive", ["value"] = disk.Nodes.Filter }, (string?)disk.Disk)));
+        if (hold)
+            commands.Add(("cont", null, null));
+        IReadOnlyList<Task<JsonElement>> replies = await qmp.ExecuteTogetherAsync([.. commands.Select(command => (command.Name, command.Arguments))], CancellationToken.None);
+        Dictionary<string, MomentException> refused = new(StringComparer.Ordinal);
+        MomentException? failed = null;
+        foreach ((Task<JsonElement> reply, string? disk) in replies.Zip(commands.Select(command => command.Disk)))
+        {
+            try
+            {
+                await reply;
+            }
+            catch (MomentException failure)
+            {
+                if (disk is not null && failure.ErrorId == QmpErrors.QmpCommandFailed)
+                    refused.TryAdd(disk, failure);
+                else
+                    failed ??= failure;
+            }
+        }
+
+        return failed is null ? refused : throw failed;
+    }
+}
