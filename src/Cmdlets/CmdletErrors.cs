@@ -14,6 +14,7 @@ internal static class CmdletErrors
     public static readonly ErrorId VMAmbiguous = new("VMAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportPathShared = new("ExportPathShared", ErrorKind.InvalidArgument);
     public static readonly ErrorId OverlayFileMissing = new("OverlayFileMissing", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ScratchFileMissing = new("ScratchFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -24,6 +25,9 @@ internal static class CmdletErrors
 
     public static MomentException OverlayWithoutFile(string disk) => new(
         OverlayFileMissing, $"-Overlay names no file for disk '{disk}'.", disk, $"Give one: -Overlay @{{ {disk} = '/path/to/layer.qcow2' }}.");
+
+    public static MomentException ScratchWithoutFile(string disk) => new(
+        ScratchFileMissing, $"-Scratch names no file for disk '{disk}'.", disk, $"Give one: -Scratch @{{ {disk} = '/path/to/scratch.qcow2' }}.");
 
     public static MomentException Missing(string path, Exception? inner = null) => new(
         PathMissing, $"The file '{path}' cannot be read: it does not exist.", path, "Check the path; Get-ChildItem shows what is there.", inner);

@@ -47,7 +47,36 @@ public static class ViewText
         VMMoment { Created: { } created } => Minute(created),
         VMBackup backup => Minute(backup.Created),
         VMBranch { Created: { } created } => Minute(created),
+        VMBlockSnapshot snapshot => Minute(snapshot.Created),
         _ => "",
+    };
+
+    /// <summary>What the scratch files take now, and what they may take where that is limited for each.</summary>
+    public static string Scratch(PSObject value)
+    {
+        VMBlockSnapshotDisk[] disks = [.. (Object(value) switch
+        {
+            VMBlockSnapshot snapshot => snapshot.Disks,
+            VMBlockSnapshotDisk disk => [disk],
+            _ => [],
+        }).Where(disk => disk.ScratchPath is not null)];
+        if (disks.Length == 0)
+            return "";
+        string used = disks.Any(disk => disk.ScratchBytes is null) ? "?" : ByteText.Of(disks.Sum(disk => disk.ScratchBytes ?? 0));
+        return disks.Any(disk => disk.ScratchLimit is null) ? used : $"{used} of {ByteText.Of(disks.Sum(disk => disk.ScratchLimit ?? 0))}";
+    }
+
+    /// <summary>Whether a block snapshot can be read, in the session's colour of errors where not; the property Reason says why.</summary>
+    public static string ServiceState(PSObject value) => (Object(value) switch
+    {
+        VMBlockSnapshot snapshot => snapshot.State,
+        VMBlockSnapshotDisk disk => disk.State,
+        _ => (VMServiceState?)null,
+    }) switch
+    {
+        null => "",
+        VMServiceState.Ready => nameof(VMServiceState.Ready),
+        { } trouble => SessionStyle.Error(trouble.ToString()),
     };
 
     /// <summary>Until when something can be undone, in local time, to the minute.</summary>
@@ -62,6 +91,7 @@ public static class ViewText
         VMDomain domain => domain.Disks.Select(disk => disk.Name),
         VMMoment moment => moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name),
         VMBackup backup => backup.Disks.Select(disk => disk.Name),
+        VMBlockSnapshot snapshot => snapshot.Disks.Select(disk => disk.Name),
         VMSnapshotRestore restore => restore.Disks.Where(disk => disk.Restored).Select(disk => disk.Name),
         _ => [],
     });

@@ -15,13 +15,9 @@ internal sealed class BranchListing(EngineContext context)
         cancellation.ThrowIfCancellationRequested();
         IReadOnlyList<Branch> branches = BranchNames.Of(state);
         // One name that means nothing is told; the others are listed all the same.
-        foreach (string name in names.Where(name => !IsPattern(name) && branches.All(branch => branch.Name != name)))
+        foreach (string name in names.Where(name => !NamePattern.IsPattern(name) && branches.All(branch => branch.Name != name)))
             report.Failure(BranchErrors.NotFound(vm, name, branches.Select(branch => branch.Name)));
         var results = new BranchResults(domain, state);
-        return [.. branches.Where(branch => names.Count == 0 || names.Any(name => IsMatch(name, branch.Name))).Select(results.Of)];
+        return [.. branches.Where(branch => names.Count == 0 || names.Any(name => NamePattern.IsMatch(name, branch.Name))).Select(results.Of)];
     }
-
-    private static bool IsMatch(string asked, string name) => asked == name || (IsPattern(asked) && new WildcardPattern(asked).IsMatch(name));
-
-    private static bool IsPattern(string name) => name.AsSpan().IndexOfAny("*?[`") >= 0;
 }

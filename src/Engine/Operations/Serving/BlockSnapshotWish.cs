@@ -20,8 +20,18 @@ internal sealed record BlockSnapshotWish(
     // Header, tables, and a first cluster.
     private const long LeastLimit = 1 << 20;
 
+    /// <summary>The block snapshots whose owner has ended: their names and files are free, once they are swept.</summary>
+    private IReadOnlyList<VMBlockSnapshot> Ended { get; init; } = [];
+
     /// <exception cref="MomentException">A name that is taken or not allowed; disks that are unknown, named twice, or cannot take part; files that cannot be.</exception>
-    public static BlockSnapshotWish Of(ChangeScope scope, CreateBlockSnapshotRequest request)
+    public static BlockSnapshotWish Of(ChangeScope scope, CreateBlockSnapshotRequest request) => Of(scope.Place, scope.Domain, request, []);
+
+    /// <summary>The same before anything is swept.</summary>
+    /// <param name="place">The domain.</param>
+    /// <param name="domain">Its document.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="ended">The block snapshots that will be swept.</param>
+    public static BlockSnapshotWish Of(DomainPlace place, DomainDocument domain, CreateBlockSnapshotRequest request, IReadOnlyList<VMBlockSnapshot> ended)
     {
         BlockSnapshotDocument? document = request switch
         {
@@ -31,22 +41,22 @@ internal sealed record BlockSnapshotWish(
         };
         string name = request.Name ?? document?.Name ?? DateTimeOffset.UtcNow.ToString("'bs-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);
         MomentNames.CheckBlockSnapshot(name);
-        if (new ServiceRecords(scope.Place.StateDirectory).SnapshotNames.Contains(name, StringComparer.Ordinal))
-            throw ServingErrors.Exists(scope.Place.Name, name);
+        if (new ServiceRecords(place.StateDirectory).SnapshotNames.Contains(name, StringComparer.Ordinal) && ended.All(one => one.Name != name))
+            throw ServingErrors.Exists(place.Name, name);
         if (request.ScratchLimit is { } limit && limit < LeastLimit)
             throw BlockSnapshotErrors.Limit(limit, LeastLimit);
-        DomainDisk[] disks = Covered(scope.Domain, name, document is null ? request.Disks : [.. document.Disks.Select(disk => disk.Name)]);
+        DomainDisk[] disks = Covered(domain, name, document is null ? request.Disks : [.. document.Disks.Select(disk => disk.Name)]);
         Dictionary<string, (string Path, string Words)> given = new(StringComparer.Ordinal);
         foreach (BlockSnapshotDocumentDisk disk in document?.Disks ?? [])
             if (disk.ScratchFile is { } file)
-                given[Find(scope.Domain, disk.Name).Target] = (file, $"<scratch> of disk '{disk.Name}'");
+                given[Find(domain, disk.Name).Target] = (file, $"<scratch> of disk '{disk.Name}'");
         foreach ((string disk, string path) in request.Scratch)
         {
-            string target = Find(scope.Domain, disk).Target;
+            string target = Find(domain, disk).Target;
             given[target] = disks.Any(one => one.Target == target) ? (path, $"-Scratch for disk '{disk}'") : throw BlockSnapshotErrors.ScratchOfNothing(disk, path);
         }
 
-        return new BlockSnapshotWish(name, disks, request, given);
+        return new BlockSnapshotWish(name, disks, request, given) { Ended = ended };
     }
 
     /// <summary>Where each disk's scratch file comes to lie; none of the files is there yet.</summary>
@@ -77,7 +87,7 @@ internal sealed record BlockSnapshotWish(
             string directory = Path.GetDirectoryName(path) ?? throw BlockSnapshotErrors.ScratchPath(path, words, "it is not the absolute path of a file");
             if (!Directory.Exists(directory))
                 throw BlockSnapshotErrors.NoScratchDirectory(path, words, directory);
-            if (path.EndsWith('/') || Path.Exists(path))
+            if (path.EndsWith('/') || (Path.Exists(path) && !Ended.SelectMany(one => one.Disks).Any(one => one.ScratchPath == path)))
                 throw BlockSnapshotErrors.ScratchExists(path, words);
             // The same file may be meant by two names of its directory.
             if (!taken.Add("\0" + Path.Combine(Libc.RealPath(directory) ?? directory, Path.GetFileName(path))))
