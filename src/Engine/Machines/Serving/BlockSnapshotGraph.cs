@@ -19,7 +19,10 @@ internal sealed class BlockSnapshotGraph(QmpClient qmp)
     {
         IReadOnlyList<QmpBlockNode> nodes = await NodesAsync();
         HashSet<string> there = [.. nodes.Select(node => node.NodeName)];
-        await CloseViewsAsync([.. disks.SelectMany(disk => (string[])[disk.Access, disk.Image]).Where(there.Contains)], [.. disks.Select(disk => disk.Access).Where(there.Contains)]);
+        // The making of an image may have been under way; a job that copies goes after its readers.
+        await CloseViewsAsync(
+            [.. disks.SelectMany(disk => (string[])[disk.View, disk.Access, disk.Image]).Where(there.Contains)],
+            [.. disks.SelectMany(disk => (string[])[disk.View, disk.Access]).Where(there.Contains)]);
         await new QmpJobs(qmp).ReconcileAsync($"{BlockSnapshotNodes.Prefix}{id}-", CancellationToken.None);
         foreach (BlockSnapshotNodes disk in disks)
         {

@@ -27,7 +27,13 @@ internal sealed record BlockSnapshotNodes(string Id, int Number)
     /// <summary>The copy-before-write filter.</summary>
     public string Filter => Base + FilterEnd;
 
-    /// <summary>The disk as it was at the instant; where a job copies in place of a filter, the scratch image shows it.</summary>
+    /// <summary>
+    /// The disk as it was at the instant, for everybody who reads (<see cref="ClusterView"/>); where a job copies in place of a filter, the
+    /// scratch image shows it.
+    /// </summary>
+    public string View => Base + "-v";
+
+    /// <summary>The disk as it was at the instant, for the view alone: what QEMU answers here is not always right.</summary>
     public string Access => Base + "-a";
 
     /// <summary>What the filter writes to.</summary>

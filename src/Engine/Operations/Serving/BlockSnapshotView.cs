@@ -20,7 +20,7 @@ internal static class BlockSnapshotView
         var nodes = new BlockSnapshotNodes(record.Id, disk.Number);
         return disk.Method switch
         {
-            BlockSnapshotRecordDisk.CopyBeforeWrite => nodes.Access,
+            BlockSnapshotRecordDisk.CopyBeforeWrite => nodes.View,
             BlockSnapshotRecordDisk.Backup => nodes.Image,
             _ => disk.Node,
         };

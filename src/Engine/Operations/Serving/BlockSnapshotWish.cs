@@ -15,6 +15,9 @@ namespace MomentTools.Operations.Serving;
 internal sealed record BlockSnapshotWish(
     string Name, IReadOnlyList<DomainDisk> Disks, CreateBlockSnapshotRequest Request, IReadOnlyDictionary<string, (string Path, string Words)> Given)
 {
+    /// <summary>How the name of the file goes on that lies beside a scratch file for a moment.</summary>
+    public const string ViewExtension = ".view";
+
     private const string Extension = ".scratch.qcow2";
 
     // Header, tables, and a first cluster.
@@ -87,8 +90,9 @@ internal sealed record BlockSnapshotWish(
             string directory = Path.GetDirectoryName(path) ?? throw BlockSnapshotErrors.ScratchPath(path, words, "it is not the absolute path of a file");
             if (!Directory.Exists(directory))
                 throw BlockSnapshotErrors.NoScratchDirectory(path, words, directory);
-            if (path.EndsWith('/') || (Path.Exists(path) && !Ended.SelectMany(one => one.Disks).Any(one => one.ScratchPath == path)))
-                throw BlockSnapshotErrors.ScratchExists(path, words);
+            foreach (string file in (string[])[path, path + ViewExtension])
+                if (path.EndsWith('/') || (Path.Exists(file) && !Ended.SelectMany(one => one.Disks).Any(one => one.ScratchPath == file)))
+                    throw BlockSnapshotErrors.ScratchExists(file, words);
             // The same file may be meant by two names of its directory.
             if (!taken.Add("\0" + Path.Combine(Libc.RealPath(directory) ?? directory, Path.GetFileName(path))))
                 throw BlockSnapshotErrors.ScratchPath(path, words, "another disk is to use the same one");

@@ -108,7 +108,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
                 return null;
             }
 
-            await ShowAsync();
+            await ShowAsync(cancellation);
             if (_checkpoint is not null)
                 await _checkpoint.KeepAsync(cancellation);
             WriteSidecar();
@@ -242,10 +242,10 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         }
     }
 
-    private async Task ShowAsync()
+    private async Task ShowAsync(CancellationToken cancellation)
     {
-        foreach (BlockSnapshotRecordDisk disk in _record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite))
-            await _session.Qmp.BlockdevAddAsync(new BlockSnapshotNodes(_record.Id, disk.Number).AccessOptions(), CancellationToken.None);
+        await Task.WhenAll(_record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite)
+            .Select(disk => ScratchFiles.ShowAsync(_session.Qmp, _record.Id, disk, _disks[disk.Name].Path, cancellation)));
         _journal!.Pass("views");
     }
 

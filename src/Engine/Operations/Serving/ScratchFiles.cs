@@ -36,7 +36,7 @@ internal static class ScratchFiles
         {
             await new QmpJobs(qmp).BlockdevCreateAsync(
                 nodes.Job + "-create",
-                new JsonObject { ["driver"] = "qcow2", ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path }, ["size"] = disk.Size },
+                new JsonObject { ["driver"] = "qcow2", ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path }, ["size"] = disk.Size, ["cluster-size"] = ClusterView.UnitOf(disk.Size) },
                 cancellation);
             if (disk.ScratchLimit is { } limit)
                 Grow(path, limit);
@@ -50,14 +50,41 @@ internal static class ScratchFiles
         }
     }
 
-    /// <summary>Unlinks a file after an operation that was not decided: the one that was noted, or an empty one made since.</summary>
+    /// <summary>Puts the nodes on a disk's filter by which its content is read.</summary>
+    /// <param name="qmp">The machine.</param>
+    /// <param name="id">The block snapshot's id.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="image">The image that the disk is on.</param>
+    /// <param name="cancellation">Stops the making.</param>
+    public static async Task ShowAsync(QmpClient qmp, string id, BlockSnapshotRecordDisk disk, string image, CancellationToken cancellation)
+    {
+        var nodes = new BlockSnapshotNodes(id, disk.Number);
+        string path = ViewPath(disk);
+        try
+        {
+            await qmp.BlockdevAddAsync(nodes.AccessOptions(), CancellationToken.None);
+            await ClusterView.AddAsync(new QmpJobs(qmp), path, image, nodes.View, nodes.Access, disk.Size, cancellation);
+        }
+        catch (MomentException refused) when (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed)
+        {
+            throw BlockSnapshotErrors.ScratchFailed(path, refused);
+        }
+    }
+
+    /// <summary>The file that lies beside a scratch file for a moment while the view of its disk is made.</summary>
+    public static string ViewPath(BlockSnapshotRecordDisk disk) => disk.ScratchPath + BlockSnapshotWish.ViewExtension;
+
+    /// <summary>Unlinks a disk's files after an operation that was not decided: the one that was noted, or an empty one made since.</summary>
     public static void Remove(BlockSnapshotRecordDisk disk, JournalEntry entry)
     {
-        if (FileStamp.Of(disk.ScratchPath!) is not { } stamp)
-            return;
-        if (disk.ScratchInode != 0 ? stamp.Device == disk.ScratchDevice && stamp.Inode == disk.ScratchInode : stamp.Length == 0 && stamp.Changed >= HostProcess.Before(entry.Started.UtcDateTime))
+        if (FileStamp.Of(disk.ScratchPath!) is { } stamp && (disk.ScratchInode != 0 ? stamp.Device == disk.ScratchDevice && stamp.Inode == disk.ScratchInode : IsSince(stamp, entry) && stamp.Length == 0))
             DurableFile.Delete(disk.ScratchPath!);
+        // None was there when the operation was begun.
+        if (FileStamp.Of(ViewPath(disk)) is { } view && IsSince(view, entry))
+            DurableFile.Delete(ViewPath(disk));
     }
+
+    private static bool IsSince(FileStamp stamp, JournalEntry entry) => stamp.Changed >= HostProcess.Before(entry.Started.UtcDateTime);
 
     // Not one byte more can be written than the file is long, and no space is taken before it is.
     private static void Grow(string path, long limit)
