@@ -75,6 +75,13 @@ internal sealed class FakeServer : IAsyncDisposable
         }
     });
 
+    /// <summary>A fake of the next connection to this one's socket.</summary>
+    public async Task<FakeServer> AcceptAsync(CancellationToken cancellation) => new()
+    {
+        Size = Size, Flags = Flags, Structured = Structured, BlockSizes = BlockSizes,
+        _stream = new NetworkStream(await _listener.AcceptAsync(cancellation), ownsSocket: true),
+    };
+
     public async Task NegotiateAsync()
     {
         await SendAsync(Wire.Greeting());

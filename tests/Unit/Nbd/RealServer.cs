@@ -26,6 +26,9 @@ internal sealed class RealServer : IDisposable
     public static RealServer Nbdkit(string socket, params string[] arguments) =>
         OnUnix(socket, "sh", ["-c", "\"$@\" & wait", "sh", "nbdkit", "-f", "-U", socket, .. arguments]);
 
+    public static RealServer NbdkitOnTcp(int port, params string[] arguments) =>
+        Start(new TcpNbdAddress("127.0.0.1", port), "sh", ["-c", "\"$@\" & wait", "sh", "nbdkit", "-f", "-i", "127.0.0.1", "-p", $"{port}", .. arguments]);
+
     public static RealServer QemuNbdOnTcp(params string[] arguments)
     {
         int port = FreePort();
@@ -68,7 +71,7 @@ internal sealed class RealServer : IDisposable
         }
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
