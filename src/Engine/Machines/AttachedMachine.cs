@@ -69,13 +69,12 @@ internal sealed class AttachedMachine(QmpClient qmp)
         };
     }
 
-    // The top may be a filter, of a backup that runs at the moment.
+    // The top may be a filter, of a block snapshot or of a backup that runs at the moment.
     private async Task<string> FormatAsync(QmpInserted medium, string path, CancellationToken cancellation)
     {
         if (medium.Driver is "qcow2" or "raw")
             return medium.Driver;
-        IReadOnlyList<QmpBlockNode> nodes = await qmp.QueryNamedBlockNodesAsync(cancellation);
-        return nodes.FirstOrDefault(node => node.Driver is "qcow2" or "raw" && NodeFile.Of(node.File) == path)?.Driver ?? medium.Driver;
+        return await FilteredNode.FindAsync(qmp, medium.NodeName, cancellation) is { } node && NodeFile.Of(node.File) == path ? node.Driver : medium.Driver;
     }
 
     private async Task<string?> TypeAsync(string path, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Machines.Serving;
 using MomentTools.Xml;
 
 namespace MomentTools.Machines;
@@ -57,7 +58,12 @@ internal static class DiskErrors
     /// <param name="doing">What was tried, as the rest of "Cannot …".</param>
     public static MomentException Locked(string doing, string path, string words, Exception? inner = null)
     {
-        IReadOnlyList<string> holders = ImageHolders.Of(path);
+        HostProcess[] processes = [.. ImageHolders.Processes(path)];
+        if (processes.FirstOrDefault(ServingDaemon.Is) is { } serving)
+            return new(
+                DiskLocked, $"Cannot {doing}: '{path}' is in use by a block snapshot or a block export of a stopped machine (qemu-storage-daemon, process {serving.Id}).", path,
+                "Get-VMBlockSnapshot and Get-VMBlockExport show what it is; Remove-VMBlockSnapshot or Stop-VMBlockExport ends it. Nothing was changed.", inner) { PeerErrorClass = (inner as MomentException)?.PeerErrorClass };
+        IReadOnlyList<string> holders = [.. processes.Select(process => $"{process.Name} (process {process.Id})")];
         string who = holders.Count > 0 ? string.Join(" and ", holders) : "another process, which this user may not see,";
         return new(
             DiskLocked,

@@ -46,10 +46,10 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
     private async Task<SessionDisk> UnderFiltersAsync(DomainDisk disk, QmpInserted medium, string? qomPath, CancellationToken cancellation)
     {
         MomentException changed = DiskErrors.Changed(domain.Name, disk, NodeFile.Of(medium.File), medium.Driver);
-        if (medium.Driver is not ("copy-before-write" or "throttle" or "copy-on-read" or "preallocate" or "mirror_top" or "backup-top"))
+        if (!FilteredNode.IsFilter(medium.Driver))
             throw changed;
-        QmpBlockNode[] nodes = [.. (await qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(node.File)))];
-        return nodes is [var node]
+        // By the graph: the same file may be open in other nodes, too.
+        return await FilteredNode.FindAsync(qmp, medium.NodeName, cancellation) is { } node && node.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(node.File))
             ? new SessionDisk(disk.Target, node.NodeName, disk.SourcePath!, node.Driver, node.VirtualSize, qomPath, node.DirtyBitmaps)
             : throw changed;
     }

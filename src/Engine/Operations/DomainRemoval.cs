@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 
 namespace MomentTools.Operations;
 
@@ -19,6 +20,8 @@ internal sealed class DomainRemoval(EngineContext context)
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Unregister-VMDomain", recover: !request.KeepBitmaps, report, cancellation, anyway: request.KeepBitmaps);
         if (MachineProbe.ProcessOf(scope.Place) is { } process)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot unregister domain '{vm}': it runs, as process {process.Id}.", vm, "Stop it first.");
+        ServedDisks served = ServedDisks.Of(scope.Place);
+        served.Refuse(served.Names, $"unregister domain '{vm}'");
         // A moment whose file is broken is one all the same: it may be repaired by hand.
         int unread = scope.Store.Keys().Count(key => !scope.State.Moments.ContainsKey(key));
         int branches = scope.State.BranchNames.Concat(scope.State.BrokenBranches).Count(branch => branch != scope.State.ActiveBranch && !Branch.IsHiddenName(branch));

@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -20,6 +21,8 @@ internal sealed class DomainUpdate(EngineContext context)
         using ChangeScope scope = await ChangeScope.OpenAsync(context, given.Name, "Register-VMDomain -Update", report, cancellation);
         if (MachineProbe.ProcessOf(scope.Place) is { } process)
             throw new MomentException(MachineErrors.VMRunning, $"Cannot update domain '{given.Name}': it runs, as process {process.Id}, with the definition it has.", given.Name, "Stop it first.");
+        ServedDisks served = ServedDisks.Of(scope.Place);
+        served.Refuse(served.Names, $"update domain '{given.Name}'");
         DomainDocument domain = request.Xml is null ? AttachedUpdate.Merge(scope.Domain, given, scope.State.Disks.Keys) : Completed(scope.Domain, given);
         DomainMoments next = scope.State;
         foreach (DomainDisk disk in domain.Disks)

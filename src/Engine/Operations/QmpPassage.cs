@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -17,7 +19,22 @@ internal static class QmpPassage
         JsonObject? arguments = Parse(command, argumentsJson);
         QmpAddress monitor = MachineProbe.Find(place, domain).SecondMonitor ?? throw MachineErrors.NotRunning(vm);
         await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
+        if (command == "block_resize" && ServedDisks.Of(place) is var served && served.Names.Any())
+            await RefuseResizeAsync(qmp, domain, served, arguments, cancellation);
         return await qmp.ExecuteAsync(command, arguments, cancellation);
+    }
+
+    // QEMU refuses it for the image beneath the filters, and lets it through for the topmost of them: then their views are of another size than the disk.
+    private static async Task RefuseResizeAsync(QmpClient qmp, DomainDocument domain, ServedDisks served, JsonObject? arguments, CancellationToken cancellation)
+    {
+        string? Named(string member) => arguments?[member] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+        foreach (QmpBlockDevice device in await qmp.QueryBlockAsync(cancellation))
+        {
+            if (device.Inserted is not { } medium || (medium.NodeName != Named("node-name") && (device.Device.Length == 0 || device.Device != Named("device"))))
+                continue;
+            string file = NodeFile.Of(medium.File);
+            served.Refuse(domain.Disks.Where(disk => disk.SourcePath is { } path && (path == file || Libc.RealPath(path) == Libc.RealPath(file))).Select(disk => disk.Target), $"resize a disk of '{domain.Name}'");
+        }
     }
 
     private static JsonObject? Parse(string command, string? text)

@@ -32,6 +32,10 @@ internal sealed class ServingDaemon : IAsyncDisposable
     /// <summary>The QMP socket of a daemon with this id, known before it is started; a second monitor listens beside it.</summary>
     public static string SocketOf(string runtimeDirectory, string id) => Path.Combine(runtimeDirectory, SocketPrefix + id);
 
+    /// <summary>Whether a process is a daemon of this kind, of whatever domain.</summary>
+    public static bool Is(HostProcess process) => process.CommandLine is [var program, ..] line && Path.GetFileName(program) == Program
+        && line.Any(argument => argument.StartsWith("socket,", StringComparison.Ordinal) && argument.Contains("/" + SocketPrefix, StringComparison.Ordinal));
+
     /// <summary>Starts a daemon with no images and no server, and opens a line to it.</summary>
     /// <param name="runtimeDirectory">Where its sockets are.</param>
     /// <param name="id">Its id, noted before: by it the daemon is ended where its record is never written.</param>

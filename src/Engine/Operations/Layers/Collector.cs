@@ -1,4 +1,5 @@
 using MomentTools.Machines;
+using MomentTools.Operations.Serving;
 
 namespace MomentTools.Operations.Layers;
 
@@ -35,7 +36,7 @@ internal static class Collector
         while (true)
         {
             ImageGraph graph = await dependencies.ScanAsync(scope.State, cancellation);
-            (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Allowed(scope, graph, step, limits))))];
+            (string Disk, LayerStep Step)[] all = [.. scope.State.Disks.Values.SelectMany(disk => LayerPlan.Of(disk, scope.Domain.FindDisk(disk.Disk)?.SourcePath, graph, limits.Pull).Select(step => (disk.Disk, Allowed(scope, graph, disk.Disk, step, limits))))];
             (string Disk, LayerStep Step)[] todo = [.. all.Where(one => IsToDo(one.Step, limits) && !stays.Contains(one.Step.Layer.Id))];
             // Of files that go, the highest first: what it stands on may go as well, but not under it.
             int next = Array.FindLastIndex(todo, one => one.Step.Kind is LayerStepKind.Unlink or LayerStepKind.Forget);
@@ -71,10 +72,12 @@ internal static class Collector
         _ => false,
     };
 
-    private static LayerStep Allowed(ChangeScope scope, ImageGraph graph, LayerStep step, CollectorLimits limits)
+    private static LayerStep Allowed(ChangeScope scope, ImageGraph graph, string disk, LayerStep step, CollectorLimits limits)
     {
         if (step.Kind is not (LayerStepKind.Commit or LayerStepKind.Pull))
             return step;
+        if (ServedDisks.Of(scope.Place).UserOf(disk) is { } user)
+            return Keep($"{user.Words} is on the disk ({user.Command} ends it)");
         if (scope.Domain.Monitor is not null && !limits.AcceptOwner)
             return Keep("the machine was started by somebody else, who has to know that its images change (-AcceptOwner)");
         // QEMU has no way to make a layer smaller that a guest stands on.

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qcow2;
 using MomentTools.Xml;
 
@@ -25,13 +26,18 @@ internal static class InternalTags
     /// <summary>Why these cannot be deleted now, as part of a sentence, or null: a frozen layer that the machine has open cannot be written.</summary>
     public static async Task<string?> WhyNotAsync(ChangeScope scope, IEnumerable<(string Disk, TrackingLayer Layer, string Tag)> tags, CancellationToken cancellation)
     {
+        ServedDisks served = ServedDisks.Of(scope.Place);
         foreach ((string disk, TrackingLayer layer, string tag) in tags)
+        {
+            if (served.UserOf(disk) is { } user)
+                return $"{user.Words} is on disk '{disk}', whose internal snapshot '{tag}' would be deleted";
             if (layer.Path != scope.Domain.FindDisk(disk)?.SourcePath && MachineProbe.Find(scope.Place, scope.Domain).Monitor is not null && await HasAsync(layer.Path, tag, cancellation)
                 && await LayerSession.TryMachineAsync(scope, disk, layer.Path, cancellation) is { } open)
             {
                 await open.DisposeAsync();
                 return $"internal snapshot '{tag}' of disk '{disk}' lies in '{layer.Path}', which other layers stand on and the machine has open; it can go when the machine is stopped";
             }
+        }
 
         return null;
     }

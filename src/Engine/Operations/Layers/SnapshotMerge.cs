@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Xml;
 
@@ -33,7 +34,9 @@ internal sealed class SnapshotMerge(EngineContext context)
         DomainMoments before = scope.State;
         MomentTree tree = before.Tree(out _);
         IReadOnlyList<MomentKey> ends = Ends(vm, before, request);
-        OwnerCheck.Require(scope.Domain, request.AcceptOwner, $"merge the layers of '{vm}' into snapshot '{request.Name}'");
+        string doing = $"merge the layers of '{vm}' into snapshot '{request.Name}'";
+        OwnerCheck.Require(scope.Domain, request.AcceptOwner, doing);
+        ServedDisks.Of(scope.Place).Refuse(before.Disks.Values.Where(disk => ends.Any(key => disk.PointOf(key) is not null)).Select(disk => disk.Disk), doing);
         SnapshotRemoval.Forget(scope, Cmdlet, ends, TimeSpan.Zero);
         CollectorOutcome outcome = await Collector.RunAsync(scope, new CollectorLimits { Merge = true, Pull = request.Force, AcceptOwner = request.AcceptOwner }, report, cancellation);
         SnapshotRemoval.Tell(scope, outcome, report);

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Operations.Undo;
 using MomentTools.Xml;
@@ -51,7 +52,12 @@ internal sealed class SnapshotRemoval(EngineContext context)
         foreach (MomentKey foreign in snapshots.Where(key => IsForeign(before, key)))
             throw Foreign(vm, foreign.Name);
         if (snapshots.Length > 0)
-            OwnerCheck.Require(scope.Domain, how.AcceptOwner, $"remove snapshot '{snapshots[^1].Name}' of '{vm}'");
+        {
+            string doing = $"remove snapshot '{snapshots[^1].Name}' of '{vm}'";
+            OwnerCheck.Require(scope.Domain, how.AcceptOwner, doing);
+            ServedDisks.Of(scope.Place).Refuse(before.Disks.Values.Where(disk => snapshots.Any(key => disk.PointOf(key) is not null)).Select(disk => disk.Disk), doing);
+        }
+
         MomentKey[] checkpoints = [.. moments.Select(moment => moment.Key).Where(key => key.Kind == MomentKind.Checkpoint)];
         if (checkpoints.Length > 0)
             await CheckpointRemoval.RunAsync(scope, tree, checkpoints, BitmapScope.Moments, report, cancellation);

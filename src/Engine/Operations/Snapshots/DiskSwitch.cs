@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Snapshots;
@@ -48,13 +49,14 @@ internal sealed class DiskSwitch : IAsyncDisposable
     /// <param name="cancellation">Stops the look.</param>
     public static async Task<DiskSwitch> OpenAsync(ChangeScope scope, IReadOnlyCollection<string> disks, string doing, IOperationReport report, CancellationToken cancellation)
     {
+        ServedDisks.Of(scope.Place).Refuse(disks, doing);
         BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         try
         {
             QmpStatus? status = null;
             if (session.IsMachine)
             {
-                await BusyDisks.RefuseAsync(session, doing, cancellation);
+                await BusyDisks.RefuseAsync(scope.Place, session, doing, cancellation);
                 status = await session.Qmp.QueryStatusAsync(cancellation);
             }
 

@@ -17,9 +17,10 @@ internal static class RestoreErrors
     /// <param name="doing">What is refused, as the rest of "Cannot …".</param>
     /// <param name="disk">The disk, or null where it is not known which.</param>
     /// <param name="user">What uses it.</param>
-    public static MomentException InUse(string doing, string? disk, string user) => new(
+    /// <param name="end">The command that ends it, or null where there is none.</param>
+    public static MomentException InUse(string doing, string? disk, string user, string? end = null) => new(
         DiskInUse, $"Cannot {doing}: {(disk is null ? "a disk" : $"disk '{disk}'")} is in use by {user}.", disk,
-        "Wait until it has ended, or end it; then run the command again. Nothing was changed.");
+        $"{(end is null ? "Wait until it has ended, or end it" : $"End it first: {end}")}; then run the command again. Nothing was changed.");
 
     /// <summary>A failure after the machine had been ended, with what became of it.</summary>
     public static MomentException PutBack(MomentException failure, string where) =>

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Metadata;
+using MomentTools.Operations.Serving;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Snapshots;
@@ -27,6 +28,8 @@ internal sealed class SnapshotCreation(EngineContext context)
         string what = $"take snapshot '{wish.Moment.Key.Name}' of '{vm}'";
         if (wish.Kind == SnapshotMode.External || request.Halt)
             OwnerCheck.Require(scope.Domain, request.AcceptOwner, what);
+        if (wish.Kind == SnapshotMode.Internal)
+            ServedDisks.Of(scope.Place).Refuse(wish.Disks, what);
         if (wish.Kind == SnapshotMode.Internal && !request.NoMetadata)
             await BitmapCapability.RequireAsync(scope.Domain, wish.Disks, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, wish.Disks, BlockAccess.Change, cancellation);

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Snapshots;
@@ -22,6 +23,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
 
     public async Task<TurnOutcome> RunAsync(TurnRequest request, CancellationToken cancellation)
     {
+        ServedDisks.Of(scope.Place).Refuse(request.Target.Snapshots.Keys, $"go to {request.What} of '{scope.Place.Name}'");
         bool started = false;
         // Memory can only be loaded into a machine.
         if (request.Memory && (await MachineProbe.RunAsync(scope.Place, scope.Domain, cancellation)).State == VMState.Stopped)
@@ -52,7 +54,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
             throw ImageTipErrors.Unfit(scope.Place.Name, status.Status);
         bool ran = status is { Running: true };
         if (session.IsMachine)
-            await BusyDisks.RefuseAsync(session, $"go to {request.What} of '{scope.Place.Name}'", cancellation);
+            await BusyDisks.RefuseAsync(scope.Place, session, $"go to {request.What} of '{scope.Place.Name}'", cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
         List<TurnPlan> plans = await PlanAsync(request, session, seen, cancellation);
         await StartCheck.WarnAsync(scope, seen, plans.Where(plan => plan.Doubt is not null).Select(plan => plan.Step.Disk), report, cancellation);

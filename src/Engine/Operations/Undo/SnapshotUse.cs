@@ -3,6 +3,7 @@ using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Layers;
+using MomentTools.Operations.Serving;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Xml;
 
@@ -30,6 +31,7 @@ internal static class SnapshotUse
         MomentKey key = BranchStart.Require(scope.State, request.Name);
         string doing = $"use snapshot '{request.Name}' of '{vm}'";
         OwnerCheck.Require(scope.Domain, request.AcceptOwner, doing);
+        ServedDisks.Of(scope.Place).Refuse(scope.State.Disks.Values.Where(disk => disk.PointOf(key) is not null).Select(disk => disk.Disk), doing);
         bool? running = await RunsAsync(scope, cancellation);
         bool keepsMemory = running is not null && !request.DiskOnly;
         if (keepsMemory)
