@@ -110,6 +110,20 @@ internal static class DurableFile
 
     internal static string DirectoryOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
+    /// <summary>Removes what writers left that died before they gave it its name. The caller knows that nobody writes there now.</summary>
+    public static void Sweep(string directory)
+    {
+        try
+        {
+            foreach (string path in Directory.EnumerateFiles(directory, TemporaryPrefix + "*", SearchOption.AllDirectories).ToArray())
+                File.Delete(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "remove what was left in", directory);
+        }
+    }
+
     /// <summary>Writes content under a temporary name beside the final one. Short on purpose: the final one may be as long as the file system allows.</summary>
     internal static string WriteTemporary(string path, ReadOnlySpan<byte> content, bool flush = true)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Branches;
@@ -53,6 +54,7 @@ internal static class Recovery
         // What it waits for has been finished or undone now.
         foreach (JournalEntry entry in pending.Where(entry => entry.Operation == HeldMachine.Operation))
             await HeldMachine.ReleaseAsync(place, domain, entry, cancellation);
+        DurableFile.Sweep(place.StateDirectory);
         MergeNote.Sweep(place.StateDirectory);
         var store = new MomentStore(place.StateDirectory);
         store.Sweep(store.Load(report.Failure));

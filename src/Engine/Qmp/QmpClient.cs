@@ -85,23 +85,8 @@ internal sealed class QmpClient : IAsyncDisposable
     /// </exception>
     public async Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken cancellation)
     {
-        long id = Interlocked.Increment(ref _lastId);
-        byte[] line = QmpWire.WriteCommand(id, command, arguments);
-        await _sending.WaitAsync(cancellation);
-        Task<JsonElement> reply;
-        try
-        {
-            reply = _pending.Add(id, command);
-        }
-        catch
-        {
-            _sending.Release();
-            throw;
-        }
-
-        // Once begun, a line is sent to its end: half a command would spoil all that follow.
-        _ = SendAsync([id], line);
-        return await reply.WaitAsync(cancellation);
+        IReadOnlyList<Task<JsonElement>> replies = await ExecuteTogetherAsync([(command, arguments)], cancellation);
+        return await replies[0].WaitAsync(cancellation);
     }
 
     /// <summary>
@@ -128,6 +113,7 @@ internal sealed class QmpClient : IAsyncDisposable
             throw;
         }
 
+        // Once begun, they are sent to the end: half a command would spoil all that follow.
         _ = SendAsync([.. sent.Select(one => one.Id)], lines.ToArray());
         return [.. sent.Select(one => one.Reply)];
     }

@@ -26,6 +26,8 @@ public sealed class CrashCoverageTests
         ["snapshot-create"] = (typeof(Snapshots.SnapshotCrashTests), nameof(Snapshots.SnapshotCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["hand-over"] = (typeof(ForeignCrashTests), nameof(ForeignCrashTests.AKilledHandOverLeavesAllOursOrAllTheirs)),
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
+        ["block-snapshot-create"] = (typeof(Serving.BlockSnapshotCrashTests), nameof(Serving.BlockSnapshotCrashTests.AProcessKilledAtAnyStepLeavesItWholeOrNothing)),
+        ["block-snapshot-remove"] = (typeof(Serving.BlockSnapshotCrashTests), nameof(Serving.BlockSnapshotCrashTests.AProcessKilledAtAnyStepLeavesItWholeOrNothing)),
         ["branch-create"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-rename"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-remove"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
