@@ -40,6 +40,33 @@ public sealed class NbdMutationTests
         Assert.InRange(outcomes[0], 100, Rounds - 100);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnEndAtAnyByteFailsByName(bool structured)
+    {
+        byte[][] session = Session(structured);
+        int length = session.Sum(part => part.Length);
+        int[] outcomes = new int[2];
+        var strange = new ConcurrentBag<string>();
+        for (int at = 0; at < length; at++)
+        {
+            int left = at;
+            byte[][] cut = [.. session.Select(part =>
+            {
+                byte[] kept = part[..Math.Min(left, part.Length)];
+                left -= kept.Length;
+                return kept;
+            })];
+            int last = Array.FindLastIndex(cut, part => part.Length > 0);
+            await RunAsync(cut[..Math.Max(1, last + 1)], TimeSpan.FromSeconds(5), outcomes, strange).WaitAsync(TimeSpan.FromSeconds(5));
+            Assert.True(outcomes[0] == 0, $"a session that ended at byte {at} of {length} went well");
+        }
+
+        Assert.Equal(length, outcomes[1]);
+        Assert.Empty(strange);
+    }
+
     private static async Task SurviveAsync(int round, int[] outcomes, ConcurrentBag<string> strange)
     {
         byte[][] session = Session(structured: round % 4 != 0);
@@ -58,7 +85,7 @@ public sealed class NbdMutationTests
             strange.Add($"seed {round} took {clock.ElapsedMilliseconds} ms");
     }
 
-    /// <summary>Opens an export, reads, asks for the bitmap and flushes; a named failure anywhere is fine.</summary>
+    /// <summary>Opens an export, reads, asks for the bitmap, writes, zeroes and flushes; a named failure anywhere is fine.</summary>
     private static async Task RunAsync(byte[][] session, TimeSpan patience, int[] outcomes, ConcurrentBag<string> strange)
     {
         var options = new NbdOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), DisconnectTimeout = TimeSpan.FromMilliseconds(5) };
@@ -75,6 +102,8 @@ public sealed class NbdMutationTests
                     strange.Add("dirty bytes behind the end");
             }
 
+            await client.WriteAsync(0, buffer, CancellationToken.None);
+            await client.ZeroAsync(512, 512, CancellationToken.None);
             await client.FlushAsync(CancellationToken.None);
             Interlocked.Increment(ref outcomes[0]);
         }
@@ -92,13 +121,14 @@ public sealed class NbdMutationTests
             handshake.Raw(Wire.OptionReply(10, 4, new Wire().U32(1).Text(Bitmap).ToArray()).ToArray()).Raw(Wire.OptionReply(10, 1, []).ToArray());
         else
             handshake.Raw(Wire.OptionReply(10, 0x80000003, []).ToArray());
-        handshake.Raw(Wire.OptionReply(7, 3, new Wire().U16(0).U64(4096).U16(7).ToArray()).ToArray())
+        handshake.Raw(Wire.OptionReply(7, 3, new Wire().U16(0).U64(4096).U16(0x45).ToArray()).ToArray())
             .Raw(Wire.OptionReply(7, 3, new Wire().U16(3).U32(1).U32(4096).U32(1 << 20).ToArray()).ToArray())
             .Raw(Wire.OptionReply(7, 1, []).ToArray());
         if (!structured)
-            return [handshake.ToArray(), Wire.Simple(1, 0, new byte[512]).ToArray(), Wire.Simple(2, 0).ToArray()];
+            return [handshake.ToArray(), Wire.Simple(1, 0, new byte[512]).ToArray(), Wire.Simple(2, 0).ToArray(), Wire.Simple(3, 0).ToArray(), Wire.Simple(4, 0).ToArray()];
         Wire read = Wire.Data(1, 128, new byte[128], false).Raw(Wire.Hole(1, 0, 128, false).ToArray()).Raw(Wire.Data(1, 256, new byte[256], true).ToArray());
-        return [handshake.ToArray(), read.ToArray(), Wire.Status(2, 1, true, (1024, 1), (1024, 0), (2048, 1)).ToArray(), Wire.Done(3).ToArray()];
+        byte[] status = Wire.Status(2, 1, true, (1024, 1), (1024, 0), (2048, 1)).ToArray();
+        return [handshake.ToArray(), read.ToArray(), status, Wire.Done(3).ToArray(), Wire.Simple(4, 0).ToArray(), Wire.Done(5).ToArray()];
     }
 
     // Flips bits, plants the numbers at which arithmetic breaks, and drops, repeats or cuts off bytes.

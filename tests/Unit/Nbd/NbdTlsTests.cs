@@ -232,8 +232,7 @@ public sealed class NbdTlsTests : IDisposable
         long whole = await RunAsync(proxy, long.MaxValue, trusting, null);
         Assert.InRange(whole, 1000, 20_000);
         var failed = new List<string>();
-        // Every byte of the part in the clear, and of the first records; then in strides that meet every place of a record's head.
-        for (long at = 0; at < whole; at += at < 64 || at > whole - 64 ? 1 : 23)
+        for (long at = 0; at < whole; at++)
             await RunAsync(proxy, at, trusting, failed);
         Assert.All(failed, id => Assert.Contains(id, new[] { "NbdConnectionLost", "NbdTlsFailed" }));
         Assert.True(failed.Count > 100, $"{failed.Count} failures");
@@ -248,7 +247,7 @@ public sealed class NbdTlsTests : IDisposable
         long whole = await RunAsync(proxy, long.MaxValue, trusting, null);
         proxy.Tamper = true;
         var failed = new List<string>();
-        for (long at = 200; at < whole; at += 41)
+        for (long at = 200; at < whole; at += 11)
             await RunAsync(proxy, at, trusting, failed);
         Assert.All(failed, id => Assert.Contains(id, new[] { "NbdConnectionLost", "NbdTlsFailed", "NbdTlsUntrusted" }));
         Assert.NotEmpty(failed);
