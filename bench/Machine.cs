@@ -29,6 +29,9 @@ internal sealed class Machine : IOperationReport, IAsyncDisposable
     /// <summary>The domain's own directory below it.</summary>
     public string StateDirectory => new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).StateDirectory;
 
+    /// <summary>Where its sockets are.</summary>
+    public string RuntimeDirectory => new DomainCatalogue(_stateRoot, _runtimeRoot).Place(Name).RuntimeDirectory;
+
     /// <summary>The first disk's image.</summary>
     public string Disk { get; }
 

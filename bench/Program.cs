@@ -21,6 +21,10 @@ IBench[] benches =
 [
     new QmpRoundTrip(),
     new BitmapToExtents(),
+    new ChangedExtents(running: false, sum: false),
+    new ChangedExtents(running: false, sum: true),
+    new ChangedExtents(running: true, sum: false),
+    new ChangedExtents(running: true, sum: true),
     new SparseMapping(),
     new ExportBesideNbdcopy(toFile: false),
     new ExportBesideNbdcopy(toFile: true),

@@ -14,7 +14,7 @@ public sealed partial class MomentEngine
     public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string since, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
     {
         IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).RunAsync(vm, since, disks, withKinds: true, report, cancellation);
-        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
+        return new ChangedBlockList(vm, changes);
     }
 
     /// <summary>How much was written since a moment, one result a disk.</summary>
@@ -39,7 +39,7 @@ public sealed partial class MomentEngine
     public async Task<IReadOnlyList<VMChangedBlock>> GetChangedBlocksAsync(string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
     {
         IReadOnlyList<DiskChanges> changes = await new ChangedBlocks(_context).BetweenAsync(vm, from, to, disks, report, cancellation);
-        return [.. changes.SelectMany(disk => disk.ToResults(vm))];
+        return new ChangedBlockList(vm, changes);
     }
 
     /// <summary>How much was written between two moments, one result a disk.</summary>

@@ -32,7 +32,7 @@ internal sealed class SegmentFile(string directory)
                 writer.Write7BitEncodedInt64(segment.Granularity);
                 writer.Write7BitEncodedInt(segment.Blocks.Count);
                 long last = 0;
-                foreach (Extent extent in segment.Blocks.AsSpan())
+                foreach (Extent extent in segment.Blocks)
                 {
                     writer.Write7BitEncodedInt64(extent.Offset - last);
                     writer.Write7BitEncodedInt64(extent.Length);

@@ -101,6 +101,10 @@ internal sealed class NbdClient : IBlockReader, IBlockWriter
     /// <summary>The bytes of the whole disk that a bitmap context (<c>qemu:dirty-bitmap:NAME</c>) marks as changed.</summary>
     public Task<ExtentMap> ReadDirtyBitmapAsync(string context, CancellationToken cancellation) => _statuses.ReadDirtyBitmapAsync(context, cancellation);
 
+    /// <summary>Adds the runs of [offset, offset + length) that have a flag in a granted context: <see cref="BlockStatusAsync"/> for hundreds of thousands of them.</summary>
+    public Task ReadFlaggedAsync(string context, uint flag, long offset, long length, ExtentMapBuilder flagged, CancellationToken cancellation) =>
+        _statuses.ReadFlaggedAsync(context, flag, offset, length, flagged, cancellation);
+
     /// <summary>
     /// From base:allocation. Runs that read as zeroes are <see cref="BlockKind.Zero"/>, stored or not: an export shows the
     /// whole chain, so nothing beneath can show through. Without that context everything is data.

@@ -35,16 +35,21 @@ internal sealed class NbdStatuses(NbdSession session, IReadOnlyList<string> cont
     public async Task<ExtentMap> ReadDirtyBitmapAsync(string context, CancellationToken cancellation)
     {
         var dirty = new ExtentMapBuilder();
-        await foreach (List<NbdStatusExtent> extents in StatusRepliesAsync(context, 0, session.Length, cancellation))
+        await ReadFlaggedAsync(context, NbdContext.StateDirty, 0, session.Length, dirty, cancellation);
+        return dirty.Build();
+    }
+
+    /// <summary>Adds the runs of [offset, offset + length) that have a flag in a granted context: <see cref="BlockStatusAsync"/> for hundreds of thousands of them.</summary>
+    public async Task ReadFlaggedAsync(string context, uint flag, long offset, long length, ExtentMapBuilder flagged, CancellationToken cancellation)
+    {
+        await foreach (List<NbdStatusExtent> extents in StatusRepliesAsync(context, offset, length, cancellation))
         {
             foreach (NbdStatusExtent extent in extents)
             {
-                if ((extent.Flags & NbdContext.StateDirty) != 0)
-                    dirty.Add(extent.Offset, extent.Length);
+                if ((extent.Flags & flag) != 0)
+                    flagged.Add(extent.Offset, extent.Length);
             }
         }
-
-        return dirty.Build();
     }
 
     /// <summary>

@@ -19,6 +19,8 @@ namespace MomentTools.Operations;
 /// <param name="command">Who asks, for those who wait for the lock.</param>
 internal sealed class ChangedBlocks(EngineContext context, string command = "Get-VMChangedBlock")
 {
+    private const long NearBytes = 16 << 20;
+
     /// <summary>What changed from a moment to now.</summary>
     public async Task<IReadOnlyList<DiskChanges>> RunAsync(
         string vm, string since, IReadOnlyList<string> disks, bool withKinds, IOperationReport report, CancellationToken cancellation) =>
@@ -127,20 +129,15 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
             await using SessionExports exports = session.OpenExports(cancellation);
             foreach ((SessionDisk disk, ChangePath path, DiskChanges frozen) in paths)
             {
-                bool hasCopy = path.Bitmaps.Count > 0;
-                string context = NbdContext.DirtyBitmapPrefix + copy;
-                string[] contexts = [.. hasCopy ? [context] : (string[])[], .. withKinds ? [NbdContext.BaseAllocation] : (string[])[]];
-                if (contexts.Length == 0)
+                ExtentMap blocks = frozen.Blocks;
+                if (path.Bitmaps.Count > 0)
                 {
-                    changes.Add(frozen);
-                    continue;
+                    string context = NbdContext.DirtyBitmapPrefix + copy;
+                    await using NbdClient client = await exports.ConnectAsync(disk.NodeName, [new BitmapRef(disk.NodeName, copy)], [context], cancellation);
+                    blocks = blocks.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(path.Size));
                 }
 
-                await using NbdClient client = await exports.ConnectAsync(disk.NodeName, hasCopy ? [new BitmapRef(disk.NodeName, copy)] : [], contexts, cancellation);
-                ExtentMap blocks = frozen.Blocks;
-                if (hasCopy)
-                    blocks = blocks.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(path.Size));
-                changes.Add(frozen with { Blocks = blocks, Zero = withKinds ? await ZeroesAsync(client, blocks, cancellation) : null });
+                changes.Add(frozen with { Blocks = blocks, Zero = withKinds ? await ZeroesAsync(exports, disk, blocks, cancellation) : null });
             }
         }
         finally
@@ -170,7 +167,7 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
             return changes;
         IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation);
         await using Qcow2Chain content = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain.Select(layer => layer.Path)), cancellation);
-        return changes with { Zero = await ZeroesAsync(content, changes.Blocks, cancellation) };
+        return changes with { Zero = await content.ZeroesAsync(changes.Blocks, cancellation) };
     }
 
     // Of a disk that was taken out of the machine only what was saved can be told.
@@ -195,16 +192,26 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
         }
     }
 
-    // One pass over the disk where the runs are many, one query a run where they are few.
-    private static async Task<ExtentMap> ZeroesAsync(IBlockReader reader, ExtentMap blocks, CancellationToken cancellation)
+    // A line of its own: QEMU answers for all contexts of a line, and this one costs the most.
+    private static async Task<ExtentMap> ZeroesAsync(SessionExports exports, SessionDisk disk, ExtentMap blocks, CancellationToken cancellation)
     {
         if (blocks.Count == 0)
             return ExtentMap.Empty;
+        await using NbdClient client = await exports.ConnectAsync(disk.NodeName, [], [NbdContext.BaseAllocation], cancellation);
+        return client.Contexts.Contains(NbdContext.BaseAllocation, StringComparer.Ordinal) ? await ZeroesAsync(client, blocks, cancellation) : ExtentMap.Empty;
+    }
+
+    // One question for all runs that lie near to each other: the answer in between costs less than to ask again.
+    private static async Task<ExtentMap> ZeroesAsync(NbdClient client, ExtentMap blocks, CancellationToken cancellation)
+    {
         var zero = new ExtentMapBuilder();
-        long start = blocks[0].Offset, end = blocks[^1].End;
-        await foreach (BlockStatus status in reader.StatusAsync(start, end - start, cancellation))
-            if (status.Kind != BlockKind.Data)
-                zero.Add(status.Offset, status.Length);
+        for (int first = 0, next; first < blocks.Count; first = next)
+        {
+            for (next = first + 1; next < blocks.Count && blocks[next].Offset - blocks[next - 1].End <= NearBytes;)
+                next++;
+            await client.ReadFlaggedAsync(NbdContext.BaseAllocation, NbdContext.StateZero, blocks[first].Offset, blocks[next - 1].End - blocks[first].Offset, zero, cancellation);
+        }
+
         return zero.Build().Intersect(blocks);
     }
 }

@@ -10,15 +10,6 @@ namespace MomentTools.Operations;
 /// <param name="Doubt">Why the answer is unknown, or null; told only where each disk is told for itself, else it is an error.</param>
 internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap? Zero, string? Doubt = null)
 {
-    /// <summary>The runs in order of offset, each all data or all zeroes; between two moments of the past they are just written.</summary>
-    public IEnumerable<VMChangedBlock> ToResults(string vm)
-    {
-        IEnumerable<(Extent Run, string Kind)> runs = Zero is null
-            ? Blocks.Select(run => (run, "Written"))
-            : Blocks.Subtract(Zero).Select(run => (run, "Data")).Concat(Zero.Select(run => (run, "Zero"))).OrderBy(one => one.run.Offset);
-        return runs.Select(one => new VMChangedBlock { VM = vm, Disk = Disk, Offset = one.Run.Offset, Length = one.Run.Length, Kind = one.Kind });
-    }
-
     /// <param name="vm">The machine.</param>
     /// <param name="since">One end.</param>
     /// <param name="to">The other, or null: now.</param>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MomentTools.Blocks;
 
 namespace MomentTools.Qcow2;
 
@@ -37,6 +38,21 @@ internal sealed class ClusterMap(ImageFile file, Qcow2Header header) : IDisposab
             yield return pending;
     }
 
+    /// <summary>Where the layer stores no bytes of these ranges, which lie within it. A table is kept no longer than it is needed.</summary>
+    public async Task<LayerHoles> HolesAsync(ExtentMap ranges, CancellationToken cancellation)
+    {
+        ulong[] l1 = _l1 ?? await LoadL1Async(cancellation);
+        var search = new HoleSearch(ranges, l1, _coveredBits);
+        L2Table? table = null;
+        while (search.Run(table) is { } index)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            table = _cache.Find((long)l1[index]) ?? await ReadTableAsync((long)l1[index], cancellation);
+        }
+
+        return search.Holes();
+    }
+
     public void Dispose() => _loading.Dispose();
 
     private async ValueTask<Qcow2Mapping> RunAtAsync(long at, long end, CancellationToken cancellation)
@@ -59,11 +75,13 @@ internal sealed class ClusterMap(ImageFile file, Qcow2Header header) : IDisposab
     {
         if (_cache.Find(offset) is { } known)
             return known;
-        ulong[] words = await file.ReadTableAsync("L2 table", offset, header.ClusterSize / sizeof(ulong), cancellation);
-        var table = new L2Table(file.Path, header, words);
+        L2Table table = await ReadTableAsync(offset, cancellation);
         _cache.Add(offset, table);
         return table;
     }
+
+    private async Task<L2Table> ReadTableAsync(long offset, CancellationToken cancellation) =>
+        new(file.Path, header, await file.ReadTableAsync("L2 table", offset, header.ClusterSize / sizeof(ulong), cancellation));
 
     /// <summary>The offsets of the L2 tables that belong to the disk; what lies behind them is saved machine state.</summary>
     private async Task<ulong[]> LoadL1Async(CancellationToken cancellation)

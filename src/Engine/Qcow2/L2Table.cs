@@ -1,4 +1,5 @@
 using System.Numerics;
+using MomentTools.Blocks;
 using MomentTools.Errors;
 
 namespace MomentTools.Qcow2;
@@ -16,6 +17,12 @@ internal sealed class L2Table(string path, Qcow2Header header, ulong[] words)
     private const ulong ZeroFlag = 1;
     private const int SubclusterBits = 5;
     private const int AllSubclusters = -1;
+
+    private readonly int _clusterBits = header.ClusterBits;
+    private readonly long _clusterMask = header.ClusterSize - 1;
+    private readonly long _coveredMask = (1L << CoveredBits(header)) - 1;
+    private readonly bool _extended = header.HasExtendedL2;
+    private readonly bool _hasDataFile = header.HasDataFile;
 
     private enum UnitKind
     {
@@ -55,24 +62,48 @@ internal sealed class L2Table(string path, Qcow2Header header, ulong[] words)
         };
     }
 
+    /// <summary>What the longest run from <paramref name="guest"/> on is, up to <paramref name="end"/>, wherever its bytes lie; both within this table.</summary>
+    public (BlockKind Kind, long End) KindAt(long guest, long end)
+    {
+        Unit unit = UnitAt(guest, end);
+        BlockKind kind = KindOf(unit.Kind);
+        long runEnd = unit.End;
+        while (runEnd < end)
+        {
+            unit = UnitAt(runEnd, end);
+            if (KindOf(unit.Kind) != kind)
+                break;
+            runEnd = unit.End;
+        }
+
+        return (kind, runEnd);
+    }
+
+    private static BlockKind KindOf(UnitKind kind) => kind switch
+    {
+        UnitKind.Unallocated => BlockKind.Unallocated,
+        UnitKind.Zero => BlockKind.Zero,
+        _ => BlockKind.Data,
+    };
+
     private Unit UnitAt(long guest, long end)
     {
-        int index = (int)((guest & ((1L << CoveredBits(header)) - 1)) >> header.ClusterBits);
-        long inCluster = guest & (header.ClusterSize - 1);
+        int index = (int)((guest & _coveredMask) >> _clusterBits);
+        long inCluster = guest & _clusterMask;
         long clusterStart = guest - inCluster;
-        long clusterEnd = Math.Min(clusterStart + header.ClusterSize, end);
-        ulong entry = words[header.HasExtendedL2 ? index * 2 : index];
+        long clusterEnd = Math.Min(clusterStart + _clusterMask + 1, end);
+        ulong entry = words[_extended ? index * 2 : index];
         if ((entry & CompressedFlag) != 0)
             return Compressed(entry, clusterStart, clusterEnd);
 
         ulong host = entry & OffsetMask;
-        if (host % (ulong)header.ClusterSize != 0)
+        if ((host & (ulong)_clusterMask) != 0)
             throw Invalid(clusterStart, $"the entry 0x{entry:x}, whose offset is not a cluster's beginning");
         // Offset 0 is the header's cluster, unless the clusters are in a file of their own.
-        bool hasHost = host != 0 || (header.HasDataFile && (entry & Copied) != 0);
-        if (hasHost && header.HasDataFile && host != (ulong)clusterStart)
+        bool hasHost = host != 0 || (_hasDataFile && (entry & Copied) != 0);
+        if (hasHost && _hasDataFile && host != (ulong)clusterStart)
             throw Invalid(clusterStart, $"the offset 0x{host:x}, where an external data file allows none but the guest's");
-        if (header.HasExtendedL2)
+        if (_extended)
             return Subclusters(words[(index * 2) + 1], hasHost, (long)host, clusterStart, inCluster, clusterEnd);
         if ((entry & ZeroFlag) != 0)
         {

@@ -68,6 +68,24 @@ internal sealed class Qcow2Chain : IBlockReader
             yield return last;
     }
 
+    /// <summary>What of these ranges no layer stores bytes for, so that it reads as zeroes.</summary>
+    public async Task<ExtentMap> ZeroesAsync(ExtentMap ranges, CancellationToken cancellation)
+    {
+        ExtentMap zero = ExtentMap.Empty, open = ranges;
+        foreach (IImageLayer layer in _layers)
+        {
+            // A backing file may be shorter than what stands on it.
+            ExtentMap inside = open.Clip(layer.Length);
+            LayerHoles holes = await layer.HolesAsync(inside, cancellation);
+            zero = zero.Union(open.Subtract(inside)).Union(holes.Zero);
+            open = holes.Unallocated;
+            if (open.Count == 0)
+                break;
+        }
+
+        return zero.Union(open);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (IImageLayer layer in _layers)

@@ -86,6 +86,8 @@ internal sealed class Qcow2Image : IImageLayer
         return _map.RunsAsync(offset, offset + length, cancellation);
     }
 
+    public Task<LayerHoles> HolesAsync(ExtentMap ranges, CancellationToken cancellation) => _map.HolesAsync(ranges, cancellation);
+
     public ValueTask ReadAsync(Qcow2Mapping mapping, Memory<byte> buffer, CancellationToken cancellation) =>
         _clusters.ReadAsync(mapping, buffer, cancellation);
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MomentTools.Blocks;
 
 namespace MomentTools.Qcow2;
 
@@ -25,6 +26,35 @@ internal sealed class RawLayer(ImageFile file) : IImageLayer
             at = Math.Min(Math.Max(file.NextHole(data), data + 1), end);
             yield return new Qcow2Mapping.Data(new GuestOffset(data), at - data, new HostOffset(data));
         }
+    }
+
+    public Task<LayerHoles> HolesAsync(ExtentMap ranges, CancellationToken cancellation)
+    {
+        var zero = new ExtentMapBuilder();
+        // What was learnt for one range is still true for the next ones.
+        long dataEnd = 0, holeEnd = 0;
+        foreach (Extent range in ranges)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            for (long at = range.Offset; at < range.End;)
+            {
+                if (at >= dataEnd && at >= holeEnd)
+                    holeEnd = file.NextData(at);
+                if (at < holeEnd)
+                {
+                    long until = Math.Min(holeEnd, range.End);
+                    zero.Add(at, until - at);
+                    at = until;
+                    continue;
+                }
+
+                if (at >= dataEnd)
+                    dataEnd = Math.Max(file.NextHole(at), at + 1);
+                at = Math.Min(dataEnd, range.End);
+            }
+        }
+
+        return Task.FromResult(new LayerHoles(zero.Build(), ExtentMap.Empty));
     }
 
     public async ValueTask ReadAsync(Qcow2Mapping mapping, Memory<byte> buffer, CancellationToken cancellation)
