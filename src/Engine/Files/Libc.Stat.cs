@@ -39,6 +39,24 @@ internal static partial class Libc
         return Stat(path) is null && Marshal.GetLastPInvokeError() is noEntry or noDirectory;
     }
 
+    /// <summary>Whether a path itself, no link followed, is a socket.</summary>
+    public static bool IsSocket(string path)
+    {
+        const int type = 0xf000, socket = 0xc000;
+        return (ModeOf(path) & type) == socket;
+    }
+
+    /// <summary>Whether there is anything at a path, a link that leads nowhere too.</summary>
+    public static bool IsPresent(string path) => ModeOf(path) != 0;
+
+    // st_mode; 0 where there is nothing.
+    private static unsafe int ModeOf(string path)
+    {
+        const int mode = 28, noFollow = 0x100;
+        byte* result = stackalloc byte[StatSize];
+        return Stat(CurrentDirectory, path, noFollow, BasicStats, result) == 0 ? *(ushort*)(result + mode) : 0;
+    }
+
     // struct statx_timestamp: seconds in 64 bits, nanoseconds in 32.
     private static unsafe long Nanoseconds(byte* time) => Math.Max(0, unchecked(*(long*)time * 1_000_000_000 + *(uint*)(time + 8)));
 }

@@ -13,13 +13,28 @@ internal static class QmpExportCommands
     /// <summary>Starts the NBD server on a Unix socket (<c>nbd-server-start</c>); a stale socket file is replaced.</summary>
     /// <param name="tlsCreds">The id of a tls-creds object, or null.</param>
     public static Task NbdServerStartUnixAsync(this QmpClient qmp, string path, string? tlsCreds, CancellationToken cancellation) =>
-        StartAsync(qmp, "unix", new JsonObject { ["path"] = path }, tlsCreds, cancellation);
+        qmp.NbdServerStartAsync("unix", new JsonObject { ["path"] = path }, tlsCreds, null, cancellation);
 
     /// <summary>Starts the NBD server on a TCP port, which QEMU never tells: choose one (<c>nbd-server-start</c>).</summary>
     /// <param name="tlsCreds">The id of a tls-creds object, or null.</param>
     public static Task NbdServerStartInetAsync(this QmpClient qmp, string host, int port, string? tlsCreds, CancellationToken cancellation) =>
-        StartAsync(
-            qmp, "inet", new JsonObject { ["host"] = host, ["port"] = port.ToString(CultureInfo.InvariantCulture) }, tlsCreds, cancellation);
+        qmp.NbdServerStartAsync(
+            "inet", new JsonObject { ["host"] = host, ["port"] = port.ToString(CultureInfo.InvariantCulture) }, tlsCreds, null, cancellation);
+
+    /// <summary>Starts the NBD server (<c>nbd-server-start</c>).</summary>
+    /// <param name="type">QAPI <c>SocketAddressType</c>.</param>
+    /// <param name="data">What a socket of this type needs.</param>
+    /// <param name="tlsCreds">The id of a tls-creds object, or null.</param>
+    /// <param name="maxConnections">How many clients it takes at once; null for QEMU's own limit.</param>
+    public static Task NbdServerStartAsync(this QmpClient qmp, string type, JsonObject data, string? tlsCreds, int? maxConnections, CancellationToken cancellation)
+    {
+        var arguments = new JsonObject { ["addr"] = new JsonObject { ["type"] = type, ["data"] = data } };
+        if (tlsCreds is not null)
+            arguments["tls-creds"] = tlsCreds;
+        if (maxConnections is not null)
+            arguments["max-connections"] = maxConnections;
+        return qmp.ExecuteAsync("nbd-server-start", arguments, cancellation);
+    }
 
     /// <summary>Stops the NBD server, with all its exports and clients (<c>nbd-server-stop</c>).</summary>
     public static Task NbdServerStopAsync(this QmpClient qmp, CancellationToken cancellation) => qmp.ExecuteAsync("nbd-server-stop", null, cancellation);
@@ -79,13 +94,5 @@ internal static class QmpExportCommands
         {
             return false;
         }
-    }
-
-    private static Task<JsonElement> StartAsync(QmpClient qmp, string type, JsonObject data, string? tlsCreds, CancellationToken cancellation)
-    {
-        var arguments = new JsonObject { ["addr"] = new JsonObject { ["type"] = type, ["data"] = data } };
-        if (tlsCreds is not null)
-            arguments["tls-creds"] = tlsCreds;
-        return qmp.ExecuteAsync("nbd-server-start", arguments, cancellation);
     }
 }

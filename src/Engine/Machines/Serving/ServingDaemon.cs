@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Files;
+using MomentTools.Nbd;
 using MomentTools.Qmp;
 
 namespace MomentTools.Machines.Serving;
@@ -92,8 +93,9 @@ internal sealed class ServingDaemon : IAsyncDisposable
     public static async Task EndAsync(ServingProcess recorded, CancellationToken cancellation)
     {
         if (Find(recorded) is { } process)
-            await MachineStopper.EndAsync(process, cancellation);
+            await EndAsync(process, cancellation);
         RemoveFiles(recorded.Socket);
+        RemoveDeadServers(Path.GetDirectoryName(recorded.Socket)!);
     }
 
     /// <summary>Ends a daemon that was to be started under this id, if it was, without a record of it.</summary>
@@ -101,8 +103,24 @@ internal sealed class ServingDaemon : IAsyncDisposable
     {
         string socket = SocketOf(runtimeDirectory, id);
         foreach (HostProcess process in HostProcess.All().Where(process => IsAt(process, socket)).ToArray())
-            await MachineStopper.EndAsync(process, cancellation);
+            await EndAsync(process, cancellation);
         RemoveFiles(socket);
+        RemoveDeadServers(runtimeDirectory);
+    }
+
+    /// <summary>Removes the file of a socket that nobody listens on any more; anything else is left.</summary>
+    public static void RemoveDeadSocket(UnixNbdAddress address)
+    {
+        if (!Libc.IsSocket(address.Path) || ListeningSockets.IsTaken(address))
+            return;
+        try
+        {
+            File.Delete(address.Path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "remove the socket", address.Path);
+        }
     }
 
     /// <summary>Ends this daemon and closes the line.</summary>
@@ -172,6 +190,24 @@ internal sealed class ServingDaemon : IAsyncDisposable
         {
             throw MachineErrors.DaemonFailed("to start", failure.Message, failure);
         }
+    }
+
+    // It removes none of its sockets itself but those of its monitors.
+    private static async Task EndAsync(HostProcess process, CancellationToken cancellation)
+    {
+        UnixNbdAddress[] sockets = [.. (ListeningSockets.Of(process.Id) ?? []).OfType<UnixNbdAddress>()];
+        await MachineStopper.EndAsync(process, cancellation);
+        foreach (UnixNbdAddress socket in sockets)
+            RemoveDeadSocket(socket);
+    }
+
+    // Those of one that was killed.
+    private static void RemoveDeadServers(string runtimeDirectory)
+    {
+        if (!Directory.Exists(runtimeDirectory))
+            return;
+        foreach (string path in Directory.EnumerateFileSystemEntries(runtimeDirectory, PrivateServer.SocketPrefix + "*").ToArray())
+            RemoveDeadSocket(new UnixNbdAddress(path));
     }
 
     private static void RemoveFiles(string socket)
