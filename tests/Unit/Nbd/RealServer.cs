@@ -35,10 +35,15 @@ internal sealed class RealServer : IDisposable
         return Start(new TcpNbdAddress("127.0.0.1", port), "qemu-nbd", ["-b", "127.0.0.1", "-p", $"{port}", "-t", .. arguments]);
     }
 
-    public void Dispose()
+    public void Kill()
     {
         _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        Kill();
         _process.Dispose();
     }
 
