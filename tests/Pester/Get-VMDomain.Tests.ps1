@@ -16,6 +16,15 @@ Describe 'Get-VMDomain' -Skip:(-not (Get-Command qemu-img -ErrorAction Ignore)) 
 
         It 'gives all' { (Get-VMDomain).Name | Should -Be db, web1, web2 }
 
+        It 'has lists that can be indexed' {
+            New-Disk "$place/a.qcow2"
+            New-Disk "$place/b.qcow2"
+            Register-VMDomain -Xml (Get-DomainXml two "$place/a.qcow2", "$place/b.qcow2") | Out-Null
+            (Get-VMDomain two).Disks[1].Path | Should -Be "$place/b.qcow2"
+            (Get-VMDomain two).Disks[-1].Name | Should -Be vdb
+            Unregister-VMDomain two -Confirm:$false
+        }
+
         It 'takes wildcards' { (Get-VMDomain web*).Name | Should -Be web1, web2 }
 
         It 'takes names from the pipeline' { ('db', 'web2' | Get-VMDomain).Name | Should -Be db, web2 }

@@ -22,7 +22,7 @@ public sealed record VMBackup
     public string? Checkpoint { get; init; }
 
     /// <summary>The disks.</summary>
-    public IReadOnlyList<VMBackupDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMBackupDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>Bytes that the backup takes in the repository.</summary>
     public long Size => Disks.Sum(disk => disk.StoredSize);

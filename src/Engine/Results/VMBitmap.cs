@@ -31,7 +31,7 @@ public sealed record VMBitmap
     public bool Persistent { get; init; } = true;
 
     /// <summary>The flags as the qcow2 specification names them (in_use, auto), or as QEMU does (busy, recording).</summary>
-    public IReadOnlyList<string> Flags { get; init; } = [];
+    public IReadOnlyList<string> Flags { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>The moment it belongs to, "MomentTools" for one of ours without a moment, or null.</summary>
     public string? Owner { get; init; }

@@ -28,7 +28,7 @@ public sealed record VMBlockExport
     public string? Context { get; init; }
 
     /// <summary>All metadata contexts that the export offers.</summary>
-    public IReadOnlyList<string> Contexts { get; init; } = [];
+    public IReadOnlyList<string> Contexts { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>How many bytes the export has.</summary>
     public required long Size { get; init; }

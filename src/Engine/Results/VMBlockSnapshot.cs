@@ -28,7 +28,7 @@ public sealed record VMBlockSnapshot
     public DateTimeOffset? Expires { get; init; }
 
     /// <summary>The disks that it shows.</summary>
-    public IReadOnlyList<VMBlockSnapshotDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMBlockSnapshotDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -31,7 +31,7 @@ public sealed record VMBranch
     public string? Description { get; init; }
 
     /// <summary>The tip on each disk that the branch has one of.</summary>
-    public IReadOnlyList<VMBranchDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMBranchDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -28,7 +28,7 @@ public sealed record VMDisk
     public string? TrackingReason { get; init; }
 
     /// <summary>The checkpoints that cover the disk, oldest first.</summary>
-    public IReadOnlyList<string> Checkpoints { get; init; } = [];
+    public IReadOnlyList<string> Checkpoints { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>The moment that this disk's present content descends from, or null.</summary>
     public string? Current { get; init; }

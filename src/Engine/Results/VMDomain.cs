@@ -34,7 +34,7 @@ public sealed record VMDomain
     public int Moments { get; init; }
 
     /// <summary>The disks, in the order of the definition.</summary>
-    public IReadOnlyList<VMDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>An operation that was interrupted and that the next changing command finishes or undoes, or null.</summary>
     public string? Pending { get; init; }

@@ -22,13 +22,13 @@ public sealed record VMKeptState
     public string? Branch { get; init; }
 
     /// <summary>The moments that were removed.</summary>
-    public IReadOnlyList<string> Moments { get; init; } = [];
+    public IReadOnlyList<string> Moments { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>The bytes that become free when it is let go.</summary>
     public long Bytes { get; init; }
 
     /// <summary>The files that go then.</summary>
-    public IReadOnlyList<string> Files { get; init; } = [];
+    public IReadOnlyList<string> Files { get; init => field = Indexed.Of(value); } = [];
 
     /// <inheritdoc/>
     public override string ToString() => $"{Operation} ({Id})";

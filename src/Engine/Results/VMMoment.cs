@@ -28,7 +28,7 @@ public abstract record VMMoment
     public string? Repository { get; init; }
 
     /// <summary>The disks of the machine at that moment.</summary>
-    public IReadOnlyList<VMMomentDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMMomentDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>"OK", or in few words what is wrong with the worst disk.</summary>
     public string Health => Disks.Select(disk => disk.Problem).FirstOrDefault(problem => problem is not null) ?? "OK";

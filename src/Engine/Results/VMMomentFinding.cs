@@ -28,7 +28,7 @@ public sealed record VMMomentFinding
     public string? File { get; init; }
 
     /// <summary>The bitmaps in the image that it is about, by name.</summary>
-    public IReadOnlyList<string> Bitmaps { get; init; } = [];
+    public IReadOnlyList<string> Bitmaps { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>What is wrong, and what follows from it: whole sentences.</summary>
     public required string Text { get; init; }

@@ -28,10 +28,10 @@ public sealed record VMSnapshotRestore
     public VMState? State { get; init; }
 
     /// <summary>The snapshots and branches that are lost by it.</summary>
-    public IReadOnlyList<string> Discarded { get; init; } = [];
+    public IReadOnlyList<string> Discarded { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>Each disk of the machine.</summary>
-    public IReadOnlyList<VMSnapshotRestoreDisk> Disks { get; init; } = [];
+    public IReadOnlyList<VMSnapshotRestoreDisk> Disks { get; init => field = Indexed.Of(value); } = [];
 
     /// <inheritdoc/>
     public override string ToString() => Snapshot;

@@ -1,0 +1,27 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace MomentTools.Tests.House;
+
+/// <summary>Lists on the objects that users hold can be indexed at the prompt.</summary>
+public sealed class IndexedListTests
+{
+    public static TheoryData<string> Lists => [.. typeof(MomentEngine).Assembly.GetExportedTypes()
+        .Where(type => type.Name.StartsWith("VM", StringComparison.Ordinal))
+        .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
+        .Where(property => property is { CanWrite: true, PropertyType.IsGenericType: true } && property.PropertyType.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
+        .Select(property => $"{property.DeclaringType!.Name}.{property.Name}")];
+
+    [Theory]
+    [MemberData(nameof(Lists))]
+    public void AListOfAResultIsAnArray(string name)
+    {
+        string[] parts = name.Split('.');
+        PropertyInfo list = typeof(MomentEngine).Assembly.GetType("MomentTools." + parts[0])!.GetProperty(parts[1])!;
+        Type element = list.PropertyType.GenericTypeArguments[0];
+        Type concrete = list.DeclaringType!.IsAbstract ? typeof(MomentEngine).Assembly.GetExportedTypes().First(other => other.IsSubclassOf(list.DeclaringType)) : list.DeclaringType;
+        object result = RuntimeHelpers.GetUninitializedObject(concrete);
+        list.SetValue(result, typeof(List<>).MakeGenericType(element).GetConstructor([])!.Invoke([]));
+        Assert.True(list.GetValue(result) is Array, $"{name} must be set with Indexed.Of: else PowerShell takes {parts[1]}[0] for the whole list.");
+    }
+}
