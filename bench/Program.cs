@@ -49,6 +49,8 @@ IBench[] benches =
     new SnapshotBesideVirsh(3, keptOpen: false),
     new SnapshotBesideVirsh(3, keptOpen: true),
     new MemorySnapshotPause(),
+    new BlockSnapshotPause(1),
+    new BlockSnapshotPause(8),
     new InternalRestoreBesideVirsh(),
     new RestoreBesideVirsh(),
     new ChainOfLayers("snapshot"),

@@ -18,9 +18,23 @@ internal static class ServingSweep
         IReadOnlyList<BlockSnapshotRecord> snapshots = records.Snapshots(report.Failure);
         if (snapshots.Count == 0)
             return;
-        IReadOnlyList<BlockExportRecord> exports = records.Exports(report.Failure);
-        await using QmpClient? machine = snapshots.Any(record => record.Daemon is null) ? await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
-        HashSet<string> nodes = machine is null ? [] : [.. (await machine.QueryNamedBlockNodesAsync(cancellation)).Select(node => node.NodeName)];
+        try
+        {
+            await using QmpClient? machine = snapshots.Any(record => record.Daemon is null) ? await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
+            HashSet<string> nodes = machine is null ? [] : [.. (await machine.QueryNamedBlockNodesAsync(cancellation)).Select(node => node.NodeName)];
+            await RunAsync(scope, snapshots, records.Exports(report.Failure), machine, nodes, report, cancellation);
+        }
+        catch (MomentException failure) when (failure.Kind is ErrorKind.Connection or ErrorKind.Busy or ErrorKind.Timeout or ErrorKind.AccessDenied)
+        {
+            // Who needs the machine's monitor is told by what he wants of it.
+            report.Verbose($"Whether block snapshots of '{scope.Place.Name}' have to be ended could not be looked at: {failure.Message}");
+        }
+    }
+
+    private static async Task RunAsync(
+        ChangeScope scope, IReadOnlyList<BlockSnapshotRecord> snapshots, IReadOnlyList<BlockExportRecord> exports, QmpClient? machine, HashSet<string> nodes,
+        IOperationReport report, CancellationToken cancellation)
+    {
         List<BlockSnapshotRecord> all = [.. snapshots];
         foreach (BlockSnapshotRecord record in snapshots)
         {
