@@ -189,7 +189,8 @@ internal static class Relay
     {
         try
         {
-            IPAddress host = (await Dns.GetHostAddressesAsync(address.Host, cancellation))[0];
+            // The name service does not take a wildcard.
+            IPAddress host = IPAddress.TryParse(address.Host, out IPAddress? literal) ? literal : (await Dns.GetHostAddressesAsync(address.Host, cancellation))[0];
             using var socket = new Socket(host.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             socket.Bind(new IPEndPoint(host, 0));
             return ((IPEndPoint)socket.LocalEndPoint!).Port;

@@ -18,7 +18,7 @@ internal sealed class ServingDaemon : IAsyncDisposable
     private const string SecondSuffix = ".2";
     private const string PidSuffix = ".pid";
 
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20), ReleaseLimit = TimeSpan.FromSeconds(5), ReleaseLook = TimeSpan.FromMilliseconds(5);
 
     private ServingDaemon(ServingProcess process, QmpClient qmp)
     {
@@ -197,6 +197,9 @@ internal sealed class ServingDaemon : IAsyncDisposable
     {
         UnixNbdAddress[] sockets = [.. (ListeningSockets.Of(process.Id) ?? []).OfType<UnixNbdAddress>()];
         await MachineStopper.EndAsync(process, cancellation);
+        // They are its own until its last thread has ended.
+        for (long start = Environment.TickCount64; sockets.Any(ListeningSockets.IsTaken) && Environment.TickCount64 - start < ReleaseLimit.TotalMilliseconds;)
+            await Task.Delay(ReleaseLook, cancellation);
         foreach (UnixNbdAddress socket in sockets)
             RemoveDeadSocket(socket);
     }
