@@ -123,6 +123,12 @@ internal static class Recovery
             case BlockSnapshotCreation.Operation:
                 await BlockSnapshotUndo.RunAsync(place, domain, entry, cancellation);
                 break;
+            case BlockExportStart.Operation:
+                await BlockExportStart.UndoAsync(place, domain, entry, cancellation);
+                break;
+            case BlockExportStop.Operation:
+                await BlockExportStop.ResolveAsync(place, domain, entry, cancellation);
+                return true;
             case BlockSnapshotRemoval.Operation:
                 return await BlockSnapshotRemoval.ResolveAsync(place, domain, entry, report, cancellation);
             case MomentRepair.Operation:

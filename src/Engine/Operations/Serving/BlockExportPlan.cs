@@ -38,7 +38,7 @@ internal sealed record BlockExportPlan(
         {
             string name = disk.ExportName ?? (disk.Snapshot is null ? disk.Disk : $"{disk.Disk}-{disk.Snapshot}");
             if (BlockExportDocumentDisk.ExportNameRule(name) is { } rule)
-                throw ExportErrors.NameInvalid(name, rule);
+                throw ServingDaemonErrors.NameInvalid(name, rule);
             planned.Add(new PlannedExport(planned.Count, disk.Disk, name, disk.Snapshot, Since(known, disk)));
         }
 

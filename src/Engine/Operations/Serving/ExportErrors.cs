@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Machines.Serving;
 using MomentTools.Moments;
 using MomentTools.Xml;
 
@@ -9,8 +10,6 @@ internal static class ExportErrors
 {
     public static readonly ErrorId ExportRequestMixed = new("ExportRequestMixed", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportDiskMissing = new("ExportDiskMissing", ErrorKind.NotFound);
-    public static readonly ErrorId ExportNameInvalid = new("ExportNameInvalid", ErrorKind.InvalidArgument);
-    public static readonly ErrorId ExportNameTaken = new("ExportNameTaken", ErrorKind.AlreadyExists);
     public static readonly ErrorId ExportUnencrypted = new("ExportUnencrypted", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportTlsMissing = new("ExportTlsMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportServerDiffers = new("ExportServerDiffers", ErrorKind.InvalidArgument);
@@ -33,18 +32,16 @@ internal static class ExportErrors
     public static MomentException Nothing(string what) => new(
         ExportDiskMissing, $"Cannot export {what}: it has no disk with content of its own.", what, "Drives without a medium are not exported. Name a disk to export it all the same.");
 
-    public static MomentException NameInvalid(string name, string rule) => new(
-        ExportNameInvalid, $"{XmlErrors.Quote(name)} cannot be the name of an export: {rule}.", name, "Give another name with -ExportName.");
-
     public static MomentException NameUnused(string disk) => new(
         ExportDiskMissing, $"There is an export name for disk '{disk}', and that disk is not exported.", disk, "Name the disk with -Disk too, or leave the name out.");
 
     /// <param name="name">The name.</param>
     /// <param name="address">Where it is taken.</param>
     /// <param name="who">What has it, or null where somebody else does.</param>
-    public static MomentException NameTaken(string name, string address, string? who) => new(
-        ExportNameTaken, $"Cannot export anything as {XmlErrors.Quote(name)} at {address}: {who ?? "somebody else"} has the name there.", name,
-        "Give another name with -ExportName, another address, or stop the other export with Stop-VMBlockExport.");
+    /// <param name="inner">QEMU's refusal, or null.</param>
+    public static MomentException NameTaken(string name, string address, string? who, MomentException? inner = null) => new(
+        ServingDaemonErrors.ExportNameTaken, $"Cannot export anything as {XmlErrors.Quote(name)} at {address}: {who ?? "somebody else"} has the name there.", name,
+        "Give another name with -ExportName, another address, or stop the other export with Stop-VMBlockExport.", inner);
 
     public static MomentException Unencrypted(string address) => new(
         ExportUnencrypted, $"Cannot export at {address} without TLS: every host that reaches this one could read the disks.", address,

@@ -4,7 +4,7 @@ using MomentTools.Qmp;
 namespace MomentTools.Operations.Serving;
 
 /// <summary>
-/// Before a changing command does anything: takes down the block snapshots whose owner has ended (a lease that ran out, a session or an
+/// Before a changing command does anything: takes down the exports and block snapshots whose owner has ended (a lease that ran out, a session or an
 /// export that is gone), and what is left of those whose machine or storage daemon is. Where there are none, it reads two directories.
 /// </summary>
 internal static class ServingSweep
@@ -14,6 +14,8 @@ internal static class ServingSweep
     /// <param name="cancellation">Stops it between two of them.</param>
     public static async Task RunAsync(ChangeScope scope, IOperationReport report, CancellationToken cancellation)
     {
+        // First: a block snapshot that was made for an export goes with it.
+        await BlockExportSweep.RunAsync(scope, report, cancellation);
         var records = new ServiceRecords(scope.Place.StateDirectory);
         IReadOnlyList<BlockSnapshotRecord> snapshots = records.Snapshots(report.Failure);
         if (snapshots.Count == 0)

@@ -63,16 +63,15 @@ internal sealed class SnapshotChanges(DomainPlace place, DomainDocument domain, 
     private async Task<ExtentMap> RecordedAsync(
         ServedInstant instant, MomentKey since, DiskTracking tracking, TrackingPoint point, ObservedLayer? seen, CancellationToken cancellation)
     {
-        if (instant.Sidecar is { } sidecar)
-            return _segments.Read(sidecar, instant.Disk).Blocks;
+        ExtentMap beside = instant.Sidecar is { } sidecar ? _segments.Read(sidecar, instant.Disk).Blocks : ExtentMap.Empty;
         if (instant.Copy is not { } copy)
-            return ExtentMap.Empty;
+            return beside;
         if (machine is null || seen is null)
             throw Unknown(instant, since, "the machine that has the record of it does not run any more");
         QmpBlockNode? node = (await machine.Qmp.QueryNamedBlockNodesAsync(cancellation)).FirstOrDefault(one => one.NodeName == instant.Node);
         if (node?.DirtyBitmaps.FirstOrDefault(bitmap => bitmap.Name == copy) is not { Recording: false, Inconsistent: false, Granularity: TrackingProof.Granularity })
             throw Unknown(instant, since, $"the bitmap '{copy}' of what was written up to its instant is not in QEMU any more as it was made");
-        ExtentMap blocks = await ReadAsync(instant.Node!, new BitmapRef(instant.Node!, copy), cancellation);
+        ExtentMap blocks = beside.Union(await ReadAsync(instant.Node!, new BitmapRef(instant.Node!, copy), cancellation));
         // It is cut with the disk, and grows with it again, without its bits.
         long floor = Math.Min(node.VirtualSize, Floor(tracking, point, seen) ?? throw Unknown(instant, since, "the machine went to another branch since"));
         return floor < instant.Size ? blocks.Union(ExtentMap.Of(new Extent(floor, instant.Size - floor))) : blocks;

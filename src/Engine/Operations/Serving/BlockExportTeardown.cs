@@ -1,0 +1,96 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Machines.Serving;
+using MomentTools.Nbd;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>
+/// Takes exports down, from any state between their start and their end: first what is public, then what it stood on. What is gone is
+/// passed over, so it can be done again. The block snapshot that was made for them is not theirs to remove.
+/// </summary>
+internal static class BlockExportTeardown
+{
+    /// <summary>Takes all exports of a record down.</summary>
+    /// <param name="place">The domain's place.</param>
+    /// <param name="record">The record; that it is gone afterwards is up to the caller.</param>
+    /// <param name="machine">The machine's QEMU; null where none runs.</param>
+    /// <param name="cancellation">Stops the wait for a storage daemon's end.</param>
+    public static Task RunAsync(DomainPlace place, BlockExportRecord record, QmpClient? machine, CancellationToken cancellation) =>
+        RunAsync(place, ExportTraces.Of(record, [.. record.Disks], new ServiceRecords(place.StateDirectory).Exports(_ => { })), machine, cancellation);
+
+    /// <inheritdoc cref="RunAsync(DomainPlace, BlockExportRecord, QmpClient?, CancellationToken)"/>
+    /// <param name="place">The domain's place.</param>
+    /// <param name="traces">What may be there.</param>
+    /// <param name="machine">The machine's QEMU; null where none runs.</param>
+    /// <param name="cancellation">Stops the wait for a storage daemon's end.</param>
+    public static async Task RunAsync(DomainPlace place, ExportTraces traces, QmpClient? machine, CancellationToken cancellation)
+    {
+        await EndRelayAsync(place, traces, cancellation);
+        if (traces.Source is { } daemon)
+        {
+            await using ServingDaemon? source = await ServingDaemon.FindAsync(daemon, cancellation);
+            if (source is not null)
+                await RemoveAsync(source.Qmp, place, traces, cancellation);
+        }
+        else if (!traces.EndsSource && machine is not null)
+        {
+            await RemoveAsync(machine, place, traces, cancellation);
+        }
+
+        if (traces is { EndsSource: true, Source: { } own })
+            await ServingDaemon.EndAsync(own, cancellation);
+        else if (traces.EndsSource)
+            await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.SourceId, cancellation);
+    }
+
+    private static async Task EndRelayAsync(DomainPlace place, ExportTraces traces, CancellationToken cancellation)
+    {
+        if (traces.EndsRelay)
+        {
+            if (traces.Relay is { } own)
+                await ServingDaemon.EndAsync(own, cancellation);
+            else
+                await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.Id, cancellation);
+            // That of one that was killed.
+            if (traces.Socket is { } socket)
+                ServingDaemon.RemoveDeadSocket(new UnixNbdAddress(socket));
+        }
+        else if (traces.Relay is { } shared)
+        {
+            await using ServingDaemon? relay = await ServingDaemon.FindAsync(shared, cancellation);
+            if (relay is not null)
+                await Relay.RemoveAsync(relay, [.. traces.Numbers.Select(number => PlannedExport.ExportId(traces.Id, number))], cancellation);
+        }
+    }
+
+    private static async Task RemoveAsync(QmpClient qmp, DomainPlace place, ExportTraces traces, CancellationToken cancellation)
+    {
+        HashSet<string> exports = [.. traces.Numbers.Select(number => PlannedExport.ExportId(traces.Id, number))];
+        HashSet<string> contexts = [.. traces.Numbers.Select(number => PlannedExport.ContextNode(traces.Id, number))];
+        // A process that died while it wrote a context left the node, and an export of it.
+        string unfinished = $"mt-{traces.Id}-";
+        try
+        {
+            foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))
+                if (exports.Contains(export.Id) || contexts.Contains(export.NodeName) || export.NodeName.StartsWith(unfinished, StringComparison.Ordinal))
+                    await qmp.BlockExportDelAsync(export.Id, hard: true, cancellation);
+            foreach (QmpBlockNode node in await qmp.QueryNamedBlockNodesAsync(cancellation))
+            {
+                if (!contexts.Contains(node.NodeName) && !node.NodeName.StartsWith(unfinished, StringComparison.Ordinal))
+                    continue;
+                // QEMU 7.2 aborts when a node goes whose bitmap somebody still shows.
+                if (node.DirtyBitmaps.Any(bitmap => bitmap.Busy))
+                    throw Snapshots.RestoreErrors.InUse($"end the exports of '{place.Name}'", null, $"somebody who uses a bitmap of the node '{node.NodeName}'");
+                await qmp.BlockdevDelAsync(node.NodeName, cancellation);
+            }
+
+            await PrivateServer.StopIfLastAsync(qmp, place.RuntimeDirectory, cancellation);
+        }
+        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost)
+        {
+            // All of it went with the process that had it.
+        }
+    }
+}
