@@ -28,6 +28,8 @@ public sealed class CrashCoverageTests
         ["domain-rename"] = (typeof(DomainRenameTests), nameof(DomainRenameTests.AProcessKilledAtAnyStepLeavesOneWholeDomain)),
         ["block-snapshot-create"] = (typeof(Serving.BlockSnapshotCrashTests), nameof(Serving.BlockSnapshotCrashTests.AProcessKilledAtAnyStepLeavesItWholeOrNothing)),
         ["block-snapshot-remove"] = (typeof(Serving.BlockSnapshotCrashTests), nameof(Serving.BlockSnapshotCrashTests.AProcessKilledAtAnyStepLeavesItWholeOrNothing)),
+        ["block-export-start"] = (typeof(Serving.ExportCrashTests), nameof(Serving.ExportCrashTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
+        ["block-export-stop"] = (typeof(Serving.ExportCrashTests), nameof(Serving.ExportCrashTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
         ["branch-create"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-rename"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),
         ["branch-remove"] = (typeof(Branches.BranchCrashTests), nameof(Branches.BranchCrashTests.AProcessKilledAtAnyStepLeavesEachBranchItsOwn)),

@@ -83,9 +83,9 @@ public sealed class BlockExportPlanTests
     public void OneNameIsNotGivenTwiceAtOneAddress()
     {
         ExportSurroundings known = Running with { Exports = [Export("tcp://127.0.0.1:7", "vda"), Export("unix:///run/private", "vda", isPrivate: true), Export("unix:///run/other", "vdb", isPrivate: true, source: Daemon)] };
-        Assert.Equal(ExportErrors.ExportNameTaken, Refusal(known, new StartBlockExportRequest { Address = "tcp://127.0.0.1:7", Disks = ["vda"] }));
-        Assert.Equal(ExportErrors.ExportNameTaken, Refusal(known, new StartBlockExportRequest { Disks = ["vda"] }));
-        Assert.Equal(ExportErrors.ExportNameTaken, Refusal(Running, new StartBlockExportRequest { Disks = ["vda", "vdb"], ExportNames = Names(("vda", "x"), ("vdb", "x")) }));
+        Assert.Equal(ServingDaemonErrors.ExportNameTaken, Refusal(known, new StartBlockExportRequest { Address = "tcp://127.0.0.1:7", Disks = ["vda"] }));
+        Assert.Equal(ServingDaemonErrors.ExportNameTaken, Refusal(known, new StartBlockExportRequest { Disks = ["vda"] }));
+        Assert.Equal(ServingDaemonErrors.ExportNameTaken, Refusal(Running, new StartBlockExportRequest { Disks = ["vda", "vdb"], ExportNames = Names(("vda", "x"), ("vdb", "x")) }));
         Assert.True(BlockExportPlan.Make(known, new StartBlockExportRequest { Disks = ["vdb"] }).Private);
         Assert.False(BlockExportPlan.Make(known, new StartBlockExportRequest { Address = "tcp://127.0.0.1:8", Disks = ["vda"] }).Private);
         Assert.True(BlockExportPlan.Make(known, new StartBlockExportRequest { Address = "unix:///run/private", Disks = ["vdb"] }).Private);
@@ -127,7 +127,7 @@ public sealed class BlockExportPlanTests
         Assert.Equal(ServingErrors.BlockSnapshotNotFound, Refusal(Running, new StartBlockExportRequest { Snapshot = "x" }));
         Assert.Equal(ExportErrors.ExportDiskMissing, Refusal(Running with { Snapshots = [Snapshot("x", null, "vda")] }, new StartBlockExportRequest { Snapshot = "x", Disks = ["vdb"] }));
         Assert.Equal(ExportErrors.ExportDiskMissing, Refusal(Running, new StartBlockExportRequest { Disks = ["vda"], ExportNames = Names(("vdb", "x")) }));
-        Assert.Equal(ExportErrors.ExportNameInvalid, Refusal(Running, new StartBlockExportRequest { Disks = ["vda"], ExportNames = Names(("vda", "")) }));
+        Assert.Equal(ServingDaemonErrors.ExportNameInvalid, Refusal(Running, new StartBlockExportRequest { Disks = ["vda"], ExportNames = Names(("vda", "")) }));
         Assert.Equal(NbdErrors.NbdAddressInvalid, Refusal(Running, new StartBlockExportRequest { Address = "http://x" }));
         Assert.Equal(ExportErrors.ExportRequestMixed, Refusal(Running, new StartBlockExportRequest { TlsPsk = "/x", TlsX509 = "/y" }));
         Assert.Equal(ExportErrors.ExportRequestMixed, Refusal(Running, new StartBlockExportRequest { MaxConnections = 0 }));
