@@ -5,19 +5,20 @@ using MomentTools.Machines;
 
 namespace MomentTools.Bench.Benches;
 
-/// <summary>100,000 runs that were written since a checkpoint: told by the engine, beside libnbd's nbdinfo asking QEMU for the same bitmap.</summary>
+/// <summary>Many runs that were written since a checkpoint: told by the engine, beside libnbd's nbdinfo asking QEMU for the same bitmap.</summary>
+/// <param name="runs">How many.</param>
+/// <param name="size">The disk's size in bytes.</param>
 /// <param name="running">Whether the machine runs; if not, nbdinfo needs a qemu-nbd first.</param>
 /// <param name="sum">Only how many bytes, in place of the runs with their kinds.</param>
-internal sealed class ChangedExtents(bool running, bool sum) : IBench
+internal sealed class ChangedExtents(int runs, long size, bool running, bool sum) : IBench
 {
-    private const int Runs = 100_000;
     private const string Copy = "theirs";
 
     private Machine? _machine;
     private string _socket = "";
     private string _scratch = "";
 
-    public string Subject => string.Create(CultureInfo.InvariantCulture, $"changed blocks, {Runs:N0} runs, {(running ? "running" : "stopped")} machine, {(sum ? "their sum" : "each with its kind")}");
+    public string Subject => string.Create(CultureInfo.InvariantCulture, $"changed blocks, {runs:N0} runs on {size >> 30} GiB, {(running ? "running" : "stopped")} machine, {(sum ? "their sum" : "each with its kind")}");
 
     public string OurWay => sum ? "MomentEngine.MeasureChangedBlocksAsync" : "MomentEngine.GetChangedBlocksAsync, each looked at";
 
@@ -30,11 +31,11 @@ internal sealed class ChangedExtents(bool running, bool sum) : IBench
         if (Tool.Missing("qemu-img", "qemu-io", "qemu-nbd", "nbdinfo", "qemu-system-x86_64", "qemu-storage-daemon") is { } missing)
             return missing;
         _scratch = scratch;
-        _machine = await DirtyMachine.RegisterAsync(scratch, Runs, 2L * Runs * DirtyMachine.Block, cancellation);
+        _machine = await DirtyMachine.RegisterAsync(scratch, runs, size, cancellation);
         if (running)
             await ExportAsync(_machine, cancellation);
         (int count, long bytes) = await DirtyMachine.AskAsync(_machine, sum, cancellation);
-        return (count, bytes) == (Runs, (long)Runs * DirtyMachine.Block) ? null : $"{count} runs of {bytes} bytes were found";
+        return (count, bytes) == (runs, (long)runs * DirtyMachine.Block) ? null : $"{count} runs of {bytes} bytes were found";
     }
 
     public Task OursAsync(CancellationToken cancellation) => DirtyMachine.AskAsync(_machine!, sum, cancellation);

@@ -85,6 +85,8 @@ internal sealed class ExtentMap : IReadOnlyList<Extent>, IEquatable<ExtentMap>
     {
         if (Count == 0 || other.Count == 0)
             return this;
+        if (ReferenceEquals(this, other))
+            return Empty;
         var builder = new ExtentMapBuilder();
         int right = 0;
         foreach (Extent extent in this)

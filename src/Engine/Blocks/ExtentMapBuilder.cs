@@ -16,17 +16,17 @@ internal sealed class ExtentMapBuilder
 
     public void Add(long offset, long length)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, long.MaxValue - offset);
+        // Written out: the generic checks of the exceptions' own are compiled anew in each process, and this runs a million times.
+        if (offset < 0 || length < 0 || length > long.MaxValue - offset || (length > 0 && offset < _last.Offset))
+            throw Refused(offset, length);
         if (length == 0)
             return;
         if (_last.Length > 0)
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(offset, _last.Offset);
             if (offset <= _last.End)
             {
-                _last = new Extent(_last.Offset, Math.Max(_last.End, offset + length) - _last.Offset);
+                if (offset + length > _last.End)
+                    _last = new Extent(_last.Offset, offset + length - _last.Offset);
                 return;
             }
 
@@ -45,6 +45,9 @@ internal sealed class ExtentMapBuilder
         _last = default;
         return new ExtentMap([.. _full, _piece[.._used]], (_full.Count * PieceLength) + _used);
     }
+
+    private ArgumentOutOfRangeException Refused(long offset, long length) =>
+        new(nameof(offset), offset, $"A run of {length} bytes from {offset} on does not follow the one at {_last.Offset}.");
 
     private void Keep(Extent extent)
     {

@@ -6,6 +6,8 @@ namespace MomentTools.Qcow2;
 /// <summary>Follows the active L1 table and its L2 tables, which are read when first needed (specification: "Cluster mapping").</summary>
 internal sealed class ClusterMap(ImageFile file, Qcow2Header header) : IDisposable
 {
+    private const int LargestRead = 64 << 10;
+
     private readonly L2Cache _cache = new(header.ClusterSize);
     private readonly SemaphoreSlim _loading = new(1);
     private readonly int _coveredBits = L2Table.CoveredBits(header);
@@ -44,10 +46,19 @@ internal sealed class ClusterMap(ImageFile file, Qcow2Header header) : IDisposab
         ulong[] l1 = _l1 ?? await LoadL1Async(cancellation);
         var search = new HoleSearch(ranges, l1, _coveredBits);
         L2Table? table = null;
+        // Each is looked at once: one array serves them all.
+        ulong[] words = [];
+        byte[] bytes = [];
         while (search.Run(table) is { } index)
         {
             cancellation.ThrowIfCancellationRequested();
-            table = _cache.Find((long)l1[index]) ?? await ReadTableAsync((long)l1[index], cancellation);
+            table = _cache.Find((long)l1[index]);
+            if (table is not null)
+                continue;
+            if (words.Length == 0)
+                (words, bytes) = (new ulong[header.ClusterSize / sizeof(ulong)], new byte[Math.Min(header.ClusterSize, LargestRead)]);
+            await file.ReadTableAsync("L2 table", (long)l1[index], words, bytes, cancellation);
+            table = new L2Table(file.Path, header, words);
         }
 
         return search.Holes();
@@ -75,13 +86,11 @@ internal sealed class ClusterMap(ImageFile file, Qcow2Header header) : IDisposab
     {
         if (_cache.Find(offset) is { } known)
             return known;
-        L2Table table = await ReadTableAsync(offset, cancellation);
+        ulong[] words = await file.ReadTableAsync("L2 table", offset, header.ClusterSize / sizeof(ulong), cancellation);
+        var table = new L2Table(file.Path, header, words);
         _cache.Add(offset, table);
         return table;
     }
-
-    private async Task<L2Table> ReadTableAsync(long offset, CancellationToken cancellation) =>
-        new(file.Path, header, await file.ReadTableAsync("L2 table", offset, header.ClusterSize / sizeof(ulong), cancellation));
 
     /// <summary>The offsets of the L2 tables that belong to the disk; what lies behind them is saved machine state.</summary>
     private async Task<ulong[]> LoadL1Async(CancellationToken cancellation)

@@ -88,15 +88,24 @@ internal sealed class ImageFile : IDisposable
         if (!Holds(offset, (long)entries * sizeof(ulong)))
             throw Qcow2Errors.Truncated(Path, what, offset, (long)entries * sizeof(ulong), Length);
         ulong[] table = new ulong[entries];
-        byte[] chunk = new byte[Math.Min(entries, 8192) * sizeof(ulong)];
-        for (int at = 0; at < entries; at += chunk.Length / sizeof(ulong))
+        await ReadTableAsync(what, offset, table, new byte[Math.Min(entries, 8192) * sizeof(ulong)], cancellation);
+        return table;
+    }
+
+    /// <summary>The same into an array that is used again and again.</summary>
+    /// <param name="what">The structure, for the error.</param>
+    /// <param name="offset">Where it lies.</param>
+    /// <param name="table">Is filled.</param>
+    /// <param name="buffer">Some numbers' bytes at least.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    public async ValueTask ReadTableAsync(string what, long offset, ulong[] table, byte[] buffer, CancellationToken cancellation)
+    {
+        for (int at = 0; at < table.Length; at += buffer.Length / sizeof(ulong))
         {
-            Memory<byte> part = chunk.AsMemory(0, Math.Min(chunk.Length, (entries - at) * sizeof(ulong)));
+            Memory<byte> part = buffer.AsMemory(0, Math.Min(buffer.Length, (table.Length - at) * sizeof(ulong)));
             await ReadExactlyAsync(what, offset + (long)at * sizeof(ulong), part, cancellation);
             BigEndian.Copy(part.Span, table.AsSpan(at));
         }
-
-        return table;
     }
 
     /// <summary>Where data begins at or after an offset; the file's length when none is left (<c>lseek</c>).</summary>

@@ -23,6 +23,7 @@ internal sealed class L2Table(string path, Qcow2Header header, ulong[] words)
     private readonly long _coveredMask = (1L << CoveredBits(header)) - 1;
     private readonly bool _extended = header.HasExtendedL2;
     private readonly bool _hasDataFile = header.HasDataFile;
+    private readonly bool _plain = header is { HasExtendedL2: false, HasDataFile: false, Version: >= 3 };
 
     private enum UnitKind
     {
@@ -65,18 +66,36 @@ internal sealed class L2Table(string path, Qcow2Header header, ulong[] words)
     /// <summary>What the longest run from <paramref name="guest"/> on is, up to <paramref name="end"/>, wherever its bytes lie; both within this table.</summary>
     public (BlockKind Kind, long End) KindAt(long guest, long end)
     {
-        Unit unit = UnitAt(guest, end);
-        BlockKind kind = KindOf(unit.Kind);
-        long runEnd = unit.End;
+        (BlockKind kind, long runEnd) = UnitKindAt(guest, end);
         while (runEnd < end)
         {
-            unit = UnitAt(runEnd, end);
-            if (KindOf(unit.Kind) != kind)
+            (BlockKind next, long nextEnd) = UnitKindAt(runEnd, end);
+            if (next != kind)
                 break;
-            runEnd = unit.End;
+            runEnd = nextEnd;
         }
 
         return (kind, runEnd);
+    }
+
+    // Nearly all entries are of these three forms; what is odd about the others is found where they are taken apart.
+    private (BlockKind Kind, long End) UnitKindAt(long guest, long end)
+    {
+        if (_plain)
+        {
+            ulong entry = words[(guest & _coveredMask) >> _clusterBits], host = entry & ~Copied;
+            BlockKind? kind = host switch
+            {
+                0 => BlockKind.Unallocated,
+                ZeroFlag => BlockKind.Zero,
+                _ => (host & (~OffsetMask | (ulong)_clusterMask)) == 0 ? BlockKind.Data : null,
+            };
+            if (kind is { } known)
+                return (known, Math.Min((guest | _clusterMask) + 1, end));
+        }
+
+        Unit unit = UnitAt(guest, end);
+        return (KindOf(unit.Kind), unit.End);
     }
 
     private static BlockKind KindOf(UnitKind kind) => kind switch

@@ -38,8 +38,9 @@ internal sealed class RawLayer(ImageFile file) : IImageLayer
             cancellation.ThrowIfCancellationRequested();
             for (long at = range.Offset; at < range.End;)
             {
-                if (at >= dataEnd && at >= holeEnd)
-                    holeEnd = file.NextData(at);
+                // Behind the end of a file that became shorter meanwhile there is nothing.
+                if (at >= dataEnd && at >= holeEnd && (holeEnd = file.NextData(at)) < at)
+                    holeEnd = long.MaxValue;
                 if (at < holeEnd)
                 {
                     long until = Math.Min(holeEnd, range.End);
