@@ -21,7 +21,9 @@ public sealed class StopVMDomainCommand : DomainCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForEachDomain(VM, vm =>
     {
-        if (!ShouldProcess(vm, Force ? "End QEMU at once, as when power is cut" : "Shut down"))
+        IReadOnlyList<string> served = Run((report, cancellation) => Engine.PlanStopAsync(vm, report, cancellation));
+        string action = Force ? "End QEMU at once, as when power is cut" : "Shut down";
+        if (!ShouldProcess(vm, served.Count == 0 ? action : $"{action}, and with it {string.Join(", ", served)}"))
             return;
         var timeout = TimeSpan.FromSeconds(TimeoutSec);
         WriteObject(Run((report, cancellation) => Engine.StopDomainAsync(vm, Force, timeout, report, cancellation)));

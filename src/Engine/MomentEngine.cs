@@ -5,6 +5,7 @@ using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Serving;
 
 namespace MomentTools;
 
@@ -78,7 +79,16 @@ public sealed partial class MomentEngine
         // Nothing pending is recovered here: a machine that is to be stopped is stopped, and what is pending can be undone on its files.
         using FileLock held = await DomainLock.TakeAsync(place.StateDirectory, "Stop-VMDomain", _context.LockTimeout, cancellation);
         place = _context.Catalogue.Place(vm);
-        return await CompleteAsync(await _life.StopAsync(place, force, timeout, report, cancellation), place, report, cancellation);
+        VMDomain stopped = await _life.StopAsync(place, force, timeout, report, cancellation);
+        await ChangeScope.SweepStoppedAsync(_context, held, place, report);
+        return await CompleteAsync(stopped, place, report, cancellation);
+    }
+
+    /// <summary>What ends with a machine when it stops: its block snapshots and block exports, each as a part of a sentence.</summary>
+    public Task<IReadOnlyList<string>> PlanStopAsync(string vm, IOperationReport report, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return Task.FromResult(ServedDisks.Of(_context.Catalogue.Place(vm)).Words);
     }
 
     /// <summary>The moments of a machine that a query asks for.</summary>

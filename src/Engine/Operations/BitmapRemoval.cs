@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -27,6 +29,8 @@ internal sealed class BitmapRemoval(EngineContext context)
             throw await NotThereAsync(vm, definition, name, cancellation);
         if (new BitmapOwner(scope.State.Disk(disk)).Of(active.Path, name) is { } owner)
             throw Owned(vm, disk, name, owner);
+        if (name.StartsWith(BlockSnapshotNodes.Prefix, StringComparison.Ordinal) && ServedDisks.Of(scope.Place).OfId(name[BlockSnapshotNodes.Prefix.Length..]) is { } user)
+            throw new MomentException(OperationErrors.BitmapOwned, $"Cannot remove bitmap '{name}' of disk '{disk}' of '{vm}': it belongs to {user.Words}.", name, $"It goes with that: {user.Command}.");
         if (bitmap.Busy)
             throw new MomentException(OperationErrors.BitmapBusy, $"Cannot remove bitmap '{name}' of disk '{disk}' of '{vm}': a job or an export in QEMU uses it.", name, "Wait until that has ended, or stop it with the program that began it.");
         using Journal journal = scope.Begin(Operation, new JsonObject { ["disk"] = disk, ["name"] = name }, scope.State);

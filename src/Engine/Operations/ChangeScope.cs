@@ -119,6 +119,27 @@ internal sealed class ChangeScope : IDisposable
         return context.Catalogue.Settle(vm);
     }
 
+    /// <summary>
+    /// After a machine was stopped: what it served is taken down, unless an operation of it is pending, which has to be settled first. The
+    /// machine is stopped all the same: a failure is told, and the next changing command tries again.
+    /// </summary>
+    /// <param name="context">What operations work with.</param>
+    /// <param name="held">The domain's lock, which stays held.</param>
+    /// <param name="place">The domain.</param>
+    /// <param name="report">Told of each that was taken down.</param>
+    public static async Task SweepStoppedAsync(EngineContext context, FileLock held, DomainPlace place, IOperationReport report)
+    {
+        try
+        {
+            if (new ServiceRecords(place.StateDirectory).Any && Journal.Pending(place.StateDirectory).Count == 0)
+                await SweepAsync(context, held, place, context.Catalogue.Load(place), report, CancellationToken.None);
+        }
+        catch (MomentException failure)
+        {
+            report.Warning($"'{place.Name}' is stopped. What it served could not be taken down yet: {failure.Message} The next command that changes '{place.Name}' does it.");
+        }
+    }
+
     private static async Task SweepAsync(EngineContext context, FileLock held, DomainPlace place, DomainDocument domain, IOperationReport report, CancellationToken cancellation)
     {
         var store = new MomentStore(place.StateDirectory);

@@ -37,6 +37,15 @@ internal sealed class ServingDaemon : IAsyncDisposable
     public static bool Is(HostProcess process) => process.CommandLine is [var program, ..] line && Path.GetFileName(program) == Program
         && line.Any(argument => argument.StartsWith("socket,", StringComparison.Ordinal) && argument.Contains("/" + SocketPrefix, StringComparison.Ordinal));
 
+    /// <summary>The daemons of one domain that run, each with its id.</summary>
+    public static IEnumerable<(HostProcess Process, string Id)> In(string runtimeDirectory)
+    {
+        string prefix = $"socket,id=m,path={QemuArguments.Escape(Path.Combine(runtimeDirectory, SocketPrefix))}";
+        foreach (HostProcess process in HostProcess.All().Where(Is))
+            if (process.CommandLine.FirstOrDefault(argument => argument.StartsWith(prefix, StringComparison.Ordinal)) is { } monitor)
+                yield return (process, monitor[prefix.Length..].Split(',')[0]);
+    }
+
     /// <summary>Starts a daemon with no images and no server, and opens a line to it.</summary>
     /// <param name="runtimeDirectory">Where its sockets are.</param>
     /// <param name="id">Its id, noted before: by it the daemon is ended where its record is never written.</param>

@@ -1,3 +1,4 @@
+using MomentTools.Machines.Serving;
 using MomentTools.Moments;
 
 namespace MomentTools.Operations.Health;
@@ -109,6 +110,9 @@ internal sealed class BitmapCheck
         {
             bool isOurs = name.StartsWith("mt-", StringComparison.Ordinal);
             if (_findings.Busy && name.StartsWith("mt-tmp-", StringComparison.Ordinal))
+                continue;
+            // Of block snapshots: these are held against their records (ServingCheck).
+            if (name.StartsWith(BlockSnapshotNodes.Prefix, StringComparison.Ordinal))
                 continue;
             if (_facts.Incomplete && (isOurs || _facts.Moments.Contains(name)))
                 continue;

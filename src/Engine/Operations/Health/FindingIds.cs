@@ -123,6 +123,24 @@ internal static class FindingIds
     /// <summary>The journal of an interrupted operation cannot be read.</summary>
     public const string JournalUnreadable = nameof(JournalUnreadable);
 
+    /// <summary>A block snapshot or a block export whose machine, storage daemon or owner is gone.</summary>
+    public const string ServiceEnded = nameof(ServiceEnded);
+
+    /// <summary>Nodes, bitmaps, exports or a storage daemon of ours for a block snapshot or a block export of which there is no record.</summary>
+    public const string ServiceLeftover = nameof(ServiceLeftover);
+
+    /// <summary>The record of a block snapshot or a block export cannot be used.</summary>
+    public const string ServiceRecordInvalid = nameof(ServiceRecordInvalid);
+
+    /// <summary>The scratch file of a block snapshot is gone, or another file lies in its place.</summary>
+    public const string ScratchReplaced = nameof(ScratchReplaced);
+
+    /// <summary>A file that looks like a scratch file of this machine, of which there is no record.</summary>
+    public const string ScratchLeftover = nameof(ScratchLeftover);
+
+    /// <summary>A point is held for a block snapshot of which there is no record.</summary>
+    public const string PointPinned = nameof(PointPinned);
+
     /// <summary>The machine cannot be asked.</summary>
     public const string MachineUnreachable = nameof(MachineUnreachable);
 }

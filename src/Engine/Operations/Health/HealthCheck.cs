@@ -74,6 +74,7 @@ internal sealed class HealthCheck(EngineContext context)
             await survey.RunAsync([.. domain.Disks.Where(disk => (disks.Count == 0 || disks.Contains(disk.Target, StringComparer.Ordinal)) && !ambiguous.Contains(disk.Target))], findings, report, cancellation);
         if (images && !pending)
             await FrozenCheck.RunAsync(domain, state, disks, findings, cancellation);
+        await ServingCheck.RunAsync(place, domain, state, look: images && !pending && !findings.Busy, findings, cancellation);
         sidecars.Run(state, survey.IsThere, findings);
     }
 

@@ -53,13 +53,18 @@ internal sealed class MomentRepair(EngineContext context)
         var quiet = new QuietReport(report);
         string directory = context.Catalogue.Place(vm).StateDirectory;
         bool pending = Journal.Pending(directory).Count > 0 || UseNote.Find(directory) is { IsAlive: false };
+        IReadOnlyList<VMMomentFinding> ended = Chosen(await ServingRepair.EndedAsync(context.Catalogue, vm, cancellation), request);
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Repair-VMMoment", recover: true, quiet, cancellation, anyway: true);
         if (pending)
             done.AddRange(request.Findings.Where(finding => finding.Id == FindingIds.OperationPending).Select(finding => new VMMomentRepair { Finding = finding, Action = "The interrupted operation was finished, where it had been decided, or else undone." }));
         var found = new FindingList(vm);
         await HealthCheck.LookAsync(scope.Place, scope.Domain, request.Disks, images: true, found, quiet, cancellation);
-        IReadOnlyList<VMMomentFinding> findings = Chosen(found.All, request);
-        if (findings.Count == 0)
+        done.AddRange(ended.Where(finding => !found.All.Any(still => still.Id == finding.Id && still.File == finding.File)).Select(ServingRepair.Plan));
+        ILookup<bool, VMMomentFinding> chosen = Chosen(found.All, request).ToLookup(ServingRepair.Is);
+        VMMomentFinding[] served = [.. chosen[true]], findings = [.. chosen[false]];
+        done.AddRange(served.Where(finding => finding.Id == FindingIds.ServiceEnded).Select(Left));
+        done.AddRange(await ServingRepair.RunAsync(scope, [.. served.Where(finding => finding.Id != FindingIds.ServiceEnded)], cancellation));
+        if (findings.Length == 0)
             return done;
         await using Eyes eyes = await Eyes.OpenAsync(scope.Place, scope.Domain, scope.Store, findings, BlockAccess.Change, cancellation);
         RepairPlan plan = await RepairPlan.MakeAsync(scope.Domain, scope.Store, scope.State, findings, request.RemoveForeign, scope.Id, (next, disk) => eyes.LookAsync(next, disk, cancellation), eyes.Stored, cancellation);
@@ -282,6 +287,8 @@ internal sealed class MomentRepair(EngineContext context)
                 before.Add(new VMMomentRepair { Finding = finding, Action = "The interrupted operation is finished, where it had been decided, or else undone." });
             else if (finding.Id == FindingIds.CurrentAmbiguous && finding.File is not null && !RepairPlan.IsOfFile(finding))
                 before.Add(new VMMomentRepair { Finding = finding, Action = KeepOneTip });
+            else if (ServingRepair.Is(finding))
+                before.Add(ServingRepair.Plan(finding));
             else if (finding.Id == FindingIds.JournalUnreadable)
                 before.Add(new VMMomentRepair { Finding = finding, Action = $"'{finding.File}' is set aside into '{RepairPlan.BrokenFolder}'." });
         return (before, [.. findings.Where(finding => !before.Exists(repair => repair.Finding == finding))]);

@@ -32,6 +32,13 @@ internal sealed class ServedDisks
     public IEnumerable<string> Names => _snapshots.SelectMany(snapshot => snapshot.Disks).Select(disk => disk.Name)
         .Concat(_exports.SelectMany(export => export.Disks).Select(disk => disk.Name)).Distinct(StringComparer.Ordinal);
 
+    /// <summary>All of them, as parts of a sentence.</summary>
+    public IReadOnlyList<string> Words =>
+    [
+        .. _exports.SelectMany(export => export.Disks.Select(disk => Of(export, disk).Words)),
+        .. _snapshots.Where(snapshot => snapshot.Owner.Kind != VMServiceOwner.Export).Select(snapshot => Of(snapshot).Words),
+    ];
+
     /// <summary>Who uses a disk, and the command that ends it; null where nobody does.</summary>
     public (string Words, string Command)? UserOf(string disk)
     {

@@ -51,9 +51,9 @@ internal static class BusyDisks
             throw RestoreErrors.InUse(doing, disk.Name, Of(job));
         throw Foreign(medium.NodeName, medium.Driver == "copy-before-write" ? $"a block snapshot: the filter '{medium.NodeName}' stands on it" : $"the filter '{medium.NodeName}' ({medium.Driver})", null);
 
-        MomentException Foreign(string name, string words, string? end) => IdOf(name) is { } id && served.OfId(id) is { } user
+        MomentException Foreign(string name, string words, string? end) => ServingTraces.IdOf(name) is { } id && served.OfId(id) is { } user
             ? RestoreErrors.InUse(doing, disk.Name, user.Words, user.Command)
-            : RestoreErrors.InUse(doing, disk.Name, words, IdOf(name) is null ? end : $"Repair-VMMoment, which removes what is left of it");
+            : RestoreErrors.InUse(doing, disk.Name, words, ServingTraces.IdOf(name) is null ? end : $"Repair-VMMoment, which removes what is left of it");
     }
 
     // Whatever reads a node reads those that it stands on.
@@ -67,9 +67,6 @@ internal static class BusyDisks
                     open.Enqueue(edge.Parent);
         return found;
     }
-
-    // "mt-bs-ID-0-c", "mt-e-ID-0".
-    private static string? IdOf(string name) => name.Split('-') is ["mt", "bs" or "e", { Length: > 0 } id, ..] ? id : null;
 
     private static string Of(QmpJobInfo job) => $"the job '{job.Id}' ({job.Type}, {job.Status})";
 }

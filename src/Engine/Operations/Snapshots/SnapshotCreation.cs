@@ -38,6 +38,9 @@ internal sealed class SnapshotCreation(EngineContext context)
         if (session.IsMachine)
             await DiskJobs.RefuseAsync(session, vm, cancellation);
         bool memory = RequireMemory(wish, session, request, vm);
+        // QEMU 7.2 gives the migration up: a copy-before-write filter does not let go of what it writes to.
+        if (memory && wish.Kind == SnapshotMode.External && ServedDisks.Of(scope.Place) is var served && served.Names.FirstOrDefault() is { } held)
+            throw SnapshotCreationErrors.MemoryHeld(vm, held, served.UserOf(held)!.Value);
         if (wish.Kind == SnapshotMode.Internal)
         {
             await using var inside = new InternalSnapshot(scope, session, wish, request, memory, report);

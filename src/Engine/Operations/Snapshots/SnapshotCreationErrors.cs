@@ -59,6 +59,13 @@ internal static class SnapshotCreationErrors
     public static MomentException NoMemory(string vm, string state) => new(
         SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}': {state}.", vm, "Leave out -Memory, -MemoryPath and -Live, or start the machine first.");
 
+    /// <param name="vm">The machine.</param>
+    /// <param name="disk">One of its disks.</param>
+    /// <param name="user">Who uses it, and the command that ends that.</param>
+    public static MomentException MemoryHeld(string vm, string disk, (string Words, string Command) user) => new(
+        SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}' to a file: disk '{disk}' is in use by {user.Words}, and QEMU saves no memory then.", disk,
+        $"Leave the memory out with -DiskOnly, or end it first: {user.Command}. Nothing was changed.");
+
     public static MomentException SavedAlready(string vm) => new(
         SnapshotMemoryImpossible, $"Cannot save the memory of '{vm}' to a file: it stood still when it was saved last and has not run since, and then QEMU does not save it again.", vm,
         "The memory is what it was in that snapshot. Leave it out with -DiskOnly, take an -Internal snapshot, or let the machine run for a moment.");
