@@ -257,7 +257,7 @@ public sealed class RelayTests
         await relay.EndAsync();
     }
 
-    private static Task NowhereAsync(params string[] names) => Relay.StartAsync(
+    private static Task<(ServingDaemon Daemon, NbdAddress Bound)> NowhereAsync(params string[] names) => Relay.StartAsync(
         new DomainPlace("web", "/nonexistent/s", "/nonexistent/r"), "relay",
         new RelayRequest(new UnixNbdAddress("/nonexistent/x"), null, null, null, [.. names.Select((name, i) => new RelayExport($"e{i}", name, new UnixNbdAddress("/x"), "i", null, null, false))]), CancellationToken.None);
 

@@ -127,6 +127,6 @@ public sealed class RelayTlsTests
     private static Task<MomentException> RefusedAsync(string? x509, string? psk) => MachineSample.FailsAsync(ServingDaemonErrors.TlsCredentialsInvalid, () => NowhereAsync(x509, psk));
 
     // Nothing can be started there: the refusal came before.
-    private static Task NowhereAsync(string? x509, string? psk) => Relay.StartAsync(
+    private static Task<(ServingDaemon Daemon, NbdAddress Bound)> NowhereAsync(string? x509, string? psk) => Relay.StartAsync(
         new DomainPlace("web", "/nonexistent/s", "/nonexistent/r"), "relay", new RelayRequest(NbdAddress.Parse("tcp://127.0.0.1:0"), x509, psk, null, []), CancellationToken.None);
 }
