@@ -4,6 +4,7 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Serving;
 using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Xml;
@@ -30,6 +31,7 @@ internal sealed class BackupCreation(EngineContext context)
         string[] disks = [.. Chosen(scope.Domain, request.Disks, report)];
         string[] tracked = Tracked(scope.Domain, disks);
         await BitmapCapability.RequireAsync(scope.Domain, tracked, cancellation);
+        ServedDisks.Of(scope.Place).RefuseHeld(disks, $"back up '{vm}'");
         // The disks first: where they cannot be had, no repository is begun.
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         foreach (string difference in session.Differences)

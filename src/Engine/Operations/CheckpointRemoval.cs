@@ -3,6 +3,7 @@ using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -43,6 +44,7 @@ internal static class CheckpointRemoval
             return;
         }
 
+        ServedDisks.Of(scope.Place).RefuseHeld(open, $"remove checkpoints of '{scope.Place.Name}'");
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, open, BlockAccess.Change, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
         // Who takes all bitmaps out asks nothing of them any more.

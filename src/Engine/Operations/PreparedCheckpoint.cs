@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations;
@@ -57,6 +58,7 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     {
         StoredMoment moment = CheckpointCreation.Describe(scope, request) with { Group = group };
         string[] disks = [.. CheckpointCreation.Tracked(moment)];
+        ServedDisks.Of(scope.Place).RefuseHeld(disks, $"take checkpoint '{moment.Key.Name}' of '{scope.Place.Name}'");
         await BitmapCapability.RequireAsync(scope.Domain, disks.Where(disk => scope.State.Disk(disk).ActiveTip is null), cancellation);
         BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, disks, BlockAccess.Change, cancellation);
         foreach (string difference in session.Differences)

@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Machines;
 
 namespace MomentTools.Operations.Serving;
 
@@ -16,6 +17,8 @@ internal sealed class BlockSnapshotCreation(EngineContext context)
     public async Task<BlockSnapshotRecord> RunAsync(ChangeScope scope, CreateBlockSnapshotRequest request, ServiceOwner owner, IOperationReport report, CancellationToken cancellation)
     {
         BlockSnapshotWish wish = BlockSnapshotWish.Of(scope, request);
+        if ((await MachineProbe.RunAsync(scope.Place, scope.Domain, cancellation)).State == VMState.Stopped)
+            return await StoppedBlockSnapshot.TakeAsync(context, scope, wish, owner, report, cancellation);
         IReadOnlyDictionary<string, MomentException> refused;
         await using (RunningBlockSnapshot snapshot = await RunningBlockSnapshot.PrepareAsync(context, scope, wish, owner, [], report, cancellation))
         {

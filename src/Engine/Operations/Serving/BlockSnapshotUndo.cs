@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 using MomentTools.Moments;
 using MomentTools.Qmp;
 using MomentTools.Xml;
@@ -11,6 +12,7 @@ namespace MomentTools.Operations.Serving;
 internal static class BlockSnapshotUndo
 {
     private const string Run = "run";
+    private const string Daemon = "daemon";
 
     /// <summary>All that is needed for it.</summary>
     /// <param name="record">What is made.</param>
@@ -21,6 +23,14 @@ internal static class BlockSnapshotUndo
         JsonObject intent = Files(record);
         intent["sidecar"] = sidecar;
         intent[Run] = runs;
+        return intent;
+    }
+
+    /// <summary>The same for a machine that is stopped.</summary>
+    public static JsonObject Stopped(BlockSnapshotRecord record, string sidecar)
+    {
+        JsonObject intent = Intent(record, sidecar, runs: false);
+        intent[Daemon] = true;
         return intent;
     }
 
@@ -40,7 +50,10 @@ internal static class BlockSnapshotUndo
     {
         BlockSnapshotRecordDisk[] disks = [.. entry.Intent["disks"]!.AsArray().Select(node => Disk(node!.AsObject()))];
         var record = new BlockSnapshotRecord(entry.Id, "", entry.Started, new ServiceOwner(VMServiceOwner.Machine, null, null, null, null), null, null, disks);
-        if (MachineProbe.Find(place, domain).Monitor is { } monitor)
+        // Its id was known before it was started.
+        if (entry.Intent[Daemon] is not null)
+            await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, entry.Id, cancellation);
+        else if (MachineProbe.Find(place, domain).Monitor is { } monitor)
         {
             try
             {
@@ -55,7 +68,7 @@ internal static class BlockSnapshotUndo
             }
         }
 
-        foreach (BlockSnapshotRecordDisk disk in disks)
+        foreach (BlockSnapshotRecordDisk disk in disks.Where(disk => disk.ScratchPath is not null))
             ScratchFiles.Remove(disk, entry);
         if (entry.Intent["steps"] is JsonArray steps)
             await CheckpointUndo.RunAsync(place, domain, [.. steps.Select(step => CheckpointStep.FromJson(step!.AsObject()))], entry.Id, cancellation);
@@ -63,6 +76,6 @@ internal static class BlockSnapshotUndo
     }
 
     private static BlockSnapshotRecordDisk Disk(JsonObject json) => new(
-        (string)json["disk"]!, (int)json["number"]!, "", null, BlockSnapshotRecordDisk.CopyBeforeWrite, 0, (string)json["scratch"]!, (ulong)json["device"]!, (ulong)json["inode"]!,
+        (string)json["disk"]!, (int)json["number"]!, "", null, BlockSnapshotRecordDisk.CopyBeforeWrite, 0, (string?)json["scratch"], (ulong)json["device"]!, (ulong)json["inode"]!,
         null, null, null, null, null);
 }

@@ -136,7 +136,8 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         await _session.DisposeAsync();
     }
 
-    private static Task<PreparedCheckpoint> CheckpointAsync(EngineContext context, ChangeScope scope, BlockSnapshotWish wish, string name, IOperationReport report, CancellationToken cancellation)
+    /// <summary>The checkpoint at the same instant, of the disks that can be tracked.</summary>
+    public static Task<PreparedCheckpoint> CheckpointAsync(EngineContext context, ChangeScope scope, BlockSnapshotWish wish, string name, IOperationReport report, CancellationToken cancellation)
     {
         string[] all = [.. wish.Disks.Select(disk => disk.Target)], tracked = [.. wish.Disks.Where(disk => CheckpointAlignment.WhyNot(disk) is null).Select(disk => disk.Target)];
         // Where none can be tracked, the checkpoint says why.

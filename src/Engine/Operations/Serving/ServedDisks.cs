@@ -1,5 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 using MomentTools.Operations.Snapshots;
 
 namespace MomentTools.Operations.Serving;
@@ -46,6 +47,24 @@ internal sealed class ServedDisks
         if (_exports.FirstOrDefault(export => export.Disks.Any(one => one.Name == disk)) is { } export)
             return Of(export, export.Disks.First(one => one.Name == disk));
         return _snapshots.FirstOrDefault(snapshot => snapshot.Disks.Any(one => one.Name == disk)) is { } snapshot ? Of(snapshot) : null;
+    }
+
+    /// <summary>
+    /// Refuses what has to write to the images of a stopped machine, or to start it, while a storage daemon of ours holds them. Of a machine
+    /// that runs nothing is refused.
+    /// </summary>
+    /// <param name="disks">The disks whose images are to be opened.</param>
+    /// <param name="doing">What is refused, as the rest of "Cannot …".</param>
+    /// <exception cref="MomentException"><c>DiskInUse</c>.</exception>
+    public void RefuseHeld(IEnumerable<string> disks, string doing)
+    {
+        foreach (string disk in disks)
+        {
+            if (_snapshots.FirstOrDefault(snapshot => snapshot.Daemon is { } daemon && snapshot.Disks.Any(one => one.Name == disk) && ServingDaemon.IsAlive(daemon)) is { } held)
+                throw RestoreErrors.InUse(doing, disk, Of(held).Words, Of(held).Command);
+            if (_exports.FirstOrDefault(export => export.Source is { } source && export.Disks.Any(one => one.Name == disk) && ServingDaemon.IsAlive(source)) is { } served)
+                throw RestoreErrors.InUse(doing, disk, Of(served, served.Disks.First(one => one.Name == disk)).Words, Of(served, served.Disks.First(one => one.Name == disk)).Command);
+        }
     }
 
     /// <summary>Who made a node, a bitmap, an export or a filter with this id, by the id alone.</summary>

@@ -117,7 +117,8 @@ internal sealed class SnapshotChanges(DomainPlace place, DomainDocument domain, 
         return await client.ReadDirtyBitmapAsync(context, cancellation);
     }
 
-    private static async Task<ExtentMap> OfflineAsync(string path, IReadOnlyList<string> names, CancellationToken cancellation)
+    /// <summary>Closed bitmaps in an image that nobody writes to.</summary>
+    public static async Task<ExtentMap> OfflineAsync(string path, IReadOnlyList<string> names, CancellationToken cancellation)
     {
         await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
         IReadOnlyList<Qcow2Bitmap> bitmaps = await image.BitmapsAsync(cancellation);

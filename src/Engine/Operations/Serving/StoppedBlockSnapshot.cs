@@ -1,0 +1,188 @@
+using MomentTools.Blocks;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Machines.Serving;
+using MomentTools.Moments;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Serving;
+
+/// <summary>
+/// A block snapshot of a stopped machine on its way: a storage daemon of its own holds the images, read-only, and so nobody writes to them
+/// while it lives; there is nothing to copy. Steps: prepare (nothing is touched); intent into the journal, with the daemon's id; where it was
+/// asked for, the checkpoint; the daemon; the sidecar of what was written since the last moment; the record, with the metadata as one. Until
+/// that is decided, a failure or a crash undoes all of it.
+/// </summary>
+internal sealed class StoppedBlockSnapshot : IAsyncDisposable
+{
+    private readonly ChangeScope _scope;
+    private readonly BlockSnapshotWish _wish;
+    private readonly IOperationReport _report;
+    private readonly PreparedCheckpoint? _checkpoint;
+    private readonly BlockSession _session;
+    private readonly IReadOnlyDictionary<string, KnownChanges> _known;
+    private readonly string _sidecar = MomentIds.New();
+    private BlockSnapshotRecord _record;
+    private Journal? _journal;
+
+    private StoppedBlockSnapshot(
+        ChangeScope scope, BlockSnapshotWish wish, IOperationReport report, PreparedCheckpoint? checkpoint, BlockSession session, IReadOnlyDictionary<string, KnownChanges> known, ServiceOwner owner)
+    {
+        (_scope, _wish, _report, _checkpoint, _session, _known) = (scope, wish, report, checkpoint, session, known);
+        _record = new BlockSnapshotRecord(scope.Id, wish.Name, DateTimeOffset.UtcNow, owner, wish.Request.NewCheckpoint, null, [.. wish.Disks.Select((disk, number) =>
+            new BlockSnapshotRecordDisk(disk.Target, number, "", null, BlockSnapshotRecordDisk.Image, 0, null, 0, 0, null, known[disk.Target].Point, null, null, known[disk.Target].Doubt))]);
+    }
+
+    /// <param name="context">What operations work with.</param>
+    /// <param name="scope">The domain.</param>
+    /// <param name="wish">What is wanted; scratch files are not needed, and not made.</param>
+    /// <param name="owner">With whose end it ends.</param>
+    /// <param name="report">Where warnings go.</param>
+    /// <param name="cancellation">Undoes what was done.</param>
+    /// <returns>The record, which is written.</returns>
+    public static async Task<BlockSnapshotRecord> TakeAsync(
+        EngineContext context, ChangeScope scope, BlockSnapshotWish wish, ServiceOwner owner, IOperationReport report, CancellationToken cancellation)
+    {
+        await using StoppedBlockSnapshot snapshot = await PrepareAsync(context, scope, wish, owner, report, cancellation);
+        snapshot.Begin();
+        try
+        {
+            return await snapshot.TakeAsync(cancellation);
+        }
+        catch (Exception)
+        {
+            await snapshot.UndoAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _journal?.Dispose();
+        if (_checkpoint is not null)
+            await _checkpoint.DisposeAsync();
+        await _session.DisposeAsync();
+    }
+
+    private static async Task<StoppedBlockSnapshot> PrepareAsync(
+        EngineContext context, ChangeScope scope, BlockSnapshotWish wish, ServiceOwner owner, IOperationReport report, CancellationToken cancellation)
+    {
+        if (wish.Request.NewCheckpoint is { } name)
+        {
+            PreparedCheckpoint checkpoint = await RunningBlockSnapshot.CheckpointAsync(context, scope, wish, name, report, cancellation);
+            return new StoppedBlockSnapshot(scope, wish, report, checkpoint, checkpoint.Session, Known(checkpoint, wish), owner);
+        }
+
+        // It stays open until the daemon has the images: nobody writes in between.
+        BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, [.. wish.Disks.Select(disk => disk.Target)], BlockAccess.Read, cancellation);
+        try
+        {
+            IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
+            Dictionary<string, KnownChanges> known = new(StringComparer.Ordinal);
+            foreach (DomainDisk disk in wish.Disks)
+                known[disk.Target] = await KnownAsync(scope, session.Disks[disk.Target], seen[disk.Target], cancellation);
+            return new StoppedBlockSnapshot(scope, wish, report, null, session, known, owner);
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static Dictionary<string, KnownChanges> Known(PreparedCheckpoint checkpoint, BlockSnapshotWish wish)
+    {
+        var key = new MomentKey(MomentKind.Checkpoint, wish.Request.NewCheckpoint!);
+        return wish.Disks.ToDictionary(
+            disk => disk.Target,
+            disk => checkpoint.Next.Disk(disk.Target).PointOf(key) is { } point ? new KnownChanges(point.Id, [], ExtentMap.Empty, null) : KnownChanges.None("no checkpoint covers the disk"),
+            StringComparer.Ordinal);
+    }
+
+    // Of a stopped machine all of it can be read now.
+    private static async Task<KnownChanges> KnownAsync(ChangeScope scope, SessionDisk disk, ObservedLayer seen, CancellationToken cancellation)
+    {
+        KnownChanges known = await KnownChanges.OfAsync(scope.State.Disk(disk.Name), seen, scope.Store.Segments, cancellation);
+        if (known.Bitmaps.Count == 0)
+            return known;
+        ExtentMap written = await SnapshotChanges.OfflineAsync(disk.Path, known.Bitmaps, cancellation);
+        return known with { Bitmaps = [], Beside = known.Beside.Union(written) };
+    }
+
+    private void Begin()
+    {
+        if (_checkpoint is null)
+        {
+            _journal = _scope.Begin(BlockSnapshotCreation.Operation, BlockSnapshotUndo.Stopped(_record, _sidecar), Pinned(_scope.State));
+            return;
+        }
+
+        _checkpoint.Plan(Pinned);
+        _checkpoint.Begin(BlockSnapshotCreation.Operation, null, BlockSnapshotUndo.Stopped(_record, _sidecar));
+        _journal = _checkpoint.Journal;
+    }
+
+    private DomainMoments Pinned(DomainMoments state) =>
+        _record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
+
+    private async Task<BlockSnapshotRecord> TakeAsync(CancellationToken cancellation)
+    {
+        if (_checkpoint is not null)
+        {
+            await _checkpoint.ReadyAsync(cancellation);
+            await _checkpoint.TakeAsync(cancellation);
+            await _checkpoint.KeepAsync(cancellation);
+            _record = _record with { Created = _checkpoint.Instant };
+        }
+
+        _journal!.Pass("daemon");
+        await using ServingDaemon daemon = await ServingDaemon.StartAsync(_scope.Place.RuntimeDirectory, _scope.Id, cancellation);
+        _journal.Pass("images");
+        IReadOnlyDictionary<string, SessionDisk> disks = await OpenAsync(daemon, cancellation);
+        _record = _record with
+        {
+            Daemon = daemon.Process,
+            Disks = [.. _record.Disks.Select(disk => disk with { Node = disks[disk.Name].NodeName, Size = disks[disk.Name].VirtualSize })],
+        };
+        WriteSidecar();
+        (string, string?) file = ServiceRecords.FileOf(_record);
+        if (_checkpoint is not null)
+            _checkpoint.Decide(file);
+        else
+            _scope.Commit(_journal, Pinned(_scope.State), file);
+        return _record;
+    }
+
+    private async Task<IReadOnlyDictionary<string, SessionDisk>> OpenAsync(ServingDaemon daemon, CancellationToken cancellation)
+    {
+        List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = [];
+        foreach (DomainDisk disk in _wish.Disks)
+            chains.Add((disk, await DiskChain.ResolveAsync(_scope.Domain.Name, disk, readOnly: true, cancellation)));
+        return await new DaemonDisks(daemon.Qmp, _scope.Domain.Name).OpenAsync(chains, cancellation);
+    }
+
+    private void WriteSidecar()
+    {
+        var written = _record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
+            .ToDictionary(disk => disk.Name, disk => new Segment(_known[disk.Name].Beside.Clip(disk.Size), disk.Size, TrackingProof.Granularity), StringComparer.Ordinal);
+        if (written.Count == 0)
+            return;
+        _journal!.Pass("sidecar of the past");
+        _scope.Store.Segments.Write(_sidecar, written);
+        _record = _record with { Disks = [.. _record.Disks.Select(disk => written.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
+    }
+
+    private async Task UndoAsync()
+    {
+        await _session.DisposeAsync();
+        try
+        {
+            await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
+            _journal!.End();
+        }
+        catch (MomentException failure)
+        {
+            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{_scope.Place.Name}' undoes it.");
+        }
+    }
+}
