@@ -51,6 +51,23 @@ public sealed class ExtentMapTests
     public void ARunThatWouldPassTheLargestOffsetIsRefused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => ExtentMap.Of(new Extent(long.MaxValue - 5, 10)));
 
+    [Fact]
+    public void ManyRunsAreAsFew()
+    {
+        const int many = 20_000;
+        ExtentMap map = ExtentMap.Of(Enumerable.Range(0, many).Select(run => new Extent(4L * run, 2))), other = ExtentMap.Of(Enumerable.Range(0, many).Select(run => new Extent((4L * run) + 1, 2)));
+        Assert.Equal((many, 2L * many), (map.Count, map.TotalLength));
+        Assert.Equal(Enumerable.Range(0, many).Select(run => new Extent(4L * run, 2)), map);
+        Assert.Equal(new Extent(4L * (many - 1), 2), map[^1]);
+        Assert.True(map.Contains((4L * 12_345) + 1) && !map.Contains((4L * 12_345) + 2));
+        Assert.Equal(3L * many, map.Union(other).TotalLength);
+        Assert.Equal(many, map.Intersect(other).TotalLength);
+        Assert.Equal(many, map.Subtract(other).TotalLength);
+        Assert.Equal(map, map.Union(map).Clip(long.MaxValue));
+        Assert.NotEqual(map, other);
+        Assert.Equal(map, map.Subtract(other).Union(map.Intersect(other)));
+    }
+
     private static void CheckPairs(Func<ExtentMap, ExtentMap, ExtentMap> operation, Func<bool, bool, bool> model) =>
         Prop.ForAll(Flags.ToArbitrary(), Flags.ToArbitrary(), (a, b) =>
             Assert.Equal(FromFlags([.. a.Zip(b, model)]), operation(FromFlags(a), FromFlags(b)))).QuickCheckThrowOnFailure();
