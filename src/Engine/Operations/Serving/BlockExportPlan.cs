@@ -112,7 +112,7 @@ internal sealed record BlockExportPlan(
             return asked.Disks;
         string[] all = request.Snapshot is { } snapshot ? [.. known.Snapshot(snapshot).Disks.Select(disk => disk.Name)]
             : known.Backup is { } disks ? [.. disks]
-            : [.. known.Domain.Disks.Where(disk => disk is { Device: "disk" or "lun", SourcePath: not null } && !(request.Writable && disk.ReadOnly)).Select(disk => disk.Target)];
+            : [.. known.Domain.Disks.Where(disk => disk is { Device: "disk" or "lun", SourcePath: not null } && !(disk.ReadOnly && (request.Writable || known.Runs))).Select(disk => disk.Target)];
         return all.Length == 0 ? throw ExportErrors.Nothing($"'{known.Domain.Name}'")
             : [.. all.Select(disk => new AskedExport(disk, request.Snapshot, request.Since, request.ExportNames.GetValueOrDefault(disk), request.Writable))];
     }

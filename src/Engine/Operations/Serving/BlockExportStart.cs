@@ -37,19 +37,20 @@ internal sealed class BlockExportStart(EngineContext context)
             Relay.Check(new RelayRequest(wanted, request.TlsX509, request.TlsPsk, request.MaxConnections, []));
         var owner = ServiceOwner.From(request.OwnedBySession, request.Lease, DateTimeOffset.UtcNow);
         BlockSnapshotRecord? own = await SnapshotAsync(scope, plan, id, request, report, cancellation);
+        BlockExportRecord record;
         try
         {
-            BlockExportRecord record;
-            await using (var opening = new ExportOpening(scope, plan, known.Snapshots, own, backup))
-                record = await ServeAsync(scope, plan, wanted, opening, id, owner, runs, request, backup, cancellation);
-            // The monitor is free again: an attached machine may have one only.
-            return await BlockExportListing.OfAsync(scope.Place, scope.Domain, [record], [.. known.Exports, record], report, cancellation);
+            await using var opening = new ExportOpening(scope, plan, known.Snapshots, own, backup);
+            record = await ServeAsync(scope, plan, wanted, opening, id, owner, runs, request, backup, cancellation);
         }
         catch when (own is not null)
         {
             await OwnSnapshots.RemoveAsync(scope, id, report, CancellationToken.None);
             throw;
         }
+
+        // The monitor is free again: an attached machine may have one only.
+        return await BlockExportListing.OfAsync(scope.Place, scope.Domain, [record], [.. known.Exports, record], report, cancellation);
     }
 
     /// <summary>After a crash: takes down what it had begun. The block snapshot that was made for it belongs to nobody any more then, and goes as such.</summary>

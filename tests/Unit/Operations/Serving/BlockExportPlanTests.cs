@@ -33,8 +33,9 @@ public sealed class BlockExportPlanTests
         BlockExportPlan plan = BlockExportPlan.Make(Running, new StartBlockExportRequest());
         Assert.Equal(ExportSource.Machine, plan.Source);
         Assert.True(plan.Private);
-        Assert.Equal(["vda", "vdb", "vdc"], plan.Disks.Select(disk => disk.ExportName));
-        Assert.Equal(["vda", "vdb", "vdc"], plan.Unseen);
+        Assert.Equal(["vda", "vdb"], plan.Disks.Select(disk => disk.ExportName));
+        Assert.Equal(["vda", "vdb"], plan.Unseen);
+        Assert.Equal(["vda", "vdb", "vdc"], BlockExportPlan.Make(Stopped, new StartBlockExportRequest()).Disks.Select(disk => disk.Disk));
     }
 
     [Fact]
