@@ -14,14 +14,14 @@ public sealed partial class MomentEngine
     public async Task<IReadOnlyList<VMBlockSnapshot>> GetBlockSnapshotsAsync(string vm, IReadOnlyList<string> names, IOperationReport report, CancellationToken cancellation) =>
         BlockSnapshotSelection.Of(_context.Catalogue.Place(vm), names, await GetBlockSnapshotsAsync(vm, report, cancellation), report);
 
-    /// <summary>What a new block snapshot would be, and where its scratch files would lie; nothing is changed.</summary>
+    /// <summary>What a new block snapshot would be, and where its scratch files would lie, as far as the machine's definition tells; nothing is changed.</summary>
     public async Task<VMBlockSnapshot> PlanBlockSnapshotAsync(string vm, CreateBlockSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
         DomainPlace place = _context.Catalogue.Place(vm);
         DomainDocument domain = _context.Catalogue.Load(place);
         var quiet = new PlanReport(report);
-        VMDomain machine = await GetDomainAsync(vm, quiet, cancellation);
+        VMDomain machine = await _life.DescribeAsync(place, quiet, cancellation);
         return BlockSnapshotPlan.Of(place, domain, machine, request, await GetBlockSnapshotsAsync(vm, quiet, cancellation));
     }
 

@@ -56,6 +56,17 @@ Describe 'Get-VMBlockSnapshot' -Skip:(-not (Get-Command qemu-system-x86_64 -Erro
         Get-View (Get-VMBlockSnapshot web1 tonight) -Format { $input | Format-List | Out-String } | Should -Contain 'Checkpoint :'
     }
 
+    It 'shows the sum of scratch files, and a limit where each has one' {
+        function Show($Disks) { (Get-View ([MomentTools.VMBlockSnapshot]@{ VM = 'x'; Name = 'n'; Created = [DateTimeOffset]::Now; Disks = $Disks }))[-1] }
+        $small = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vda'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/a'; ScratchBytes = 1MB; ScratchLimit = 1GB }
+        $large = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vdb'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/b'; ScratchBytes = 2MB; ScratchLimit = 2GB }
+        $free = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vdc'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/c'; ScratchBytes = 4MB }
+        $image = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vdd'; Size = 1; Method = 'image' }
+        Show $small, $large | Should -Match ' 3 MiB of 3 GiB '
+        Show $small, $free, $image | Should -Match ' 5 MiB Machine$'
+        Show $image | Should -Match 'vdd +Machine$'
+    }
+
     It 'completes names, of the machine that is named' {
         (TabExpansion2 'Get-VMBlockSnapshot web1 ').CompletionMatches.CompletionText | Should -Be "'second one'", tonight
         (TabExpansion2 'Get-VMBlockSnapshot web1 t').CompletionMatches.ToolTip | Should -Match 'block snapshot of web1'
