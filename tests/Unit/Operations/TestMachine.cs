@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
@@ -186,6 +188,13 @@ internal sealed class TestMachine : IAsyncDisposable
         // A test that failed halfway may have left no domain; its failure is what counts.
         if (Directory.Exists(_scratch["state/" + Name]) && (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
             await StopAsync();
+        // What outlives its commands outlives a test that failed, too.
+        foreach (HostProcess daemon in HostProcess.All().Where(process => ServingDaemon.Is(process) && process.CommandLine.Any(argument => argument.Contains(Scratch + "/", StringComparison.Ordinal))))
+        {
+            daemon.Signal(HostProcess.Kill);
+            await daemon.EndsWithinAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
+        }
+
         _scratch.Dispose();
     }
 }
