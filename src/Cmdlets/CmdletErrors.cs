@@ -15,6 +15,7 @@ internal static class CmdletErrors
     public static readonly ErrorId ExportPathShared = new("ExportPathShared", ErrorKind.InvalidArgument);
     public static readonly ErrorId OverlayFileMissing = new("OverlayFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ScratchFileMissing = new("ScratchFileMissing", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ExportNameAmbiguous = new("ExportNameAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException NoFilePath(string path, string provider) => new(
@@ -82,6 +83,12 @@ internal static class CmdletErrors
         $"Cannot export to the directory '{path}': '{vm}' and '{other}' both have a moment '{moment}', and a moment's file bears its name. Nothing was written.",
         path,
         "Export them one by one, each to a directory of its own.");
+
+    public static MomentException OneNameForDisks(string name, string vm, IReadOnlyList<string> disks) => new(
+        ExportNameAmbiguous,
+        $"Cannot export the disks of '{vm}' as '{name}': one name is for one disk, and {(disks.Count == 0 ? "none" : string.Join(", ", disks))} would be exported.",
+        name,
+        $"Name the disk with -Disk, or give a name each: -ExportName @{{ {string.Join("; ", disks.DefaultIfEmpty("vda").Take(2).Select(disk => $"{disk} = '{name}-{disk}'"))} }}.");
 
     public static MomentException BadQmpArguments(string where, string why) => new(
         QmpArgumentsNotJson,

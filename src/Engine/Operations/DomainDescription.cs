@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Serving;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations;
@@ -15,6 +16,8 @@ internal static class DomainDescription
     /// <param name="cancellation">Stops the look at the disks.</param>
     public static async Task<VMDomain> CompleteAsync(VMDomain domain, DomainPlace place, DomainDocument document, IOperationReport report, CancellationToken cancellation)
     {
+        ILookup<string, Uri> served = await DiskExports.OfAsync(place, document, report, cancellation);
+        domain = domain with { Disks = [.. domain.Disks.Select(disk => disk with { Exports = [.. served[disk.Name]] })] };
         DomainMoments state;
         try
         {

@@ -30,6 +30,9 @@ public sealed record VMDisk
     /// <summary>The checkpoints that cover the disk, oldest first.</summary>
     public IReadOnlyList<string> Checkpoints { get; init => field = Indexed.Of(value); } = [];
 
+    /// <summary>Where the disk is served over NBD now, as NBD clients take it; see Get-VMBlockExport.</summary>
+    public IReadOnlyList<Uri> Exports { get; init => field = Indexed.Of(value); } = [];
+
     /// <summary>The moment that this disk's present content descends from, or null.</summary>
     public string? Current { get; init; }
 

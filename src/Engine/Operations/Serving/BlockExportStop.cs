@@ -103,8 +103,8 @@ internal sealed class BlockExportStop(EngineContext context)
     private static JsonArray Written(DomainDocument domain, BlockExportRecord record, IEnumerable<BlockExportRecordDisk> disks) =>
         new([.. record.Writable ? disks.Select(disk => (JsonNode?)domain.FindDisk(disk.Name)?.SourcePath).Where(path => path is not null) : []]);
 
-    // A document says which exports by address, disk and name; what it says of block snapshots and checkpoints does not matter here.
-    private static Func<BlockExportRecord, BlockExportRecordDisk, bool> Selection(StopBlockExportRequest request, DomainDocument domain)
+    /// <summary>Which exports a request means. A document says it by address, disk and name; what it says of block snapshots and checkpoints does not matter here.</summary>
+    public static Func<BlockExportRecord, BlockExportRecordDisk, bool> Selection(StopBlockExportRequest request, DomainDocument domain)
     {
         BlockExportDocument? document = AskedExports.Document(request.Xml, request.XmlPath);
         if (document is not null && (request.Disks.Count > 0 || request.ExportNames.Count > 0 || request.Address is not null))

@@ -73,6 +73,13 @@ internal static class ExportErrors
         BlockExportNotFound, $"'{vm}' serves nothing at {address}.", address,
         there.Count == 0 ? "The machine has no block exports now." : $"It serves at {string.Join(", ", there)}.");
 
+    /// <param name="vm">The machine.</param>
+    /// <param name="what">What was asked for, with a space before it.</param>
+    /// <param name="there">What it serves.</param>
+    public static MomentException NoneMatches(string vm, string what, IReadOnlyCollection<string> there) => new(
+        BlockExportNotFound, $"'{vm}' has no block export{what}. Nothing was stopped.", vm,
+        there.Count == 0 ? "The machine has no block exports now." : $"It serves {string.Join(", ", there)}.");
+
     public static MomentException SeveralAddresses(string vm, IReadOnlyCollection<string> there) => new(
         BlockExportNotFound, $"'{vm}' has {(there.Count == 0 ? "no block exports" : "block exports at several addresses")}.", vm,
         there.Count == 0 ? "Start one with Start-VMBlockExport." : $"Say which: {string.Join(", ", there)}.");
