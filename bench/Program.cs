@@ -25,6 +25,8 @@ IBench[] benches =
     new ChangedExtents(100_000, 13L << 30, running: false, sum: true),
     new ChangedExtents(100_000, 13L << 30, running: true, sum: false),
     new ChangedExtents(100_000, 13L << 30, running: true, sum: true),
+    new BitmapToExtents(overNbd: false),
+    new BitmapToExtents(overNbd: true),
     new SparseMapping(),
     new ExportBesideNbdcopy(toFile: false),
     new ExportBesideNbdcopy(toFile: true),

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using MomentTools.Blocks;
+using MomentTools.Nbd;
 using MomentTools.Qcow2;
 
 namespace MomentTools.Bench.Benches;
 
-/// <summary>A bitmap with 100,000 runs of dirty blocks: read from the image, beside libnbd's nbdinfo asking qemu-nbd.</summary>
-internal sealed class BitmapToExtents : IBench
+/// <summary>A bitmap with 100,000 runs of dirty blocks: read from the image, or asked for over NBD, beside libnbd's nbdinfo asking qemu-nbd.</summary>
+internal sealed class BitmapToExtents(bool overNbd) : IBench
 {
     private const int Runs = 100_000;
     private const int Block = 64 << 10;
@@ -16,9 +17,9 @@ internal sealed class BitmapToExtents : IBench
     private string _socket = "";
     private Process? _server;
 
-    public string Subject => $"bitmap to {Runs.ToString("N0", CultureInfo.InvariantCulture)} extents";
+    public string Subject => $"bitmap to {Runs.ToString("N0", CultureInfo.InvariantCulture)} extents{(overNbd ? " over NBD" : "")}";
 
-    public string OurWay => "open the image, Qcow2Image.ReadBitmapAsync";
+    public string OurWay => overNbd ? "NbdClient: connect, ReadDirtyBitmapAsync" : "open the image, Qcow2Image.ReadBitmapAsync";
 
     public string TheirWay => "nbdinfo --map=qemu:dirty-bitmap, qemu-nbd already running";
 
@@ -60,6 +61,13 @@ internal sealed class BitmapToExtents : IBench
 
     private async Task<int> CountAsync(CancellationToken cancellation)
     {
+        if (overNbd)
+        {
+            const string context = NbdContext.DirtyBitmapPrefix + Bitmap;
+            await using NbdClient client = await NbdClient.ConnectAsync(new UnixNbdAddress(_socket), "", [context], cancellation);
+            return (await client.ReadDirtyBitmapAsync(context, cancellation)).Count;
+        }
+
         await using Qcow2Image image = await Qcow2Image.OpenAsync(_image, cancellation);
         Qcow2Bitmap bitmap = (await image.BitmapsAsync(cancellation)).Single();
         ExtentMap map = await image.ReadBitmapAsync(bitmap, cancellation);

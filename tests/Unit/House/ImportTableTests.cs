@@ -13,7 +13,7 @@ public sealed class ImportTableTests
 
     [Theory]
     [InlineData("src/Engine/Qcow2/A.cs", "using MomentTools.Qmp;", "Qcow2 may not use Qmp")]
-    [InlineData("src/Engine/Blocks/A.cs", "    MomentTools.Files.DurableFile.Write();", "Blocks may not use Files")]
+    [InlineData("src/Engine/Files/A.cs", "    MomentTools.Blocks.ExtentMap.Of();", "Files may not use Blocks")]
     [InlineData("src/Engine/Machines/A.cs", "    Moments.MomentTree tree;", "Machines may not use Moments")]
     [InlineData("src/Engine/Errors/A.cs", "using static MomentTools.Blocks.Extent;", "Errors may not use Blocks")]
     [InlineData("src/Cmdlets/Backup/A.cs", "using Text = MomentTools.Xml.XmlText;", "Cmdlets may not use Xml")]

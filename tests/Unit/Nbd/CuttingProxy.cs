@@ -8,6 +8,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
 {
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly string _server;
+    private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
     private long _bytes;
 
@@ -37,25 +38,28 @@ internal sealed class CuttingProxy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync();
         _listener.Dispose();
         try
         {
             await _running;
         }
-        catch (Exception failure) when (failure is SocketException or IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is SocketException or OperationCanceledException or ObjectDisposedException)
         {
             // That is what it is for.
         }
+
+        _stop.Dispose();
     }
 
     private async Task RunAsync()
     {
-        using Socket client = await _listener.AcceptAsync();
+        using Socket client = await _listener.AcceptAsync(_stop.Token);
         using var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await server.ConnectAsync(new UnixDomainSocketEndPoint(_server));
+        await server.ConnectAsync(new UnixDomainSocketEndPoint(_server), _stop.Token);
         Task up = PumpUpAsync(client, server);
         byte[] buffer = new byte[16384];
-        while (await server.ReceiveAsync(buffer) is > 0 and int count)
+        while (await server.ReceiveAsync(buffer, _stop.Token) is > 0 and int count)
         {
             long until = _bytes - Passed;
             if (until < count && !Tamper)

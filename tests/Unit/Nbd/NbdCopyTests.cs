@@ -142,12 +142,14 @@ public sealed class NbdCopyTests : IDisposable
     [SkippableFact]
     public async Task AServerThatDiesLeavesItsWritesInDoubt()
     {
-        Tool.Require("nbdkit");
+        Tool.Require("qemu-nbd");
         using RealServer source = Source();
-        using RealServer server = RealServer.Nbdkit(_scratch["t"], "--filter=delay", "memory", $"{Size}", "delay-write=20", "delay-zero=20");
+        Tool.Run("truncate", "-s", $"{Size}", _scratch["slow"]);
+        using RealServer server = RealServer.QemuNbd(_scratch["t"], "--shared=2", "--object", "throttle-group,id=g,x-bps-write=100000",
+            "--image-opts", $"driver=throttle,throttle-group=g,file.driver=file,file.filename={_scratch["slow"]}");
         await using NbdConnections from = await NbdConnections.ConnectAsync(source.Address, "d", [NbdContext.BaseAllocation], 2, FakeServer.Limit());
         await using NbdConnections to = await NbdConnections.ConnectAsync(server.Address, "", [], 2, FakeServer.Limit());
-        Task copy = new BlockCopier(from, to, BlockCopyOptions.Default).RunAsync(null, FakeServer.Limit());
+        Task copy = new BlockCopier(from, to, new BlockCopyOptions { TargetIsZero = true }).RunAsync(null, FakeServer.Limit());
         while (to.First.InFlight == 0)
             await Task.Delay(5);
         server.Kill();

@@ -235,7 +235,8 @@ public sealed class NbdTlsTests : IDisposable
         for (long at = 0; at < whole; at++)
             await RunAsync(proxy, at, trusting, failed);
         Assert.All(failed, id => Assert.Contains(id, new[] { "NbdConnectionLost", "NbdTlsFailed" }));
-        Assert.True(failed.Count > 100, $"{failed.Count} failures");
+        // A signature is a byte or two longer in one handshake than in another.
+        Assert.InRange(failed.Count, whole - 16, whole);
     }
 
     [SkippableFact]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using MomentTools.Nbd;
 
 namespace MomentTools.Tests.Nbd;
@@ -9,11 +10,19 @@ namespace MomentTools.Tests.Nbd;
 internal sealed class RealServer : IDisposable
 {
     private readonly Process _process;
+    private readonly StringBuilder _words = new();
 
     private RealServer(Process process, NbdAddress address)
     {
         _process = process;
         Address = address;
+        // A pipe that nobody empties would stop the server.
+        process.ErrorDataReceived += (_, line) =>
+        {
+            lock (_words)
+                _words.AppendLine(line.Data);
+        };
+        process.BeginErrorReadLine();
     }
 
     public NbdAddress Address { get; }
@@ -47,12 +56,19 @@ internal sealed class RealServer : IDisposable
         _process.Dispose();
     }
 
+    private string Words()
+    {
+        _process.WaitForExit(100);
+        lock (_words)
+            return _words.ToString();
+    }
+
     private static RealServer Start(NbdAddress address, string tool, string[] arguments)
     {
         var server = new RealServer(Process.Start(new ProcessStartInfo(tool, arguments) { UseShellExecute = false, RedirectStandardError = true })!, address);
         for (int attempt = 0; !Answers(address); attempt++)
         {
-            Assert.False(server._process.HasExited, server._process.HasExited ? server._process.StandardError.ReadToEnd() : "");
+            Assert.False(server._process.HasExited, server.Words());
             Assert.True(attempt < 500, $"{tool} does not listen at {address}");
             Thread.Sleep(10);
         }
@@ -63,7 +79,7 @@ internal sealed class RealServer : IDisposable
     private static bool Answers(NbdAddress address)
     {
         if (address is UnixNbdAddress unix)
-            return File.Exists(unix.Path);
+            return Listens(unix.Path);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -75,6 +91,10 @@ internal sealed class RealServer : IDisposable
             return false;
         }
     }
+
+    // A connection to find out would count as a client. SO_ACCEPTCON is the flag of a socket that listens; its file is there before it does.
+    private static bool Listens(string path) =>
+        File.ReadLines("/proc/net/unix").Any(line => line.EndsWith(" " + path, StringComparison.Ordinal) && line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3] == "00010000");
 
     public static int FreePort()
     {
