@@ -20,7 +20,6 @@ Console.CancelKeyPress += (_, pressed) =>
 IBench[] benches =
 [
     new QmpRoundTrip(),
-    new BitmapToExtents(),
     new ChangedExtents(100_000, 13L << 30, running: false, sum: false),
     new ChangedExtents(100_000, 13L << 30, running: false, sum: true),
     new ChangedExtents(100_000, 13L << 30, running: true, sum: false),
