@@ -57,7 +57,7 @@ Describe 'Get-VMBlockSnapshot' -Skip:(-not (Get-Command qemu-system-x86_64 -Erro
     }
 
     It 'shows the sum of scratch files, and a limit where each has one' {
-        function Show($Disks) { (Get-View ([MomentTools.VMBlockSnapshot]@{ VM = 'x'; Name = 'n'; Created = [DateTimeOffset]::Now; Disks = $Disks }))[-1] }
+        function Show([MomentTools.VMBlockSnapshotDisk[]] $Disks) { (Get-View ([MomentTools.VMBlockSnapshot]@{ VM = 'x'; Name = 'n'; Created = [DateTimeOffset]::Now; Disks = $Disks }))[-1] }
         $small = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vda'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/a'; ScratchBytes = 1MB; ScratchLimit = 1GB }
         $large = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vdb'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/b'; ScratchBytes = 2MB; ScratchLimit = 2GB }
         $free = [MomentTools.VMBlockSnapshotDisk]@{ Name = 'vdc'; Size = 1; Method = 'copy-before-write'; ScratchPath = '/c'; ScratchBytes = 4MB }
