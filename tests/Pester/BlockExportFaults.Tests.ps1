@@ -67,7 +67,7 @@ Describe 'A block export of a <_> machine' -ForEach stopped, running -Skip:(-not
         Remove-VMCheckpoint $vm after -Confirm:$false
     }
 
-    It 'stays with a session that lives' {
+    It 'stays with a session that lives' -Skip:($_ -ne 'running') {
         Start-VMBlockExport $vm -OwnedBySession | Out-Null
         New-VMCheckpoint $vm after | Out-Null
         (Get-VMBlockExport $vm).State | Should -Be Ready
@@ -139,7 +139,11 @@ Describe 'A block export whose source ends' -Skip:(-not (Get-Command nbdcopy, qe
         (Get-VMBlockExport killed).State | Select-Object -Unique | Should -Be Gone
         (Get-VMBlockExport killed).Reason | ForEach-Object { $_ | Should -Not -BeNullOrEmpty }
         (Get-VMDomain killed).Disks[0].Exports | Should -BeNullOrEmpty
-        $exports | ForEach-Object { Test-Client $_.Uri } | Should -Be $false, $false
+        # The relay still answers; what it has not got it does not make up.
+        foreach ($export in $exports) {
+            timeout 20 nbdcopy $export.Uri "$place/copy.raw" 2>$null
+            $LASTEXITCODE | Should -Not -Be 0
+        }
         Get-VMBlockExport killed | Stop-VMBlockExport -Confirm:$false
         Get-VMBlockExport killed | Should -BeNullOrEmpty
         Get-ServingCount killed $place | Should -Be $before

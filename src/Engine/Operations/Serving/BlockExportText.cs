@@ -1,5 +1,6 @@
 using MomentTools.Machines;
 using MomentTools.Nbd;
+using MomentTools.Xml;
 
 namespace MomentTools.Operations.Serving;
 
@@ -19,6 +20,10 @@ internal static class BlockExportText
         BlockExportRecord[] records = [.. all.Where(record => ExportAddress.IsSame(NbdAddress.Parse(record.Address), wanted))];
         if (records.Length == 0)
             throw ExportErrors.NotFound(place.Name, address!, there);
-        return (BlockExportRecordXml.DocumentOf(records[0]) with { Disks = [.. records.SelectMany(record => BlockExportRecordXml.DocumentOf(record).Disks)] }).ToXml();
+        return (BlockExportRecordXml.DocumentOf(records[0]) with { Disks = [.. records.SelectMany(Disks)] }).ToXml();
     }
+
+    // A block snapshot that was made for the export goes with it: whoever starts the same again gets a new one.
+    private static IEnumerable<BlockExportDocumentDisk> Disks(BlockExportRecord record) => BlockExportRecordXml.DocumentOf(record).Disks
+        .Select(disk => disk.Snapshot == OwnSnapshots.NameOf(record.Id) ? disk with { Snapshot = null } : disk);
 }
