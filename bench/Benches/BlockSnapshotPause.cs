@@ -92,6 +92,6 @@ internal sealed class BlockSnapshotPause(int disks) : IBench
         (_pause, _machine) = (null, null);
     }
 
-    private static Task SetAsync(QmpClient qmp, string device, string node, CancellationToken cancellation) =>
+    private static Task<System.Text.Json.JsonElement> SetAsync(QmpClient qmp, string device, string node, CancellationToken cancellation) =>
         qmp.ExecuteAsync("qom-set", new JsonObject { ["path"] = device, ["property"] = "drive", ["value"] = node }, cancellation);
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 
 namespace MomentTools.Bench.Benches;
 
@@ -69,7 +69,7 @@ internal sealed class ChangedExtents(int runs, long size, bool running, bool sum
     private async Task ExportAsync(Machine machine, CancellationToken cancellation)
     {
         await machine.Engine.StartDomainAsync(Machine.Name, paused: true, machine, cancellation);
-        _socket = Path.Combine(machine.RuntimeDirectory, SessionExports.SocketPrefix + Copy);
+        _socket = Path.Combine(machine.RuntimeDirectory, PrivateServer.SocketPrefix + Copy);
         string node = (await machine.Engine.GetDomainAsync(Machine.Name, machine, cancellation)).Disks[0].Name;
         await DoAsync("block-dirty-bitmap-add", new { node = "mt-" + node, name = Copy, granularity = DirtyMachine.Block, disabled = true });
         await DoAsync("block-dirty-bitmap-merge", new { node = "mt-" + node, target = Copy, bitmaps = new[] { DirtyMachine.Checkpoint } });
