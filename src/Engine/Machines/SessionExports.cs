@@ -26,8 +26,8 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     private bool _closed;
 
     /// <summary>
-    /// Exports a node and connects to it; safe from many tasks at once. The client may be disposed any time, and is at the
-    /// latest with this.
+    /// Exports a node and connects to it; safe from many tasks at once. The client is closed with this, after its export: whoever reads
+    /// does not dispose it.
     /// </summary>
     /// <param name="bitmaps">Disabled bitmaps to serve as contexts; each is busy until this is disposed, so give private copies.</param>
     /// <param name="contexts">The metadata contexts to ask for, like <c>qemu:dirty-bitmap:NAME</c>.</param>
@@ -50,7 +50,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     /// </summary>
     public void RemoveAbandoned(CancellationToken cancellation) => _tidying = RemoveAbandonedAsync(cancellation);
 
-    /// <summary>Closes the clients, removes the exports and waits until they are gone; then their bitmaps are free again.</summary>
+    /// <summary>Removes the exports and waits until they are gone, then closes the clients; their bitmaps are free again.</summary>
     public async ValueTask DisposeAsync() => await CloseAsync(() => Task.CompletedTask);
 
     /// <summary>
@@ -62,10 +62,23 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         if (_closed)
             return;
         _closed = true;
-        Task goodbyes = Task.WhenAll(_clients.Select(client => client.DisposeAsync().AsTask()).Append(SettleAsync(_tidying)));
+        try
+        {
+            await CloseExportsAsync(next);
+        }
+        finally
+        {
+            await Task.WhenAll(_clients.Select(client => client.DisposeAsync().AsTask()));
+        }
+    }
+
+    // Before the clients: QEMU before 9.0 ends with a failed assertion where a client leaves first whose node belongs to an I/O thread
+    // (nbd_blockdev_client_closed), and the guest with it.
+    private async Task CloseExportsAsync(Func<Task> next)
+    {
+        await SettleAsync(_tidying);
         if (_server is not { } server || qmp.Closed.IsCompleted)
         {
-            await goodbyes;
             await next();
             return;
         }
@@ -73,9 +86,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         using var limit = new CancellationTokenSource(CloseLimit);
         try
         {
-            Task<IReadOnlyList<QmpBlockExport>> query = qmp.QueryBlockExportsAsync(limit.Token);
-            await goodbyes;
-            IReadOnlyList<QmpBlockExport> present = await query;
+            IReadOnlyList<QmpBlockExport> present = await qmp.QueryBlockExportsAsync(limit.Token);
             if (server is { IsCompletedSuccessfully: true, Result: { Ours: true, Address: UnixNbdAddress own } } && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
             {
                 // It closes every export, and answers when they are gone.

@@ -133,7 +133,7 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
                 if (path.Bitmaps.Count > 0)
                 {
                     string context = NbdContext.DirtyBitmapPrefix + copy;
-                    await using NbdClient client = await exports.ConnectAsync(disk.NodeName, [new BitmapRef(disk.NodeName, copy)], [context], cancellation);
+                    NbdClient client = await exports.ConnectAsync(disk.NodeName, [new BitmapRef(disk.NodeName, copy)], [context], cancellation);
                     blocks = blocks.Union((await client.ReadDirtyBitmapAsync(context, cancellation)).Clip(path.Size));
                 }
 
@@ -197,7 +197,7 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
     {
         if (blocks.Count == 0)
             return ExtentMap.Empty;
-        await using NbdClient client = await exports.ConnectAsync(disk.NodeName, [], [NbdContext.BaseAllocation], cancellation);
+        NbdClient client = await exports.ConnectAsync(disk.NodeName, [], [NbdContext.BaseAllocation], cancellation);
         return client.Contexts.Contains(NbdContext.BaseAllocation, StringComparer.Ordinal) ? await ZeroesAsync(client, blocks, cancellation) : ExtentMap.Empty;
     }
 

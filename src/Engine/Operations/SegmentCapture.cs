@@ -35,7 +35,7 @@ internal static class SegmentCapture
     {
         BitmapRef[] bitmaps = copy is null ? [] : [new BitmapRef(node, copy)];
         string[] contexts = copy is null ? [] : [NbdContext.DirtyBitmapPrefix + copy];
-        await using NbdClient client = await exports.ConnectAsync(node, bitmaps, contexts, cancellation);
+        NbdClient client = await exports.ConnectAsync(node, bitmaps, contexts, cancellation);
         Task flush = client.FlushAsync(cancellation);
         // The copy is closed: it says the same before the flush as after.
         Task<ExtentMap>? blocks = copy is null ? null : client.ReadDirtyBitmapAsync(contexts[0], cancellation);

@@ -87,7 +87,7 @@ internal sealed class AuthoredSets : IAsyncDisposable
         // Not cancelled: a node that was asked for may be there although nobody waited for the answer.
         await _qmp.BlockdevAddAsync(new JsonObject { ["driver"] = "null-co", ["node-name"] = node, ["size"] = size }, CancellationToken.None);
         _nodes.Add(node);
-        await using NbdClient client = await exports.ConnectAsync(node, [], [], cancellation, writable: true);
+        NbdClient client = await exports.ConnectAsync(node, [], [], cancellation, writable: true);
         foreach (ExtentMap blocks in sets)
         {
             var bitmap = new BitmapRef(node, $"mt-{_bitmaps.Count}");

@@ -216,7 +216,7 @@ internal sealed class MomentRepair(EngineContext context)
         await using SessionExports exports = session.OpenExports(CancellationToken.None);
         foreach (string disk in disks)
         {
-            await using NbdClient client = await exports.ConnectAsync(session.Disks[disk].NodeName, [], [], CancellationToken.None);
+            NbdClient client = await exports.ConnectAsync(session.Disks[disk].NodeName, [], [], CancellationToken.None);
             await client.FlushAsync(CancellationToken.None);
         }
     }

@@ -30,6 +30,8 @@ internal sealed class BlockExportStart(EngineContext context)
         bool runs = machine.State != VMState.Stopped;
         var known = new ExportSurroundings(scope.Domain, scope.State, runs, records.Snapshots(report.Failure), records.Exports(report.Failure), backup?.Disks);
         BlockExportPlan plan = BlockExportPlan.Make(known, request);
+        if (plan.Source == ExportSource.Machine)
+            await RequireServableAsync(scope, cancellation);
         string id = MomentIds.New();
         NbdAddress? wanted = plan.Private || plan.Joined is not null ? null : plan.Address ?? new UnixNbdAddress(Path.Combine(scope.Place.RuntimeDirectory, $"mt-relay-{id}"));
         // What can be seen to be wrong is refused before a block snapshot is made for it.
@@ -51,6 +53,13 @@ internal sealed class BlockExportStart(EngineContext context)
 
         // The monitor is free again: an attached machine may have one only.
         return await BlockExportListing.OfAsync(scope.Place, scope.Domain, [record], [.. known.Exports, record], report, cancellation);
+    }
+
+    private static async Task RequireServableAsync(ChangeScope scope, CancellationToken cancellation)
+    {
+        await using QmpClient? machine = await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation);
+        if (machine is not null && await IoThreads.EndsWithClientsAsync(machine, cancellation))
+            throw ExportErrors.IoThread(scope.Place.Name, machine.Version);
     }
 
     /// <summary>After a crash: takes down what it had begun. The block snapshot that was made for it belongs to nobody any more then, and goes as such.</summary>

@@ -38,7 +38,7 @@ internal static class BlockSnapshotView
             return $"the job that copied for disk '{disk.Name}' has ended";
         try
         {
-            await using NbdClient client = await exports.ConnectAsync(AccessNode(record, disk), [], [], cancellation);
+            NbdClient client = await exports.ConnectAsync(AccessNode(record, disk), [], [], cancellation);
             await client.ReadAsync(0, new byte[Math.Min(Sector, disk.Size)], cancellation);
             return null;
         }

@@ -8,6 +8,7 @@ namespace MomentTools.Operations.Serving;
 /// <summary>Why disks are not served over NBD.</summary>
 internal static class ExportErrors
 {
+    public static readonly ErrorId ExportWithIoThread = new("ExportWithIoThread", ErrorKind.Unsupported);
     public static readonly ErrorId ExportRequestMixed = new("ExportRequestMixed", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportDiskMissing = new("ExportDiskMissing", ErrorKind.NotFound);
     public static readonly ErrorId ExportUnencrypted = new("ExportUnencrypted", ErrorKind.InvalidArgument);
@@ -60,6 +61,10 @@ internal static class ExportErrors
     public static MomentException Writable(string vm, string why) => new(
         ExportWritableRefused, $"Cannot export disks of '{vm}' for writing: {why}.", vm,
         "Only disks of a stopped machine that nothing else uses are exported for writing. Leave out -Writable to read.");
+
+    public static MomentException IoThread(string vm, Qmp.QmpVersion version) => new(
+        ExportWithIoThread, $"Cannot export disks of the running machine '{vm}': it has I/O threads, and QEMU {version} ends, and the guest with it, when a client of an export leaves that such a thread serves.", vm,
+        "Use QEMU 9.0 or newer, start the machine without <iothreads>, or stop it and export its disks then. Block snapshots, checkpoints and backups of it are not affected.");
 
     public static MomentException SnapshotGone(string name, string why) => new(
         ExportSourceGone, $"Cannot export block snapshot '{name}': {why}.", name, "Make a new one with New-VMBlockSnapshot, and remove this one with Remove-VMBlockSnapshot.");

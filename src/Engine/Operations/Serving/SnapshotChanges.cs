@@ -113,7 +113,7 @@ internal sealed class SnapshotChanges(DomainPlace place, DomainDocument domain, 
     {
         string context = NbdContext.DirtyBitmapPrefix + bitmap.Name;
         await using SessionExports exports = machine!.OpenExports(cancellation);
-        await using NbdClient client = await exports.ConnectAsync(node, [bitmap], [context], cancellation);
+        NbdClient client = await exports.ConnectAsync(node, [bitmap], [context], cancellation);
         return await client.ReadDirtyBitmapAsync(context, cancellation);
     }
 
