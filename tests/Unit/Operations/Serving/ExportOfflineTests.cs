@@ -44,6 +44,38 @@ public sealed class ExportOfflineTests
     }
 
     [SkippableTheory]
+    [InlineData(null, null)]
+    [InlineData("tcp://127.0.0.1:0", "third")]
+    public async Task ABlockSnapshotOfAStoppedMachineIsServedByItsDaemon(string? address, string? checkpoint)
+    {
+        await using ExportMachine machine = await ExportMachine.CreateAsync(running: false);
+        await machine.WriteAsync(3);
+        await machine.Machine.CheckpointAsync("first");
+        HashSet<long> one = await machine.WriteAsync(5);
+        await machine.Machine.CheckpointAsync("second");
+        HashSet<long> two = await machine.WriteAsync(5);
+        string none = await machine.TracesAsync();
+        await machine.BlockSnapshotAsync("cold", checkpoint);
+        string before = await machine.TracesAsync();
+        var request = new StartBlockExportRequest { Snapshot = "cold", Address = address };
+        VMBlockExport first = await machine.StartOneAsync(request with { Since = "first" });
+        VMBlockExport second = await machine.StartOneAsync(request with { Disks = ["vda"], Since = "second", ExportNames = new Dictionary<string, string>(StringComparer.Ordinal) { ["vda"] = "other" } });
+        Assert.Equal([.. one.Union(two).Order()], ExportMachine.Dirty(first).Order());
+        Assert.Equal([.. two.Order()], ExportMachine.Dirty(second).Order());
+        Assert.True(machine.Read(first.Uri).AsSpan().SequenceEqual(machine.Bytes()));
+        Assert.Equal("cold", first.Snapshot);
+        // The disk itself, beside it.
+        VMBlockExport disk = await machine.StartOneAsync(Vda with { Since = "second" });
+        Assert.Equal([.. two.Order()], ExportMachine.Dirty(disk).Order());
+        await machine.StopAsync();
+        Assert.Equal(before, await machine.TracesAsync());
+        await machine.RemoveBlockSnapshotAsync("cold");
+        if (checkpoint is null)
+            Assert.Equal(none, await machine.TracesAsync());
+        Assert.Empty(machine.Daemons());
+    }
+
+    [SkippableTheory]
     [InlineData(null)]
     [InlineData("unix://{0}/public")]
     public async Task WhatIsWrittenIsRecordedAndKept(string? address)
