@@ -108,6 +108,8 @@ public sealed class StopVMBlockExportCommand : MomentCmdlet
         // Clients are counted by address: those of two exports at one are the same.
         int clients = exports.DistinctBy(export => export.Address, StringComparer.Ordinal).Sum(export => export.Clients);
         string connected = clients switch { 0 => "no client is connected", 1 => "1 client is connected, and loses it", _ => $"{clients} clients are connected, and lose it" };
-        return $"Stop serving {Listed([.. exports.Select(export => $"{export.Disk} as '{export.ExportName}' at {export.Address}")])} ({connected})";
+        IEnumerable<string> addresses = exports.GroupBy(export => export.Address, StringComparer.Ordinal)
+            .Select(group => $"{Listed([.. group.Select(export => export.Disk == export.ExportName ? export.Disk : $"{export.Disk} as '{export.ExportName}'")])} at {group.Key}");
+        return $"Stop serving {string.Join("; ", addresses)} ({connected})";
     }
 }
