@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 
 namespace MomentTools.Blocks;
 
@@ -22,6 +23,8 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
     {
         if (target.Length < source.Length)
             throw BlockErrors.TargetTooSmall(source.Length, target.Length);
+        if (target.Length > source.Length && source.Length % target.Alignment != 0)
+            throw BlockErrors.TargetMisaligned(source.Length, target.Length, target.Alignment);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         IAsyncEnumerable<BlockStatus> runs = AlignedRuns.OfAsync(source.StatusAsync(0, source.Length, stop.Token), target.Alignment, source.Length, stop.Token);
         await using (var pieces = new BlockPieces(runs.GetAsyncEnumerator(stop.Token), options.PieceLength))
@@ -42,7 +45,7 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
             }, CancellationToken.None)));
             cancellation.ThrowIfCancellationRequested();
             if (first is not null)
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
+                ExceptionDispatchInfo.Throw(first);
         }
 
         if (options.Flush)

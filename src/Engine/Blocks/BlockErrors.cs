@@ -7,8 +7,14 @@ namespace MomentTools.Blocks;
 internal static class BlockErrors
 {
     public static readonly ErrorId CopyTargetTooSmall = new("CopyTargetTooSmall", ErrorKind.InvalidArgument);
+    public static readonly ErrorId CopyTargetMisaligned = new("CopyTargetMisaligned", ErrorKind.InvalidArgument);
 
     public static MomentException TargetTooSmall(long source, long target) =>
         new(CopyTargetTooSmall, string.Create(CultureInfo.InvariantCulture, $"Cannot copy a disk of {source} bytes into one of {target} bytes."), null,
             "Make the target at least as large as the source.");
+
+    public static MomentException TargetMisaligned(long source, long target, int alignment) =>
+        new(CopyTargetMisaligned, string.Create(CultureInfo.InvariantCulture,
+                $"Cannot copy a disk of {source} bytes into one of {target} bytes: the target takes whole blocks of {alignment} bytes, and the source ends within one."),
+            null, "Make the target exactly as large as the source, or the source a multiple of the target's blocks.");
 }

@@ -14,7 +14,7 @@ public sealed class BlockCopierTests
             var random = new Random(seed.Get);
             var source = MemoryDisk.Random(random, random.Next(1, 40_000));
             int alignment = 1 << random.Next(0, 11);
-            var target = new MemoryDisk(source.Bytes.Length + random.Next(0, 2000), alignment);
+            var target = new MemoryDisk(source.Bytes.Length + (source.Bytes.Length % alignment == 0 ? random.Next(0, 2000) : 0), alignment);
             if (!targetIsZero)
                 random.NextBytes(target.Bytes);
             byte[] behind = target.Bytes[source.Bytes.Length..];
@@ -45,6 +45,16 @@ public sealed class BlockCopierTests
         MomentException refused = await Assert.ThrowsAsync<MomentException>(
             () => new BlockCopier(new MemoryDisk(512, 1), target, BlockCopyOptions.Default).RunAsync(null, CancellationToken.None));
         Assert.Equal("CopyTargetTooSmall", refused.ErrorId.Name);
+        Assert.Equal(0, target.Written + target.Zeroed + target.Flushes);
+    }
+
+    [Fact]
+    public async Task AnEndWithinABlockOfALargerTargetIsRefusedBeforeAnythingIsWritten()
+    {
+        var target = new MemoryDisk(8192, 4096);
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(
+            () => new BlockCopier(new MemoryDisk(512, 1), target, BlockCopyOptions.Default).RunAsync(null, CancellationToken.None));
+        Assert.Equal("CopyTargetMisaligned", refused.ErrorId.Name);
         Assert.Equal(0, target.Written + target.Zeroed + target.Flushes);
     }
 

@@ -126,7 +126,6 @@ internal sealed class MemoryDisk(int length, int alignment) : IBlockReader, IBlo
         }
     }
 
-    // The copy may be of a disk that is smaller than its target.
     private void RequireAligned(long offset, long count) =>
-        Assert.True(offset % alignment == 0 && (count % alignment == 0 || alignment == 1 || offset + count <= Length), $"{count} bytes at {offset} are not aligned to {alignment}");
+        Assert.True(offset % alignment == 0 && (count % alignment == 0 || offset + count == Length), $"{count} bytes at {offset} are not aligned to {alignment}");
 }
