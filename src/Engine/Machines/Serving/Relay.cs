@@ -99,7 +99,7 @@ internal static class Relay
         await ServingDaemon.EndAsync(relay, cancellation);
         // That of one that was killed.
         if (bound is UnixNbdAddress unix)
-            ServingDaemon.RemoveDeadSocket(unix);
+            await ServingDaemon.RemoveDeadSocketAsync(unix, cancellation);
     }
 
     private static async Task AddNodeAsync(ServingDaemon daemon, RelayExport export, CancellationToken cancellation)

@@ -104,7 +104,7 @@ internal sealed class ServingDaemon : IAsyncDisposable
         if (Find(recorded) is { } process)
             await EndAsync(process, cancellation);
         RemoveFiles(recorded.Socket);
-        RemoveDeadServers(Path.GetDirectoryName(recorded.Socket)!);
+        await RemoveDeadServersAsync(Path.GetDirectoryName(recorded.Socket)!, cancellation);
     }
 
     /// <summary>Ends a daemon that was to be started under this id, if it was, without a record of it.</summary>
@@ -114,12 +114,16 @@ internal sealed class ServingDaemon : IAsyncDisposable
         foreach (HostProcess process in HostProcess.All().Where(process => IsAt(process, socket)).ToArray())
             await EndAsync(process, cancellation);
         RemoveFiles(socket);
-        RemoveDeadServers(runtimeDirectory);
+        await RemoveDeadServersAsync(runtimeDirectory, cancellation);
     }
 
     /// <summary>Removes the file of a socket that nobody listens on any more; anything else is left.</summary>
-    public static void RemoveDeadSocket(UnixNbdAddress address)
+    public static async Task RemoveDeadSocketAsync(UnixNbdAddress address, CancellationToken cancellation)
     {
+        // Who was killed is seen no more, and has his sockets until his last thread has ended.
+        for (long start = Environment.TickCount64;
+            Libc.IsSocket(address.Path) && ListeningSockets.IsTaken(address) && ListeningSockets.ProcessesAt(address).Count == 0 && Environment.TickCount64 - start < ReleaseLimit.TotalMilliseconds;)
+            await Task.Delay(ReleaseLook, cancellation);
         if (!Libc.IsSocket(address.Path) || ListeningSockets.IsTaken(address))
             return;
         try
@@ -206,20 +210,17 @@ internal sealed class ServingDaemon : IAsyncDisposable
     {
         UnixNbdAddress[] sockets = [.. (ListeningSockets.Of(process.Id) ?? []).OfType<UnixNbdAddress>()];
         await MachineStopper.EndAsync(process, cancellation);
-        // They are its own until its last thread has ended.
-        for (long start = Environment.TickCount64; sockets.Any(ListeningSockets.IsTaken) && Environment.TickCount64 - start < ReleaseLimit.TotalMilliseconds;)
-            await Task.Delay(ReleaseLook, cancellation);
         foreach (UnixNbdAddress socket in sockets)
-            RemoveDeadSocket(socket);
+            await RemoveDeadSocketAsync(socket, cancellation);
     }
 
     // Those of one that was killed.
-    private static void RemoveDeadServers(string runtimeDirectory)
+    private static async Task RemoveDeadServersAsync(string runtimeDirectory, CancellationToken cancellation)
     {
         if (!Directory.Exists(runtimeDirectory))
             return;
         foreach (string path in Directory.EnumerateFileSystemEntries(runtimeDirectory, PrivateServer.SocketPrefix + "*").ToArray())
-            RemoveDeadSocket(new UnixNbdAddress(path));
+            await RemoveDeadSocketAsync(new UnixNbdAddress(path), cancellation);
     }
 
     private static void RemoveFiles(string socket)

@@ -55,7 +55,7 @@ internal static class BlockExportTeardown
                 await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.Id, cancellation);
             // That of one that was killed.
             if (traces.Socket is { } socket)
-                ServingDaemon.RemoveDeadSocket(new UnixNbdAddress(socket));
+                await ServingDaemon.RemoveDeadSocketAsync(new UnixNbdAddress(socket), cancellation);
         }
         else if (traces.Relay is { } shared)
         {
