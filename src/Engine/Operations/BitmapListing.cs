@@ -1,6 +1,7 @@
 using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Machines.Serving;
 using MomentTools.Moments;
 using MomentTools.Qcow2;
 using MomentTools.Xml;
@@ -84,7 +85,8 @@ internal sealed class BitmapListing(EngineContext context)
 
     private static VMBitmap Owned(VMBitmap bitmap, BitmapOwner owner)
     {
-        string? whose = owner.Of(bitmap.Path, bitmap.Name);
+        // Of a block snapshot: what changed up to its instant.
+        string? whose = owner.Of(bitmap.Path, bitmap.Name) ?? (bitmap.Name.StartsWith(BlockSnapshotNodes.Prefix, StringComparison.Ordinal) ? BitmapOwner.Nameless : null);
         return bitmap with { Owner = whose, State = whose is null && bitmap.State != VMBitmapState.Inconsistent ? VMBitmapState.Foreign : bitmap.State };
     }
 
