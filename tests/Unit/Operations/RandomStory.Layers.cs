@@ -18,6 +18,8 @@ internal sealed partial class RandomStory
         bool inside = Chance(3), memory = _running && Chance(3);
         StoryDisk[] covered = Chance(3) ? [.. _disks.Where(_ => Chance(2)).DefaultIfEmpty(Any(_disks)).Distinct()] : _disks;
         string name = $"s{_names++}";
+        if (inside || memory)
+            await EndServedAsync();
         Tell($"snapshot {name} of {string.Join(' ', covered.Select(disk => disk.Name))}{(inside ? ", inside" : "")}{(memory ? ", with memory" : "")}");
         await TakeAsync(async () =>
         {

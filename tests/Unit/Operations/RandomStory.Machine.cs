@@ -47,6 +47,8 @@ internal sealed partial class RandomStory
     private async Task ToggleAsync()
     {
         Tell(_running ? "stop" : "start");
+        if (_running)
+            LoseServed();
         _ = _running ? await _machine.StopAsync() : await _machine.StartAsync();
         _running = !_running;
         _starts += _running ? 1 : 0;
@@ -64,6 +66,7 @@ internal sealed partial class RandomStory
     {
         await _machine.KillMachineAsync();
         (_running, _killed) = (false, true);
+        LoseServed();
         bool lossy = false;
         foreach (StoryDisk disk in _disks)
         {

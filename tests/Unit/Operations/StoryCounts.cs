@@ -25,6 +25,13 @@ internal sealed class StoryCounts
     /// <summary>Pairs for which a comparison of all disks was due.</summary>
     public int Compared { get; set; }
 
+    public int BlockSnapshots { get; set; }
+
+    public int BlockExports { get; set; }
+
+    /// <summary>Exports read whole by a foreign client, and compared byte for byte.</summary>
+    public int ExportsRead { get; set; }
+
     public int Backups { get; set; }
 
     public int Increments { get; set; }
@@ -69,5 +76,6 @@ internal sealed class StoryCounts
     public override string ToString() =>
         $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
         + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
-        + $"{Snapshots} snapshots, {SnapshotRestores} restored, {Branches} branches, {Switches} switches, {Merges} merges, {Undone} undone, {Refused} refused; {StatesRead} snapshots and branches read back";
+        + $"{Snapshots} snapshots, {SnapshotRestores} restored, {Branches} branches, {Switches} switches, {Merges} merges, {Undone} undone, {Refused} refused; {StatesRead} snapshots and branches read back; "
+        + $"{BlockSnapshots} block snapshots, {BlockExports} block exports, {ExportsRead} times read";
 }
