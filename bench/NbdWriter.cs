@@ -64,7 +64,41 @@ internal sealed class NbdWriter : IDisposable
         }
     }
 
+    /// <summary>Writes one block, and waits for it.</summary>
+    public async Task WriteAtAsync(long offset, CancellationToken cancellation)
+    {
+        byte[] request = Request(1, offset, BlockSize, BlockSize);
+        await _socket.SendAsync(request, cancellation);
+        await AnswerAsync(cancellation);
+    }
+
+    /// <summary>Reads a piece, and waits for it.</summary>
+    public async Task ReadAtAsync(long offset, byte[] buffer, CancellationToken cancellation)
+    {
+        await _socket.SendAsync(Request(0, offset, buffer.Length, 0), cancellation);
+        await AnswerAsync(cancellation);
+        await ReadAsync(buffer, cancellation);
+    }
+
     public void Dispose() => _socket.Dispose();
+
+    private static byte[] Request(ushort command, long offset, int length, int payload)
+    {
+        byte[] request = new byte[HeaderSize + payload];
+        BinaryPrimitives.WriteUInt32BigEndian(request, 0x25609513);
+        BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(6), command);
+        BinaryPrimitives.WriteInt64BigEndian(request.AsSpan(16), offset);
+        BinaryPrimitives.WriteUInt32BigEndian(request.AsSpan(24), (uint)length);
+        return request;
+    }
+
+    private async Task AnswerAsync(CancellationToken cancellation)
+    {
+        byte[] reply = new byte[ReplySize];
+        await ReadAsync(reply, cancellation);
+        if (BinaryPrimitives.ReadUInt32BigEndian(reply.AsSpan(4)) is > 0 and var error)
+            throw new InvalidOperationException($"A request failed with {error}.");
+    }
 
     private async Task ReadAsync(byte[] buffer, CancellationToken cancellation)
     {
