@@ -55,7 +55,7 @@ public sealed class GetVMBlockExportCommand : MomentCmdlet
 
     private void WriteXml(string vm)
     {
-        IEnumerable<string> addresses = Address is null ? Exports(vm).Select(export => export.Address).Distinct(StringComparer.Ordinal) : [Address];
+        IEnumerable<string> addresses = Address is null ? Exports(vm).Select(export => export.ListenAddress).Distinct(StringComparer.Ordinal) : [Address];
         foreach (string address in addresses)
             Attempt(address, () => WriteObject(Run((report, cancellation) => Engine.GetBlockExportXmlAsync(vm, address, report, cancellation))));
     }
@@ -63,5 +63,5 @@ public sealed class GetVMBlockExportCommand : MomentCmdlet
     private bool IsMeant(VMBlockExport export) =>
         (Disk.Length == 0 || Disk.Contains(export.Disk, StringComparer.Ordinal))
         && (ExportName.Length == 0 || ExportName.Any(name => WildcardPattern.Get(name, WildcardOptions.None).IsMatch(export.ExportName)))
-        && (Address is null || Address == export.Address);
+        && (Address is null || Address == export.ListenAddress);
 }

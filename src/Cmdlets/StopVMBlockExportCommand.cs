@@ -70,8 +70,8 @@ public sealed class StopVMBlockExportCommand : MomentCmdlet
     {
         foreach (VMBlockExport export in InputObject)
         {
-            if (!_given.TryGetValue((export.VM, export.Address), out HashSet<string>? names))
-                _given.Add((export.VM, export.Address), names = new HashSet<string>(StringComparer.Ordinal));
+            if (!_given.TryGetValue((export.VM, export.ListenAddress), out HashSet<string>? names))
+                _given.Add((export.VM, export.ListenAddress), names = new HashSet<string>(StringComparer.Ordinal));
             names.Add(export.ExportName);
         }
 
@@ -92,7 +92,7 @@ public sealed class StopVMBlockExportCommand : MomentCmdlet
     // An object that has ended meanwhile is as it should be.
     private void Stop(string vm, string address, HashSet<string> names) => Stop(
         vm, new StopBlockExportRequest { Address = address, ExportNames = [.. names] },
-        [.. Run((report, cancellation) => Engine.GetBlockExportsAsync(vm, report, cancellation)).Where(export => export.Address == address && names.Contains(export.ExportName))]);
+        [.. Run((report, cancellation) => Engine.GetBlockExportsAsync(vm, report, cancellation)).Where(export => export.ListenAddress == address && names.Contains(export.ExportName))]);
 
     private void Stop(string vm, StopBlockExportRequest request, IReadOnlyList<VMBlockExport> meant)
     {
@@ -106,9 +106,9 @@ public sealed class StopVMBlockExportCommand : MomentCmdlet
     private static string Action(IReadOnlyList<VMBlockExport> exports)
     {
         // Clients are counted by address: those of two exports at one are the same.
-        int clients = exports.DistinctBy(export => export.Address, StringComparer.Ordinal).Sum(export => export.Clients);
+        int clients = exports.DistinctBy(export => export.ListenAddress, StringComparer.Ordinal).Sum(export => export.Clients);
         string connected = clients switch { 0 => "no client is connected", 1 => "1 client is connected, and loses it", _ => $"{clients} clients are connected, and lose it" };
-        IEnumerable<string> addresses = exports.GroupBy(export => export.Address, StringComparer.Ordinal)
+        IEnumerable<string> addresses = exports.GroupBy(export => export.ListenAddress, StringComparer.Ordinal)
             .Select(group => $"{Listed([.. group.Select(export => export.Disk == export.ExportName ? export.Disk : $"{export.Disk} as '{export.ExportName}'")])} at {group.Key}");
         return $"Stop serving {string.Join("; ", addresses)} ({connected})";
     }

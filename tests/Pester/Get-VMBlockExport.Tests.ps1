@@ -23,11 +23,11 @@ Describe 'Get-VMBlockExport' -Skip:(-not (Get-Command nbdcopy, qemu-system-x86_6
         Get-VMBlockExport | Should -HaveCount 3
         Get-VMBlockExport web1 | Should -HaveCount 2
         $again = Get-VMBlockExport web1 -ExportName 'disk a'
-        'VM', 'Disk', 'ExportName', 'Uri', 'Id', 'Address', 'Size', 'State' | ForEach-Object { $again.$_ | Should -Be $tcp.$_ -Because $_ }
+        'VM', 'Disk', 'ExportName', 'Uri', 'Id', 'ListenAddress', 'Size', 'State' | ForEach-Object { $again.$_ | Should -Be $tcp.$_ -Because $_ }
     }
 
     It 'takes only what is asked for, and domains from the pipeline' {
-        (Get-VMBlockExport web1 -Address $tcp.Address).ExportName | Should -Be 'disk a'
+        (Get-VMBlockExport web1 -Address $tcp.ListenAddress).ExportName | Should -Be 'disk a'
         (Get-VMBlockExport web1 -ExportName 'disk*').ExportName | Should -Be 'disk a'
         Get-VMBlockExport web1 -Disk vdb | Should -BeNullOrEmpty
         (Get-VMDomain 'my web' | Get-VMBlockExport).VM | Should -Be 'my web'
@@ -36,11 +36,11 @@ Describe 'Get-VMBlockExport' -Skip:(-not (Get-Command nbdcopy, qemu-system-x86_6
     It 'counts the clients of each address' {
         $client = Start-SlowClient $tcp.Uri
         try {
-            Wait-Until { (Get-VMBlockExport web1 -Address $tcp.Address).Clients -eq 1 } | Should -BeTrue
+            Wait-Until { (Get-VMBlockExport web1 -Address $tcp.ListenAddress).Clients -eq 1 } | Should -BeTrue
             (Get-VMBlockExport web1 -ExportName vda*).Clients | Should -Be 0
         }
         finally { $client.Kill(); $client.WaitForExit() }
-        Wait-Until { (Get-VMBlockExport web1 -Address $tcp.Address).Clients -eq 0 } | Should -BeTrue
+        Wait-Until { (Get-VMBlockExport web1 -Address $tcp.ListenAddress).Clients -eq 0 } | Should -BeTrue
     }
 
     It 'gives a document an address' {
@@ -67,6 +67,6 @@ Describe 'Get-VMBlockExport' -Skip:(-not (Get-Command nbdcopy, qemu-system-x86_6
 
     It 'completes names and addresses' {
         (TabExpansion2 'Get-VMBlockExport web1 -ExportName d').CompletionMatches.CompletionText | Should -Be "'disk a'"
-        (TabExpansion2 'Stop-VMBlockExport web1 -Address tcp').CompletionMatches.CompletionText | Should -Be $tcp.Address
+        (TabExpansion2 'Stop-VMBlockExport web1 -Address tcp').CompletionMatches.CompletionText | Should -Be $tcp.ListenAddress
     }
 }

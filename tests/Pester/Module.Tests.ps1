@@ -140,7 +140,7 @@ Describe 'The views' {
             [MomentTools.VMBackup]@{ VM = $long; Id = '20261121T023714Z-ab12'; Kind = 'Incremental'; Created = [datetimeoffset]::Now; Repository = "/backup/$long"; Uuid = [guid]::NewGuid() }
             [MomentTools.VMMomentRepair]@{ Action = $long; Left = $true
                 Finding = [MomentTools.VMMomentFinding]@{ Id = 'MomentFileUnreadable'; Severity = 'Error'; VM = $long; Moment = $long; Disk = 'vda'; Text = $long; Remedy = $long } }
-            [MomentTools.VMBlockExport]@{ VM = $long; Disk = 'vda'; ExportName = $long; Uri = "nbd+unix:///$($long)?socket=/run/$long"; Id = '0123456789ab'; Address = "unix:///run/$long"; Size = 10GB; Clients = 1000
+            [MomentTools.VMBlockExport]@{ VM = $long; Disk = 'vda'; ExportName = $long; Uri = "nbd+unix:///$($long)?socket=/run/$long"; Id = '0123456789ab'; ListenAddress = "unix:///run/$long"; Size = 10GB; Clients = 1000
                 State = 'Expired'; Reason = $long; Snapshot = $long; Contexts = [string[]]@('base:allocation', "qemu:dirty-bitmap:$long"); Created = [datetimeoffset]::Now }
             [MomentTools.VMRestoredDisk]@{ VM = $long; BackupId = '20261121T023714Z-ab12'; Disk = 'vda'; Path = "/restore/$long"; Format = 'qcow2'; Size = 10GB }
         )

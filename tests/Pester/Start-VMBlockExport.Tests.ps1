@@ -94,7 +94,7 @@ Describe 'Start-VMBlockExport of a <_> machine' -ForEach stopped, running -Skip:
         Set-Content "$place/export.xml" $again
         Stop-VMBlockExport $vm -Path "$place/export.xml" -Confirm:$false
         Get-VMBlockExport $vm | Should -BeNullOrEmpty
-        (Start-VMBlockExport $vm -Path "$place/export.xml").Address | Should -Be "unix://$place/x.sock"
+        (Start-VMBlockExport $vm -Path "$place/export.xml").ListenAddress | Should -Be "unix://$place/x.sock"
     }
 
     It 'touches nothing with -WhatIf' {

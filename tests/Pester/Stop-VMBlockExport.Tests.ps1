@@ -38,8 +38,8 @@ Describe 'Stop-VMBlockExport' -Skip:(-not (Get-Command nbdcopy, qemu-system-x86_
     It 'stops one address, and leaves the other' {
         Start-VMBlockExport web1 | Out-Null
         $tcp = Start-VMBlockExport web1 -Address tcp://127.0.0.1:0
-        Stop-VMBlockExport web1 -Address $tcp[0].Address -Confirm:$false
-        Get-VMBlockExport web1 | ForEach-Object Address | Select-Object -Unique | Should -BeLike 'unix:*'
+        Stop-VMBlockExport web1 -Address $tcp.ListenAddress[0] -Confirm:$false
+        Get-VMBlockExport web1 | ForEach-Object ListenAddress | Select-Object -Unique | Should -BeLike 'unix:*'
         Test-Client $tcp[0].Uri | Should -BeFalse
     }
 

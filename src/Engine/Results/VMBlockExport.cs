@@ -40,7 +40,7 @@ public sealed record VMBlockExport
     public int Clients { get; init; }
 
     /// <summary>Where the server listens: <c>unix:///PATH</c> or <c>tcp://HOST:PORT</c>.</summary>
-    public required string Address { get; init; }
+    public required string ListenAddress { get; init; }
 
     /// <summary>Whether only encrypted connections are accepted.</summary>
     public bool Tls { get; init; }

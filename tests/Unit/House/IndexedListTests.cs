@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 
 namespace MomentTools.Tests.House;
 
-/// <summary>Lists on the objects that users hold can be indexed at the prompt.</summary>
+/// <summary>What users hold is as handy at the prompt as it looks: its lists can be indexed, and several answer as one does.</summary>
 public sealed class IndexedListTests
 {
-    public static TheoryData<string> Lists => [.. typeof(MomentEngine).Assembly.GetExportedTypes()
-        .Where(type => type.Name.StartsWith("VM", StringComparison.Ordinal))
+    private static IEnumerable<Type> Results => typeof(MomentEngine).Assembly.GetExportedTypes().Where(type => type.Name.StartsWith("VM", StringComparison.Ordinal));
+
+    public static TheoryData<string> Lists => [.. Results
         .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
         .Where(property => property is { CanWrite: true, PropertyType.IsGenericType: true } && property.PropertyType.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
         .Select(property => $"{property.DeclaringType!.Name}.{property.Name}")];
@@ -23,5 +24,14 @@ public sealed class IndexedListTests
         object result = RuntimeHelpers.GetUninitializedObject(concrete);
         list.SetValue(result, typeof(List<>).MakeGenericType(element).GetConstructor([])!.Invoke([]));
         Assert.True(list.GetValue(result) is Array, $"{name} must be set with Indexed.Of: else PowerShell takes {parts[1]}[0] for the whole list.");
+    }
+
+    /// <summary>PowerShell collects a property of all results, but not where the array of them has a member of that name. Length is known to be so, from files.</summary>
+    [Fact]
+    public void NoPropertyOfAResultIsHiddenByOneOfAnArray()
+    {
+        HashSet<string> hiding = [.. typeof(object[]).GetMembers().Select(member => member.Name).Except(["Length"])];
+        Assert.Contains("Address", hiding);
+        Assert.DoesNotContain(Results.SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)), property => hiding.Contains(property.Name));
     }
 }

@@ -52,7 +52,7 @@ internal static class BlockExportListing
                 Size = disk.Size,
                 Writable = record.Writable,
                 Clients = state == VMServiceState.Gone ? 0 : clients,
-                Address = record.Address,
+                ListenAddress = record.Address,
                 Tls = record.Tls is not null,
                 State = state,
                 Reason = reason,

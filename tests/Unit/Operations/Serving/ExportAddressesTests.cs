@@ -25,15 +25,15 @@ public sealed class ExportAddressesTests
         IReadOnlyList<VMBlockExport> direct = await machine.StartAsync(all);
         IReadOnlyList<VMBlockExport> tcp = await machine.StartAsync(all with { Address = "tcp://127.0.0.1:0" });
         IReadOnlyList<VMBlockExport> unix = await machine.StartAsync(all with { Address = $"unix://{machine.Machine.Scratch}/a b" });
-        VMBlockExport added = await machine.StartOneAsync(Vda with { Address = tcp[0].Address, ExportNames = Names("a name ü") });
+        VMBlockExport added = await machine.StartOneAsync(Vda with { Address = tcp[0].ListenAddress, ExportNames = Names("a name ü") });
         Assert.Equal(7, (await machine.ExportsAsync()).Count);
         foreach (VMBlockExport export in (VMBlockExport[])[.. direct, .. tcp, .. unix, added])
             Assert.True(machine.Read(export.Uri).AsSpan().SequenceEqual(machine.Bytes(export.Disk)), export.Uri.ToString());
         Assert.All(await machine.ExportsAsync(), export => Assert.Equal((VMServiceState.Ready, 0), (export.State, export.Clients)));
-        Assert.Equal(ServingDaemonErrors.ExportNameTaken, await FailsAsync(() => machine.StartAsync(Vda with { Address = tcp[0].Address })));
+        Assert.Equal(ServingDaemonErrors.ExportNameTaken, await FailsAsync(() => machine.StartAsync(Vda with { Address = tcp[0].ListenAddress })));
         Assert.Equal(ServingDaemonErrors.ExportNameTaken, await FailsAsync(() => machine.StartAsync(Vda)));
 
-        Assert.Equal(2, (await machine.StopAsync(new StopBlockExportRequest { Address = unix[0].Address })).Count);
+        Assert.Equal(2, (await machine.StopAsync(new StopBlockExportRequest { Address = unix[0].ListenAddress })).Count);
         Assert.Equal("a name ü", Assert.Single(await machine.StopAsync(new StopBlockExportRequest { ExportNames = ["a name ü"] })).ExportName);
         Assert.Equal(2, (await machine.StopAsync(new StopBlockExportRequest { Disks = ["vdb"] })).Count);
         foreach (VMBlockExport export in (VMBlockExport[])[direct[0], tcp[0]])
@@ -106,7 +106,7 @@ public sealed class ExportAddressesTests
         VMBlockExport other = await machine.StartOneAsync(Vda with { Address = "tcp://127.0.0.1:0", ExportNames = Names("other") });
         using (Process client = Stay(export.Uri))
         {
-            Assert.Equal([(export.Address, 1), (other.Address, 0)], (await machine.ExportsAsync()).Select(one => (one.Address, one.Clients)));
+            Assert.Equal([(export.ListenAddress, 1), (other.ListenAddress, 0)], (await machine.ExportsAsync()).Select(one => (one.ListenAddress, one.Clients)));
             if (address is not null)
                 Assert.NotEqual(0, Tool.TryRun("timeout", "2", "nbdinfo", export.Uri.ToString()).Exit);
             // Its clients do not keep an export from being stopped.
@@ -130,7 +130,7 @@ public sealed class ExportAddressesTests
         Assert.Equal(ServingDaemonErrors.ExportNameTaken, await FailsAsync(() => machine.StartAsync(new StartBlockExportRequest { Since = "first" })));
         Assert.Equal(before, await machine.TracesAsync());
         VMBlockExport export = await machine.StartOneAsync(new StartBlockExportRequest { Disks = ["vda"], Since = "first", ExportNames = Names("ours") });
-        Assert.Equal($"unix://{theirs}", export.Address);
+        Assert.Equal($"unix://{theirs}", export.ListenAddress);
         VMBlockExport passed = await machine.StartOneAsync(new StartBlockExportRequest { Disks = ["vda"], Since = "first", Address = "tcp://127.0.0.1:0" });
         foreach (VMBlockExport one in (VMBlockExport[])[export, passed])
         {

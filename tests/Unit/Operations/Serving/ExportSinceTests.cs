@@ -33,8 +33,8 @@ public sealed class ExportSinceTests
         Assert.Contains("base:allocation", Tool.Run("nbdinfo", since.Uri.ToString()), StringComparison.Ordinal);
 
         // At the same address, where there is one.
-        VMBlockExport shorter = await machine.StartOneAsync(request with { Address = address is null ? null : since.Address, Since = "second", ExportNames = new Dictionary<string, string>(StringComparer.Ordinal) { ["vda"] = "other" } });
-        Assert.Equal(since.Address, shorter.Address);
+        VMBlockExport shorter = await machine.StartOneAsync(request with { Address = address is null ? null : since.ListenAddress, Since = "second", ExportNames = new Dictionary<string, string>(StringComparer.Ordinal) { ["vda"] = "other" } });
+        Assert.Equal(since.ListenAddress, shorter.ListenAddress);
         Assert.Equal([.. two.Order()], ExportMachine.Dirty(shorter).Order());
         Assert.Equal(2, (await machine.ExportsAsync()).Count);
         await machine.StopAsync();
