@@ -32,6 +32,7 @@ internal sealed class BlockSnapshotGraph(QmpClient qmp)
                 await CloseAsync(disk.Remains, there);
         }
 
+        await CloseAsync([BlockSnapshotNodes.Hold(id)], there);
         string bitmap = BlockSnapshotNodes.Bitmap(id);
         foreach (QmpBlockNode node in nodes.Where(node => node.DirtyBitmaps.Any(one => one.Name == bitmap)))
             await qmp.BitmapRemoveAsync(node.NodeName, bitmap, CancellationToken.None);

@@ -24,6 +24,11 @@ internal sealed record BlockSnapshotNodes(string Id, int Number)
     /// <summary>The bitmap on each tracked disk that says what changed until the instant.</summary>
     public static string Bitmap(string id) => Prefix + id;
 
+    /// <summary>The node that is there while the machine stands still for the block snapshot's instant, and for nothing else.</summary>
+    public static string Hold(string id) => $"{Prefix}{id}-h";
+
+    public static JsonObject HoldOptions(string id) => new() { ["driver"] = "null-co", ["node-name"] = Hold(id) };
+
     /// <summary>The copy-before-write filter.</summary>
     public string Filter => Base + FilterEnd;
 

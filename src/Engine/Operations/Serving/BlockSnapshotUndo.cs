@@ -11,25 +11,22 @@ namespace MomentTools.Operations.Serving;
 /// <summary>Takes back a block snapshot that was not decided: lets the machine go on before anything else, then removes all that was made for it.</summary>
 internal static class BlockSnapshotUndo
 {
-    private const string Run = "run";
     private const string Daemon = "daemon";
 
     /// <summary>All that is needed for it.</summary>
     /// <param name="record">What is made.</param>
     /// <param name="sidecar">The sidecar that may be written for it.</param>
-    /// <param name="runs">Whether the machine runs, and is to run in the end.</param>
-    public static JsonObject Intent(BlockSnapshotRecord record, string sidecar, bool runs)
+    public static JsonObject Intent(BlockSnapshotRecord record, string sidecar)
     {
         JsonObject intent = Files(record);
         intent["sidecar"] = sidecar;
-        intent[Run] = runs;
         return intent;
     }
 
     /// <summary>The same for a machine that is stopped.</summary>
     public static JsonObject Stopped(BlockSnapshotRecord record, string sidecar)
     {
-        JsonObject intent = Intent(record, sidecar, runs: false);
+        JsonObject intent = Intent(record, sidecar);
         intent[Daemon] = true;
         return intent;
     }
@@ -43,9 +40,6 @@ internal static class BlockSnapshotUndo
         })]),
     };
 
-    /// <summary>The part of it that says that the machine goes on again.</summary>
-    public static JsonObject Released => new() { [Run] = false };
-
     public static async Task RunAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
         BlockSnapshotRecordDisk[] disks = [.. entry.Intent["disks"]!.AsArray().Select(node => Disk(node!.AsObject()))];
@@ -58,7 +52,8 @@ internal static class BlockSnapshotUndo
             try
             {
                 await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
-                if ((bool)entry.Intent[Run]! && (await qmp.QueryStatusAsync(cancellation)).Status is "paused" or "prelaunch")
+                // One that its user paused stays so.
+                if ((await qmp.QueryNamedBlockNodesAsync(cancellation)).Any(node => node.NodeName == BlockSnapshotNodes.Hold(entry.Id)) && (await qmp.QueryStatusAsync(cancellation)).Status == "paused")
                     await qmp.ContAsync(CancellationToken.None);
                 await BlockSnapshotTeardown.RunAsync(place, record, qmp, cancellation);
             }

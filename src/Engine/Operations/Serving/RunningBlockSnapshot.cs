@@ -10,9 +10,9 @@ using MomentTools.Xml;
 namespace MomentTools.Operations.Serving;
 
 /// <summary>
-/// A block snapshot of a running machine on its way. Steps: prepare (nothing is touched); intent into the journal, that the machine will be
-/// held with it; scratch files and their nodes; the instant; the nodes that show it; where a checkpoint was taken with it, its flush and
-/// sidecar; the record, with the metadata as one. Until that is decided, a failure or a crash undoes all of it.
+/// A block snapshot of a running machine on its way. Steps: prepare (nothing is touched); intent into the journal; scratch files and their
+/// nodes; the instant; the nodes that show it; where a checkpoint was taken with it, its flush and sidecar; the record, with the metadata as
+/// one. Until that is decided, a failure or a crash undoes all of it.
 /// </summary>
 internal sealed class RunningBlockSnapshot : IAsyncDisposable
 {
@@ -26,16 +26,15 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     private readonly IReadOnlyDictionary<string, string> _below;
     private readonly IReadOnlyDictionary<string, KnownChanges> _known;
     private readonly string _sidecar = MomentIds.New();
-    private readonly bool _runs;
     private BlockSnapshotRecord _record;
     private DomainMoments _next;
     private Journal? _journal;
 
     private RunningBlockSnapshot(
         ChangeScope scope, BlockSnapshotWish wish, IOperationReport report, PreparedCheckpoint? checkpoint, BlockSession session, GuestFreeze guest,
-        IReadOnlyDictionary<string, SessionDisk> disks, IReadOnlyDictionary<string, string> below, IReadOnlyDictionary<string, KnownChanges> known, bool runs, BlockSnapshotRecord record)
+        IReadOnlyDictionary<string, SessionDisk> disks, IReadOnlyDictionary<string, string> below, IReadOnlyDictionary<string, KnownChanges> known, BlockSnapshotRecord record)
     {
-        (_scope, _wish, _report, _checkpoint, _session, _guest, _disks, _below, _known, _runs) = (scope, wish, report, checkpoint, session, guest, disks, below, known, runs);
+        (_scope, _wish, _report, _checkpoint, _session, _guest, _disks, _below, _known) = (scope, wish, report, checkpoint, session, guest, disks, below, known);
         _record = record;
         _next = checkpoint?.Next ?? scope.State;
     }
@@ -65,7 +64,6 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             IReadOnlyDictionary<string, string> files = wish.ScratchFiles(scope.Domain.Uuid!.Value, disks.Values.ToDictionary(disk => disk.Name, disk => disk.Path, StringComparer.Ordinal));
             IReadOnlyDictionary<string, KnownChanges> known = await KnownAsync(scope, session, checkpoint, wish, cancellation);
             guest ??= await GuestFreeze.PrepareAsync(scope, session, wish.Request.Quiesce, context.Agent, report, cancellation);
-            bool runs = (await session.Qmp.QueryStatusAsync(cancellation)).Running;
             var below = (await session.Qmp.QueryBlockAsync(cancellation)).Where(device => device is { QomPath: not null, Inserted: not null })
                 .ToDictionary(device => device.QomPath!, device => device.Inserted!.NodeName, StringComparer.Ordinal);
             BlockSnapshotRecordDisk[] recorded = [.. wish.Disks.Select((disk, number) =>
@@ -78,7 +76,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
                     changes.Point, changes.Bitmaps.Count > 0 ? BlockSnapshotNodes.Bitmap(scope.Id) : null, null, changes.Doubt);
             })];
             var record = new BlockSnapshotRecord(scope.Id, wish.Name, DateTimeOffset.UtcNow, owner, wish.Request.NewCheckpoint, null, recorded);
-            return new RunningBlockSnapshot(scope, wish, report, checkpoint, session, guest, disks, below, known, runs, record);
+            return new RunningBlockSnapshot(scope, wish, report, checkpoint, session, guest, disks, below, known, record);
         }
         catch
         {
@@ -167,11 +165,11 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         return known;
     }
 
-    // What must be known after our death: what is made, and that the machine is to run.
+    // What must be known after our death: what is made.
     private void Begin()
     {
         _next = Pinned(_next);
-        JsonObject intent = BlockSnapshotUndo.Intent(_record, _sidecar, _runs);
+        JsonObject intent = BlockSnapshotUndo.Intent(_record, _sidecar);
         if (_checkpoint is not null)
         {
             _checkpoint.Plan(Pinned);
@@ -220,11 +218,8 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
 
     private async Task HoldAsync(IReadOnlyList<TransactionAction> actions, SnapshotInstant[] disks)
     {
-        Refused = await SnapshotInstant.TakeAsync(_session.Qmp, _runs, actions, disks);
+        Refused = await SnapshotInstant.TakeAsync(_session.Qmp, _record.Id, actions, disks);
         _journal!.Pass("taken");
-        // From here on, whoever makes it stand still means it.
-        if (_runs)
-            _journal.Extend(BlockSnapshotUndo.Released);
     }
 
     private IEnumerable<TransactionAction> Copies()

@@ -89,8 +89,10 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
         Assert.Fail("The operation has no end.");
     }
 
-    [SkippableFact]
-    public async Task AMachineThatStandsBecauseOfUsIsLetGoOn()
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AMachineThatStandsBecauseOfUsIsLetGoOnAndOneThatItsUserPausedIsNot(bool ours)
     {
         int held = 0;
         for (int step = 1; ; step++)
@@ -99,17 +101,42 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
             (int exit, _, _) = Run(fleece.Machine, "block-snapshot-new", step);
             if (exit == 0)
                 break;
-            // As if the process had died after QEMU had read the first command of the instant.
-            bool standing = Directory.EnumerateFiles(Path.Combine(fleece.Machine.StateDirectory, "journal"), "*.jsonl").Select(File.ReadAllText)
-                .Any(text => text.Contains("\"run\":true", StringComparison.Ordinal) && !text.Contains("\"run\":false", StringComparison.Ordinal) && !text.Contains("\"commit\"", StringComparison.Ordinal));
+            string? pending = Directory.EnumerateFiles(Path.Combine(fleece.Machine.StateDirectory, "journal"), "*.jsonl")
+                .FirstOrDefault(file => File.ReadAllText(file) is var text && text.Contains("\"intent\"", StringComparison.Ordinal) && !text.Contains("\"commit\"", StringComparison.Ordinal));
+            // As if the process had died after QEMU had read the first two commands of the instant.
+            bool standing = ours && pending is not null;
+            if (standing)
+                await fleece.QmpAsync("blockdev-add", $$"""{"driver":"null-co","node-name":"mt-bs-{{Path.GetFileNameWithoutExtension(pending)}}-h"}""");
             await fleece.QmpAsync("stop");
             await fleece.Machine.CheckpointAsync("after");
             Assert.True((standing ? "running" : "paused") == await fleece.StatusAsync(), $"step {step}: {await fleece.StatusAsync()}");
-            if (standing)
+            if (pending is not null)
+                AssertClean(await fleece.CountAsync(), $"step {step}");
+            if (pending is not null)
                 held++;
         }
 
         Assert.InRange(held, 3, MostSteps);
+    }
+
+    [SkippableFact]
+    public async Task AMachineThatItsUserPausesOrLetsGoOnWhileItIsMadeStaysAsItIs()
+    {
+        foreach (string command in (string[])["stop", "cont"])
+        {
+            FleeceMachine? prepared = null;
+            await using FleeceMachine fleece = prepared = await FleeceMachine.StartAsync(
+                step =>
+                {
+                    if (step == "block-snapshot-create:nodes")
+                        prepared!.QmpAsync(command).GetAwaiter().GetResult();
+                },
+                running: command == "stop");
+            await fleece.NewAsync("one");
+            Assert.Equal(command == "stop" ? "paused" : "running", await fleece.StatusAsync());
+            await fleece.RemoveAsync("one");
+            AssertClean(await fleece.CountAsync(), command);
+        }
     }
 
     private static (int Exit, string Printed, string Error) Run(TestMachine machine, string operation, int step) => Tool.TryRun(
