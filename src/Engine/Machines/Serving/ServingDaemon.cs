@@ -99,12 +99,13 @@ internal sealed class ServingDaemon : IAsyncDisposable
     /// Ends a daemon, cleanly if it can, by force if not, and removes its sockets; one that is gone already has only those removed. Its
     /// images are closed when this returns.
     /// </summary>
-    public static async Task EndAsync(ServingProcess recorded, CancellationToken cancellation)
+    /// <returns>Whether it had to be killed: what it had in memory is lost then.</returns>
+    public static async Task<bool> EndAsync(ServingProcess recorded, CancellationToken cancellation)
     {
-        if (Find(recorded) is { } process)
-            await EndAsync(process, cancellation);
+        bool killed = Find(recorded) is { } process && await EndAsync(process, cancellation);
         RemoveFiles(recorded.Socket);
         await RemoveDeadServersAsync(Path.GetDirectoryName(recorded.Socket)!, cancellation);
+        return killed;
     }
 
     /// <summary>Ends a daemon that was to be started under this id, if it was, without a record of it.</summary>
@@ -206,12 +207,13 @@ internal sealed class ServingDaemon : IAsyncDisposable
     }
 
     // It removes none of its sockets itself but those of its monitors.
-    private static async Task EndAsync(HostProcess process, CancellationToken cancellation)
+    private static async Task<bool> EndAsync(HostProcess process, CancellationToken cancellation)
     {
         UnixNbdAddress[] sockets = [.. (ListeningSockets.Of(process.Id) ?? []).OfType<UnixNbdAddress>()];
-        await MachineStopper.EndAsync(process, cancellation);
+        bool killed = await MachineStopper.EndAsync(process, cancellation);
         foreach (UnixNbdAddress socket in sockets)
             await RemoveDeadSocketAsync(socket, cancellation);
+        return killed;
     }
 
     // Those of one that was killed.

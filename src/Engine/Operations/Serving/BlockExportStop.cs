@@ -56,7 +56,8 @@ internal sealed class BlockExportStop(EngineContext context)
             try
             {
                 journal.Pass("teardown");
-                await TearDownAsync(scope.Place, scope.Domain, traces);
+                if (await TearDownAsync(scope.Place, scope.Domain, traces) && record.Writable)
+                    report.Warning($"The storage daemon that served {string.Join(", ", record.Disks.Select(disk => disk.Name))} of '{scope.Place.Name}' for writing did not end by itself and was killed: what clients wrote and did not flush may be lost, and with it what is known of changes since the last checkpoint.");
             }
             catch
             {
@@ -87,10 +88,10 @@ internal sealed class BlockExportStop(EngineContext context)
         Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
     }
 
-    private static async Task TearDownAsync(DomainPlace place, DomainDocument domain, ExportTraces traces)
+    private static async Task<bool> TearDownAsync(DomainPlace place, DomainDocument domain, ExportTraces traces)
     {
         await using QmpClient? machine = traces.Source is null ? await BlockSnapshotRemoval.ConnectAsync(place, domain, CancellationToken.None) : null;
-        await BlockExportTeardown.RunAsync(place, traces, machine, CancellationToken.None);
+        return await BlockExportTeardown.RunAsync(place, traces, machine, CancellationToken.None);
     }
 
     // What clients wrote must not vanish behind an export that was ended properly.

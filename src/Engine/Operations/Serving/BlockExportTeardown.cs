@@ -25,24 +25,29 @@ internal static class BlockExportTeardown
     /// <param name="traces">What may be there.</param>
     /// <param name="machine">The machine's QEMU; null where none runs.</param>
     /// <param name="cancellation">Stops the wait for a storage daemon's end.</param>
-    public static async Task RunAsync(DomainPlace place, ExportTraces traces, QmpClient? machine, CancellationToken cancellation)
+    /// <returns>Whether a storage daemon of their own had to be killed: what it had not written yet is lost then.</returns>
+    public static async Task<bool> RunAsync(DomainPlace place, ExportTraces traces, QmpClient? machine, CancellationToken cancellation)
     {
         await EndRelayAsync(place, traces, cancellation);
-        if (traces.Source is { } daemon)
+        // All that a storage daemon of their own serves goes with it, even where it does not answer any more.
+        if (traces is { EndsSource: true, Source: { } own })
+            return await ServingDaemon.EndAsync(own, cancellation);
+        if (traces.EndsSource)
+        {
+            await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.SourceId, cancellation);
+        }
+        else if (traces.Source is { } daemon)
         {
             await using ServingDaemon? source = await ServingDaemon.FindAsync(daemon, cancellation);
             if (source is not null)
                 await RemoveAsync(source.Qmp, place, traces, cancellation);
         }
-        else if (!traces.EndsSource && machine is not null)
+        else if (machine is not null)
         {
             await RemoveAsync(machine, place, traces, cancellation);
         }
 
-        if (traces is { EndsSource: true, Source: { } own })
-            await ServingDaemon.EndAsync(own, cancellation);
-        else if (traces.EndsSource)
-            await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.SourceId, cancellation);
+        return false;
     }
 
     private static async Task EndRelayAsync(DomainPlace place, ExportTraces traces, CancellationToken cancellation)
