@@ -9,10 +9,9 @@ namespace MomentTools.Operations.Serving;
 /// <summary>Which exports are there, as the processes that serve them say.</summary>
 internal sealed class ExportState
 {
-    private readonly Dictionary<ServingProcess, HashSet<string>> _daemons = [];
+    // Null: it runs and did not answer, which says nothing of its exports.
+    private readonly Dictionary<ServingProcess, HashSet<string>?> _daemons = [];
     private readonly IReadOnlyList<VMBlockSnapshot> _snapshots;
-
-    // Null: the machine did not answer, which says nothing of its exports.
     private HashSet<string>? _machine = [];
 
     private ExportState(IReadOnlyList<VMBlockSnapshot> snapshots) => _snapshots = snapshots;
@@ -25,11 +24,7 @@ internal sealed class ExportState
         if (records.Any(record => record.Source is null))
             state._machine = await MachineAsync(place, domain, cancellation);
         foreach (ServingProcess daemon in records.SelectMany(record => new[] { record.Source, record.Relay }).OfType<ServingProcess>().Distinct())
-        {
-            await using ServingDaemon? found = await ServingDaemon.FindAsync(daemon, cancellation, BlockAccess.Read);
-            state._daemons[daemon] = found is null ? [] : await ServedAsync(found.Qmp, cancellation);
-        }
-
+            state._daemons[daemon] = await AnswerAsync(() => DaemonAsync(daemon, cancellation), () => ServingDaemon.IsAlive(daemon));
         return state;
     }
 
@@ -49,11 +44,11 @@ internal sealed class ExportState
     public string? Missing(BlockExportRecord record, BlockExportRecordDisk disk)
     {
         string export = PlannedExport.ExportId(record.Id, disk.Number);
-        if (record.Source is { } source && !_daemons[source].Contains(export))
+        if (record.Source is { } source && _daemons[source]?.Contains(export) == false)
             return ServingDaemon.IsAlive(source) ? "the storage daemon that holds the disk does not serve it any more" : $"the storage daemon that held the disk (process {source.ProcessId}) has ended";
         if (record.Source is null && _machine?.Contains(export) == false)
             return "the machine has ended since, or somebody ended its export";
-        if (record.Relay is { } relay && !_daemons[relay].Contains(export))
+        if (record.Relay is { } relay && _daemons[relay]?.Contains(export) == false)
             return ServingDaemon.IsAlive(relay) ? "the storage daemon that passes it on does not serve it any more" : $"the storage daemon that passed it on (process {relay.ProcessId}) has ended";
         return null;
     }
@@ -69,20 +64,31 @@ internal sealed class ExportState
     private static async Task<HashSet<string>?> MachineAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
     {
         MachineProbe machine = MachineProbe.Find(place, domain);
-        if (machine.SecondMonitor is not { } monitor)
-            return [];
+        return machine.SecondMonitor is { } monitor ? await AnswerAsync(() => MachineAsync(monitor, cancellation), () => machine.Process is { IsAlive: true }) : [];
+    }
+
+    private static async Task<HashSet<string>> MachineAsync(QmpAddress monitor, CancellationToken cancellation)
+    {
+        await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
+        return await ServedAsync(qmp, cancellation);
+    }
+
+    private static async Task<HashSet<string>> DaemonAsync(ServingProcess daemon, CancellationToken cancellation)
+    {
+        await using ServingDaemon? found = await ServingDaemon.FindAsync(daemon, cancellation, BlockAccess.Read);
+        return found is null ? [] : await ServedAsync(found.Qmp, cancellation);
+    }
+
+    // One that hangs, or whose monitor somebody holds, must not keep the machine from being worked on.
+    private static async Task<HashSet<string>?> AnswerAsync(Func<Task<HashSet<string>>> ask, Func<bool> isAlive)
+    {
         try
         {
-            await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
-            return await ServedAsync(qmp, cancellation);
+            return await ask();
         }
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable || failure.ErrorId == QmpErrors.QmpConnectionLost)
+        catch (MomentException failure) when (failure.Kind is ErrorKind.Connection or ErrorKind.Busy or ErrorKind.Timeout)
         {
-            return machine.Process is { IsAlive: true } ? null : [];
-        }
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorBusy)
-        {
-            return null;
+            return failure.Kind != ErrorKind.Connection || isAlive() ? null : [];
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations.Snapshots;
@@ -91,6 +92,25 @@ public sealed class ExportOddTests
     }
 
     [SkippableFact]
+    public async Task AStorageDaemonWhoseMonitorsSomebodyHoldsKeepsNobodyFromWorkingAndIsStopped()
+    {
+        await using ExportMachine machine = await ExportMachine.CreateAsync(running: false);
+        await machine.Machine.CheckpointAsync("any");
+        string before = await machine.TracesAsync();
+        await machine.StartOneAsync();
+        string second = Assert.Single(Directory.GetFiles(machine.RuntimeDirectory, "mt-sd-*.2"));
+        using (Socket held = await HoldAsync(second))
+        {
+            Assert.Equal(VMServiceState.Ready, Assert.Single(await machine.ExportsAsync()).State);
+            await machine.ChangeAsync("any");
+        }
+
+        using (Socket held = await HoldAsync(second[..^2]))
+            Assert.Single(await machine.StopAsync());
+        Assert.Equal(before, await machine.TracesAsync());
+    }
+
+    [SkippableFact]
     public async Task AMachineOfSomebodyElseWithOneMonitorIsServedToo()
     {
         await using ExportMachine machine = await ExportMachine.CreateAsync(running: true);
@@ -112,6 +132,13 @@ public sealed class ExportOddTests
         await other.UnregisterDomainAsync("theirs", new UnregisterDomainRequest { RemoveMetadata = true }, machine.Machine.Report, CancellationToken.None);
         Directory.Delete(Path.Combine(machine.Machine.Scratch, "other"), recursive: true);
         Assert.Equal(before, await machine.TracesAsync());
+    }
+
+    private static async Task<Socket> HoldAsync(string monitor)
+    {
+        var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await client.ConnectAsync(new UnixDomainSocketEndPoint(monitor));
+        return client;
     }
 
     private static async Task ResizeAsync(ExportMachine machine, long size)
