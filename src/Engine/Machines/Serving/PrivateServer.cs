@@ -94,12 +94,14 @@ internal static class PrivateServer
         string prefix = Path.Combine(runtimeDirectory, SocketPrefix);
         if ((qemuProcessId ?? MonitorProcess.Of(qmp)) is { } id && ListeningSockets.Of(id) is { } sockets)
             return sockets.OfType<UnixNbdAddress>().FirstOrDefault(socket => socket.Path.StartsWith(prefix, StringComparison.Ordinal));
-        // Whose sockets they are cannot be seen: one that answers is taken for its.
+        // Whose sockets they are cannot be seen: one that answers, and is no storage daemon's, is taken for its.
         if (!Directory.Exists(runtimeDirectory))
             return null;
         foreach (string path in Directory.EnumerateFileSystemEntries(runtimeDirectory, SocketPrefix + "*").ToArray())
         {
             var address = new UnixNbdAddress(path);
+            if (ListeningSockets.ProcessesAt(address).Any(ServingDaemon.Is))
+                continue;
             (bool answers, MomentException? failure) = await AnswersAsync(address, cancellation);
             if (answers)
                 return address;

@@ -97,6 +97,8 @@ public sealed class PrivateServerTests
         NbdAddress foreign = await StartForeignAsync(qmp, sample, "unix");
         Assert.Equal((foreign, false), await PrivateServer.EnsureAsync(qmp, directory, null, CancellationToken.None));
         Assert.Equal((backup, true), await PrivateServer.EnsureAsync(daemon.Qmp, directory, null, CancellationToken.None));
+        // Nor where the machine's own process cannot be seen.
+        Assert.Null(await PrivateServer.OwnAsync(qmp, directory, int.MaxValue, CancellationToken.None));
         // The machine's files go with it; the daemon's stay.
         HostProcess machine = MachineProbe.ProcessOf(sample.Place)!;
         machine.Signal(HostProcess.Kill);
