@@ -47,7 +47,8 @@ internal static class ExportAddress
             return null;
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
-        return address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? address : null;
+        // With a scope behind it "::" is one all the same.
+        return address.GetAddressBytes().All(one => one == 0) ? address : null;
     }
 
     // With TLS the host's name: certificates are made out to names.

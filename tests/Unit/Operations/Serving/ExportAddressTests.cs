@@ -12,6 +12,7 @@ public sealed class ExportAddressTests
     [InlineData("tcp:")]
     [InlineData("nbd://0:1")]
     [InlineData("tcp://[::ffff:0.0.0.0]:1")]
+    [InlineData("tcp://[::%1]:1")]
     public void AnAddressThatEveryHostReachesIsKnown(string text) => Assert.True(ExportAddress.IsWildcard(ExportAddress.Parse(text)));
 
     [Theory]
