@@ -21,13 +21,17 @@ param(
 )
 $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $true
+$piece = [long] 64MB
 
 # Copies what the export calls dirty into a new qcow2 over the disk of the night before.
 function Copy-Change($Export, [IO.FileInfo] $Below, [string] $Path) {
     # Reading with copy-on-read (-C) fetches exactly the clusters that are read from what lies below: the export, for now.
     qemu-img create -q -f qcow2 -b "$($Export.Uri)" -F raw $Path
-    nbdinfo --json "--map=$($Export.Context)" $Export.Uri | ConvertFrom-Json | Where-Object type -EQ 1 |
-        ForEach-Object { "read -q $($_.offset) $($_.length)" } | qemu-io -C -f qcow2 $Path | Out-Null
+    # A piece at a time: qemu-io takes as much memory as it reads at once, and reads no more than 2 GiB.
+    nbdinfo --json "--map=$($Export.Context)" $Export.Uri | ConvertFrom-Json | Where-Object type -EQ 1 | ForEach-Object {
+        $end = $_.offset + $_.length
+        for ($at = $_.offset; $at -lt $end; $at += $piece) { "read -q $at $([math]::Min($piece, $end - $at))" }
+    } | qemu-io -C -f qcow2 $Path | Out-Null
     qemu-img rebase -u -b "../$($Below.Directory.Name)/$($Below.Name)" -F $Below.Extension.TrimStart('.') $Path
 }
 
@@ -65,6 +69,6 @@ finally {
     Get-VMBlockSnapshot $VM | Where-Object Name -EQ $night | Remove-VMBlockSnapshot -Confirm:$false
     # Only the newest night's checkpoint is needed; after a failure that is still the one before.
     $needed = $complete ? $night : $last.Name
-    Get-VMCheckpoint $VM | Where-Object { $_.Name -like 'night-*' -and $_.Name -ne $needed } | Remove-VMCheckpoint -Confirm:$false
+    Get-VMCheckpoint $VM | Where-Object { $_.Name -match '^night-\d{8}-\d{6}$' -and $_.Name -ne $needed } | Remove-VMCheckpoint -Confirm:$false
     if (-not $complete) { Remove-Item $partial -Recurse -Force }
 }
