@@ -186,7 +186,7 @@ internal sealed class TestMachine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // A test that failed halfway may have left no domain; its failure is what counts.
-        if (Directory.Exists(_scratch["state/" + Name]) && (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
+        if (Directory.Exists(StateDirectory) && (await Engine.GetDomainAsync(Name, Report, CancellationToken.None)).State != VMState.Stopped)
             await StopAsync();
         // What outlives its commands outlives a test that failed, too.
         foreach (HostProcess daemon in HostProcess.All().Where(process => ServingDaemon.Is(process) && process.CommandLine.Any(argument => argument.Contains(Scratch + "/", StringComparison.Ordinal))))

@@ -14,7 +14,6 @@ internal sealed class MemorySaving
     // Of the devices' state nothing is known beforehand; it is far smaller.
     private const long DeviceReserve = 32L << 20;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan BreakLimit = TimeSpan.FromSeconds(10);
 
     private readonly BlockSession _session;
     private readonly MemoryReceiver _receiver;
@@ -167,22 +166,13 @@ internal sealed class MemorySaving
         _progress.Report((_receiver.Received, _receiver.Received + now.Left));
     }
 
-    // Not cancelled: the machine must go on, and no migration be left behind. A stream that breaks ends the migration; to cancel it is for the
-    // pause before the switchover alone: on the way into that pause a cancelled migration of QEMU 7.2 waits for ever, the guest with it.
+    // Not cancelled: the machine must go on, and no migration be left behind.
     private async Task GiveUpAsync(bool running, Exception cause)
     {
         try
         {
             await _receiver.DisposeAsync();
-            long begun = Environment.TickCount64;
-            for (bool cancelled = false; await Qmp.QueryMigrateAsync(CancellationToken.None) is { IsActive: true } now; await Task.Delay(Look / 10, CancellationToken.None))
-            {
-                if (cancelled || (now.Status != "pre-switchover" && Environment.TickCount64 - begun < BreakLimit.TotalMilliseconds))
-                    continue;
-                cancelled = true;
-                await Qmp.MigrateCancelAsync(CancellationToken.None);
-            }
-
+            await MigrationEnd.WaitAsync(Qmp, CancellationToken.None);
             if (running && !(await Qmp.QueryStatusAsync(CancellationToken.None)).Running)
                 await Qmp.ContAsync(CancellationToken.None);
         }

@@ -9,7 +9,6 @@ namespace MomentTools.Operations.Snapshots;
 /// <summary>A running machine after a snapshot that was not decided: what it has, what of ours is put away, and that it goes on.</summary>
 internal static class SnapshotMachine
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Ends what is under way and puts it away.</summary>
     /// <returns>Whether the transaction happened; null where no machine runs.</returns>
@@ -50,13 +49,9 @@ internal static class SnapshotMachine
 
     private static async Task EndMigrationAsync(QmpClient qmp, CancellationToken cancellation)
     {
-        QmpMigration now = await qmp.QueryMigrateAsync(cancellation);
-        if (now.Status == "none")
+        if (await qmp.QueryMigrateAsync(cancellation) is { Status: "none" })
             return;
-        if (now.IsActive)
-            await qmp.MigrateCancelAsync(cancellation);
-        while ((await qmp.QueryMigrateAsync(cancellation)).IsActive)
-            await Task.Delay(Look, cancellation);
+        await MigrationEnd.WaitAsync(qmp, cancellation);
         await MigrationSettings.ResetAsync(qmp, cancellation);
     }
 
