@@ -72,9 +72,12 @@ internal sealed record BlockSnapshotNodes(string Id, int Number)
     public JsonObject TargetOptions() => TargetOptions(Image);
 
     /// <summary>Puts the filter on a node. From its making on it copies before it lets write; a copy that fails breaks the view, never the guest's write.</summary>
-    public JsonObject FilterOptions(string below) => new()
+    /// <param name="below">The node.</param>
+    /// <param name="unmap">Whether the guest's discards are let through to the node; where that ignores them, there is nothing to copy.</param>
+    public JsonObject FilterOptions(string below, bool unmap) => new()
     {
         ["driver"] = "copy-before-write", ["node-name"] = Filter, ["file"] = below, ["target"] = Target, ["on-cbw-error"] = "break-snapshot", ["cbw-timeout"] = CopySeconds,
+        ["discard"] = unmap ? "unmap" : "ignore",
     };
 
     public JsonObject AccessOptions() => new() { ["driver"] = "snapshot-access", ["node-name"] = Access, ["file"] = Filter };

@@ -203,7 +203,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     private async Task InstantAsync()
     {
         SnapshotInstant[] disks = [.. _record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite)
-            .Select(disk => new SnapshotInstant(new BlockSnapshotNodes(_record.Id, disk.Number), disk.Name, disk.Device!, _below[disk.Device!]))];
+            .Select(disk => new SnapshotInstant(new BlockSnapshotNodes(_record.Id, disk.Number), disk.Name, disk.Device!, _below[disk.Device!], _wish.Disks[disk.Number].Discard == "unmap"))];
         if (_checkpoint is not null)
         {
             await _checkpoint.TakeAsync(actions => HoldAsync([.. actions, .. Copies()], disks));

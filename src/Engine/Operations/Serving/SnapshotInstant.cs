@@ -15,7 +15,8 @@ namespace MomentTools.Operations.Serving;
 /// <param name="Disk">The disk's name.</param>
 /// <param name="Device">The guest's device.</param>
 /// <param name="Below">The node that it uses now.</param>
-internal sealed record SnapshotInstant(BlockSnapshotNodes Nodes, string Disk, string Device, string Below)
+/// <param name="Unmap">Whether that lets the guest's discards through.</param>
+internal sealed record SnapshotInstant(BlockSnapshotNodes Nodes, string Disk, string Device, string Below, bool Unmap)
 {
     /// <summary>Takes all disks at once. Not cancelled: what was sent happens.</summary>
     /// <param name="qmp">The machine.</param>
@@ -32,7 +33,7 @@ internal sealed record SnapshotInstant(BlockSnapshotNodes Nodes, string Disk, st
         List<(string Name, JsonObject? Arguments, string? Disk)> commands = hold ? [("blockdev-add", BlockSnapshotNodes.HoldOptions(id), null), ("stop", null, null)] : [];
         if (actions.Count > 0)
             commands.Add(("transaction", QmpBitmapCommands.TransactionArguments(actions), null));
-        commands.AddRange(disks.Select(disk => ("blockdev-add", (JsonObject?)disk.Nodes.FilterOptions(disk.Below), (string?)disk.Disk)));
+        commands.AddRange(disks.Select(disk => ("blockdev-add", (JsonObject?)disk.Nodes.FilterOptions(disk.Below, disk.Unmap), (string?)disk.Disk)));
         commands.AddRange(disks.Select(disk => ("qom-set", (JsonObject?)new JsonObject { ["path"] = disk.Device, ["property"] = "drive", ["value"] = disk.Nodes.Filter }, (string?)disk.Disk)));
         if (hold)
             commands.Add(("cont", null, null));

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using MomentTools.Tests.Support;
+
 namespace MomentTools.Tests.Operations.Serving;
 
 /// <summary>Block snapshots of a real running QEMU, read by nbdcopy: what they show, what they leave, and that the guest never suffers.</summary>
@@ -29,6 +32,43 @@ public sealed class BlockSnapshotTests
         Assert.Equal(before, await fleece.CountAsync());
         Assert.Equal("running", await fleece.StatusAsync());
         Assert.Empty(machine.Report.Failures);
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task DiscardsAndZeroesGoThroughToTheDiskAsWithoutIt(bool discard)
+    {
+        await using var fleece = new FleeceMachine(await TestMachine.CreateAsync(TestMachine.DiskSize, discard, null, ["vda"]));
+        TestMachine machine = fleece.Machine;
+        await machine.Engine.StartDomainAsync(TestMachine.Name, paused: false, machine.Report, CancellationToken.None);
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
+        await FreeAsync(0);
+        byte[] then = await fleece.NowAsync("vda");
+        await fleece.NewAsync("one");
+        await FreeAsync(4);
+        byte[] now = await fleece.NowAsync("vda");
+        bool[] stored = Stored(machine.DiskPath("vda"));
+        Assert.Equal([!discard, false, true, true], stored[..4]);
+        // Beneath any filter, QEMU frees zeroed clusters only where discards are let through.
+        Assert.Equal([!discard, !discard, true, true], stored[4..]);
+        Assert.Equal(then[..(int)(4 * Grain)], now[(int)(4 * Grain)..(int)(8 * Grain)]);
+        AssertSame(then, await fleece.ReadAsync("one", "vda"), "the view");
+
+        async Task FreeAsync(int at)
+        {
+            await machine.IoAsync("vda", $"discard {at * Grain} {Grain}");
+            await machine.IoAsync("vda", $"write -z -u {(at + 1) * Grain} {Grain}");
+            await machine.IoAsync("vda", $"write -z {(at + 2) * Grain} {Grain}");
+        }
+
+        // Which of the first clusters have a place in the image, by qemu-img.
+        static bool[] Stored(string path)
+        {
+            JsonElement[] runs = [.. JsonDocument.Parse(Tool.Run("qemu-img", "map", "-U", "--output=json", "-f", "qcow2", path)).RootElement.EnumerateArray()];
+            return [.. Enumerable.Range(0, 8).Select(cluster => runs.Single(run => run.GetProperty("start").GetInt64() <= cluster * Grain
+                && cluster * Grain < run.GetProperty("start").GetInt64() + run.GetProperty("length").GetInt64()).TryGetProperty("offset", out _))];
+        }
     }
 
     [SkippableTheory]
