@@ -94,6 +94,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     public async Task<BlockSnapshotRecord?> TakeAsync(CancellationToken cancellation)
     {
         Begin();
+        (string, string?) file;
         try
         {
             await MakeAsync(cancellation);
@@ -102,7 +103,8 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             await GuestFreeze.HoldAsync([_guest], InstantAsync, _report, cancellation);
             if (Refused.Count > 0)
             {
-                await UndoAsync();
+                // Where this fails, there is no second way: what is left would stand in it.
+                await TakeBackAsync();
                 return null;
             }
 
@@ -110,18 +112,20 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             if (_checkpoint is not null)
                 await _checkpoint.KeepAsync(cancellation);
             WriteSidecar();
-            (string, string?) file = ServiceRecords.FileOf(_record);
-            if (_checkpoint is not null)
-                _checkpoint.Decide(file);
-            else
-                _scope.Commit(_journal!, _next, file);
-            return _record;
+            file = ServiceRecords.FileOf(_record);
         }
         catch (Exception)
         {
             await UndoAsync();
             throw;
         }
+
+        // What fails from here on may be decided: the next changing command finds out, and undoes or finishes it.
+        if (_checkpoint is not null)
+            _checkpoint.Decide(file);
+        else
+            _scope.Commit(_journal!, _next, file);
+        return _record;
     }
 
     public async ValueTask DisposeAsync()
@@ -256,13 +260,18 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     }
 
     // Over a line of its own: this one may be what broke.
-    private async Task UndoAsync()
+    private async Task TakeBackAsync()
     {
         await _session.DisposeAsync();
+        await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
+        _journal!.End();
+    }
+
+    private async Task UndoAsync()
+    {
         try
         {
-            await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
-            _journal!.End();
+            await TakeBackAsync();
         }
         catch (MomentException failure)
         {

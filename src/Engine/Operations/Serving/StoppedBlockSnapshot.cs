@@ -45,15 +45,19 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
     {
         await using StoppedBlockSnapshot snapshot = await PrepareAsync(context, scope, wish, owner, report, cancellation);
         snapshot.Begin();
+        (string, string?) file;
         try
         {
-            return await snapshot.TakeAsync(cancellation);
+            file = await snapshot.TakeAsync(cancellation);
         }
         catch (Exception)
         {
             await snapshot.UndoAsync();
             throw;
         }
+
+        snapshot.Decide(file);
+        return snapshot._record;
     }
 
     public async ValueTask DisposeAsync()
@@ -125,7 +129,16 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
     private DomainMoments Pinned(DomainMoments state) =>
         _record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
 
-    private async Task<BlockSnapshotRecord> TakeAsync(CancellationToken cancellation)
+    // What fails here may be decided: the next changing command finds out, and undoes or finishes it.
+    private void Decide((string, string?) record)
+    {
+        if (_checkpoint is not null)
+            _checkpoint.Decide(record);
+        else
+            _scope.Commit(_journal!, Pinned(_scope.State), record);
+    }
+
+    private async Task<(string, string?)> TakeAsync(CancellationToken cancellation)
     {
         if (_checkpoint is not null)
         {
@@ -145,12 +158,7 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
             Disks = [.. _record.Disks.Select(disk => disk with { Node = disks[disk.Name].NodeName, Size = disks[disk.Name].VirtualSize })],
         };
         WriteSidecar();
-        (string, string?) file = ServiceRecords.FileOf(_record);
-        if (_checkpoint is not null)
-            _checkpoint.Decide(file);
-        else
-            _scope.Commit(_journal, Pinned(_scope.State), file);
-        return _record;
+        return ServiceRecords.FileOf(_record);
     }
 
     private async Task<IReadOnlyDictionary<string, SessionDisk>> OpenAsync(ServingDaemon daemon, CancellationToken cancellation)
