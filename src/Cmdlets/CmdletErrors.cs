@@ -16,7 +16,11 @@ internal static class CmdletErrors
     public static readonly ErrorId OverlayFileMissing = new("OverlayFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ScratchFileMissing = new("ScratchFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportNameAmbiguous = new("ExportNameAmbiguous", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ReadWithMeasure = new("ReadWithMeasure", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
+
+    public static MomentException MeasuredContent() => new(
+        ReadWithMeasure, "-Measure gives sums, which have no content: -Read does not go with it.", "Read", "Leave out one of the two.");
 
     public static MomentException NoFilePath(string path, string provider) => new(
         PathNotFileSystem,

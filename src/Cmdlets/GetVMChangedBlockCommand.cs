@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Pipeline;
 
 namespace MomentTools.Cmdlets;
 
@@ -44,6 +45,14 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
     [ValidateNotNullOrEmpty]
     public VMMoment[] InputObject { get; set; } = [];
 
+    /// <summary>A block snapshot: changes count up to the instant that it holds.</summary>
+    [Parameter(ParameterSetName = SinceSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
+    [Alias("BlockSnapshot")]
+    [ArgumentCompleter(typeof(BlockSnapshotCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Snapshot { get; set; }
+
     /// <summary>The disks; all that the moment covers if not given.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(DiskCompleter))]
@@ -54,33 +63,52 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
     [Parameter]
     public SwitchParameter Measure { get; set; }
 
+    /// <summary>With the content: each run can be opened as a stream.</summary>
+    [Parameter]
+    public SwitchParameter Read { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (Measure && Read)
+            ThrowTerminatingError(CmdletErrors.MeasuredContent().ToErrorRecord());
+    }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         foreach (VMMoment moment in InputObject)
-            Attempt(moment, () => Write(moment.VM, moment.Name));
+            Attempt(moment, () => Write(moment.VM, moment.Name, null));
         ForEachDomain(VM, vm =>
         {
             if (ParameterSetName == BetweenSet)
                 Write(vm, From.NameIn(vm), To.NameIn(vm));
             else
-                Write(vm, Since.NameIn(vm));
+                Write(vm, Since.NameIn(vm), null);
         });
     }
 
-    private void Write(string vm, string since)
+    private void Write(string vm, string since, string? to)
     {
         if (Measure)
-            WriteObject(Run((report, cancellation) => Engine.MeasureChangedBlocksAsync(vm, since, Disk, report, cancellation)), enumerateCollection: true);
-        else
-            WriteObject(Run((report, cancellation) => Engine.GetChangedBlocksAsync(vm, since, Disk, report, cancellation)), enumerateCollection: true);
+        {
+            WriteObject(Run((report, cancellation) => MeasureAsync(vm, since, to, report, cancellation)), enumerateCollection: true);
+            return;
+        }
+
+        // Gone through here, so that what the list holds open is closed too where the pipeline has enough.
+        foreach (VMChangedBlock block in Run((report, cancellation) => GetAsync(vm, since, to, report, cancellation)))
+            WriteObject(block);
     }
 
-    private void Write(string vm, string from, string to)
-    {
-        if (Measure)
-            WriteObject(Run((report, cancellation) => Engine.MeasureChangedBlocksAsync(vm, from, to, Disk, report, cancellation)), enumerateCollection: true);
-        else
-            WriteObject(Run((report, cancellation) => Engine.GetChangedBlocksAsync(vm, from, to, Disk, report, cancellation)), enumerateCollection: true);
-    }
+    private Task<IReadOnlyList<VMChangedBlockMeasure>> MeasureAsync(string vm, string since, string? to, IOperationReport report, CancellationToken cancellation) =>
+        Snapshot is { } snapshot ? Engine.MeasureBlockSnapshotChangesAsync(vm, since, snapshot, Disk, report, cancellation)
+        : to is null ? Engine.MeasureChangedBlocksAsync(vm, since, Disk, report, cancellation)
+        : Engine.MeasureChangedBlocksAsync(vm, since, to, Disk, report, cancellation);
+
+    private Task<IReadOnlyList<VMChangedBlock>> GetAsync(string vm, string since, string? to, IOperationReport report, CancellationToken cancellation) =>
+        Snapshot is { } snapshot ? Engine.GetBlockSnapshotChangesAsync(vm, since, snapshot, Read, Disk, report, cancellation)
+        : Read ? Engine.ReadChangedBlocksAsync(vm, since, to, Disk, report, cancellation)
+        : to is null ? Engine.GetChangedBlocksAsync(vm, since, Disk, report, cancellation)
+        : Engine.GetChangedBlocksAsync(vm, since, to, Disk, report, cancellation);
 }

@@ -17,6 +17,9 @@ internal sealed record ChangeQuestion(DomainDocument Domain, DomainMoments State
     /// <summary>Whether a disk without an answer is told as such, and no error that hides the others.</summary>
     public bool EachForItself { get; private init; }
 
+    /// <summary>Whether the content that the blocks changed to is to be read, too.</summary>
+    public bool WithContent { get; init; }
+
     /// <summary>Disks that were meant and that not both ends cover, each with the reason; empty unless each is told for itself.</summary>
     public IReadOnlyDictionary<string, string> Uncovered { get; private init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 

@@ -35,11 +35,21 @@ internal sealed class ChangedBlockList : IReadOnlyList<VMChangedBlock>
     {
         foreach (DiskRuns disk in _disks)
         {
+            // Whoever reads each run as it comes finds the content open.
+            using IDisposable? hold = disk.Content?.Hold();
             for (int stored = 0, zero = 0; stored + zero < disk.Count;)
             {
                 bool takeStored = zero == disk.Zero.Count || (stored < disk.Stored.Count && disk.Stored[stored].Offset < disk.Zero[zero].Offset);
                 Extent run = takeStored ? disk.Stored[stored++] : disk.Zero[zero++];
-                yield return new VMChangedBlock { VM = _vm, Disk = disk.Name, Offset = run.Offset, Length = run.Length, Kind = takeStored ? disk.Kind : "Zero" };
+                yield return new VMChangedBlock
+                {
+                    VM = _vm,
+                    Disk = disk.Name,
+                    Offset = run.Offset,
+                    Length = run.Length,
+                    Kind = takeStored ? disk.Kind : VMChangedBlock.Zero,
+                    Content = disk.Content,
+                };
             }
         }
     }
@@ -55,7 +65,9 @@ internal sealed class ChangedBlockList : IReadOnlyList<VMChangedBlock>
 
         public ExtentMap Zero { get; } = changes.Zero ?? ExtentMap.Empty;
 
-        public string Kind { get; } = changes.Zero is null ? "Written" : "Data";
+        public string Kind { get; } = changes.Zero is null ? VMChangedBlock.Written : VMChangedBlock.Data;
+
+        public IBlockContent? Content { get; } = changes.Content;
 
         public int Count => Stored.Count + Zero.Count;
     }

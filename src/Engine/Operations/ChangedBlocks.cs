@@ -31,6 +31,24 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
         string vm, string from, string to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
         (await SavedOrLookAsync(vm, (domain, state) => ChangeQuestion.Make(domain, state, from, to, disks), report, cancellation)).Changes;
 
+    /// <summary>
+    /// What changed up to a snapshot, or up to now on a stopped machine, with the content that it changed to. It stands still: whoever reads it
+    /// when it was written to after all is told.
+    /// </summary>
+    public async Task<IReadOnlyList<DiskChanges>> ReadAsync(
+        string vm, string from, string? to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation)
+    {
+        ChangeQuestion Ask(DomainDocument domain, DomainMoments state) => ChangeQuestion.Make(domain, state, from, to, disks) with { WithContent = true };
+        if (to is null)
+            return (await LookAsync(vm, Ask, withKinds: true, report, cancellation)).Changes;
+        (ChangeQuestion question, IReadOnlyList<DiskChanges> changes) = await SavedOrLookAsync(vm, Ask, report, cancellation);
+        var frozen = new FrozenContent(question.Domain, question.State, question.To!);
+        List<DiskChanges> read = [];
+        foreach (DiskChanges disk in changes)
+            read.Add(await frozen.OfAsync(disk, cancellation));
+        return read;
+    }
+
     /// <summary>The same, or from a moment to now, with the reason for each disk whose changes are unknown; and the question, for what else is known of its ends.</summary>
     public Task<(ChangeQuestion Question, IReadOnlyList<DiskChanges> Changes)> CompareAsync(
         string vm, string from, string? to, IReadOnlyList<string> disks, IOperationReport report, CancellationToken cancellation) =>
@@ -88,6 +106,8 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
     {
         var store = new MomentStore(place.StateDirectory);
         bool runs = (await MachineProbe.RunAsync(place, question.Domain, cancellation)).State is not VMState.Stopped;
+        if (runs && question is { WithContent: true, To: null })
+            throw OperationErrors.ContentMoves(place.Name);
         return runs
             ? await LiveAsync(place, question, store, withKinds, cancellation)
             : await OfflineAsync(question, store, withKinds, cancellation);
@@ -160,14 +180,16 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
     private static async Task<DiskChanges> OfflineAsync(ChangeQuestion question, string disk, MomentStore store, bool withKinds, CancellationToken cancellation)
     {
         DomainDisk definition = question.Domain.FindDisk(disk)!;
+        // Taken before anything is read: what is told and what can be read is one state.
+        IReadOnlyList<string> chain = withKinds ? [.. (await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation)).Select(layer => layer.Path)] : [];
+        BlockContent? content = question.WithContent && question.To is null ? StillImages.Content(question.Domain.Name, disk, chain) : null;
         ObservedLayer seen = await ObservedLayer.ReadAsync(definition.SourcePath!, cancellation);
         ChangePath path = question.Proven(disk, question.Path(disk, seen, store.Segments));
         DiskChanges changes = await question.OfflineAsync(disk, path, definition.SourcePath, cancellation);
         if (!withKinds || changes.Doubt is not null)
             return changes;
-        IReadOnlyList<ImageLayer> chain = await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation);
-        await using Qcow2Chain content = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain.Select(layer => layer.Path)), cancellation);
-        return changes with { Zero = await content.ZeroesAsync(changes.Blocks, cancellation) };
+        await using Qcow2Chain image = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain), cancellation);
+        return changes with { Zero = await image.ZeroesAsync(changes.Blocks, cancellation), Content = content };
     }
 
     // Of a disk that was taken out of the machine only what was saved can be told.
@@ -198,12 +220,17 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
         if (blocks.Count == 0)
             return ExtentMap.Empty;
         NbdClient client = await exports.ConnectAsync(disk.NodeName, [], [NbdContext.BaseAllocation], cancellation);
-        return client.Contexts.Contains(NbdContext.BaseAllocation, StringComparer.Ordinal) ? await ZeroesAsync(client, blocks, cancellation) : ExtentMap.Empty;
+        return await ZeroesAsync(client, blocks, cancellation);
     }
 
-    // One question for all runs that lie near to each other: the answer in between costs less than to ask again.
-    private static async Task<ExtentMap> ZeroesAsync(NbdClient client, ExtentMap blocks, CancellationToken cancellation)
+    /// <summary>
+    /// What of these runs reads as zeroes by base:allocation. One question for all that lie near to each other: the answer in between costs
+    /// less than to ask again.
+    /// </summary>
+    public static async Task<ExtentMap> ZeroesAsync(NbdClient client, ExtentMap blocks, CancellationToken cancellation)
     {
+        if (!client.Contexts.Contains(NbdContext.BaseAllocation, StringComparer.Ordinal))
+            return ExtentMap.Empty;
         var zero = new ExtentMapBuilder();
         for (int first = 0, next; first < blocks.Count; first = next)
         {

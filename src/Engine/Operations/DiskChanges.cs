@@ -10,6 +10,9 @@ namespace MomentTools.Operations;
 /// <param name="Doubt">Why the answer is unknown, or null; told only where each disk is told for itself, else it is an error.</param>
 internal sealed record DiskChanges(string Disk, long Size, ExtentMap Blocks, ExtentMap? Zero, string? Doubt = null)
 {
+    /// <summary>The content up to which it changed, to be read; null where it was not asked for.</summary>
+    public IBlockContent? Content { get; init; }
+
     /// <param name="vm">The machine.</param>
     /// <param name="since">One end.</param>
     /// <param name="to">The other, or null: now.</param>

@@ -11,6 +11,9 @@ internal static class OperationErrors
     public static readonly ErrorId DiskLayerUnexpected = new("DiskLayerUnexpected", ErrorKind.InvalidState);
     public static readonly ErrorId LayerChanging = new("LayerChanging", ErrorKind.InvalidState);
     public static readonly ErrorId ChangesUnknown = new("ChangesUnknown", ErrorKind.InvalidState);
+    public static readonly ErrorId ChangedContentMoves = new("ChangedContentMoves", ErrorKind.InvalidState);
+    public static readonly ErrorId ChangedContentNotKept = new("ChangedContentNotKept", ErrorKind.Unsupported);
+    public static readonly ErrorId ChangedContentGone = new("ChangedContentGone", ErrorKind.InvalidState);
     public static readonly ErrorId DiskNotCovered = new("DiskNotCovered", ErrorKind.InvalidArgument);
     public static readonly ErrorId DomainHasMoments = new("DomainHasMoments", ErrorKind.InvalidState);
     public static readonly ErrorId NothingToSet = new("NothingToSet", ErrorKind.InvalidArgument);
@@ -73,4 +76,24 @@ internal static class OperationErrors
         $"Cannot tell what changed on disk '{disk}' of '{vm}' {(until is null ? $"since '{since}'" : $"between '{since}' and '{until}'")}: {reason}.",
         disk,
         "Take a new checkpoint and compare from there, or make a full backup; other disks and younger checkpoints are not affected.");
+
+    /// <summary>The content of changed blocks is asked for where the guest writes on.</summary>
+    public static MomentException ContentMoves(string vm) => new(
+        ChangedContentMoves, $"Cannot give the content of what changed on '{vm}' up to now: the machine runs, and writes on while it is read.", vm,
+        "Hold an instant with New-VMBlockSnapshot and ask with -Snapshot, or ask with -To for what changed up to a snapshot.");
+
+    /// <summary>The content of changed blocks is asked for up to a moment that has none that can be read.</summary>
+    public static MomentException ContentNotKept(string vm, string moment, string? disk, string why) => new(
+        ChangedContentNotKept, $"Cannot give the content of '{vm}' at '{moment}'{(disk is null ? "" : $" on disk '{disk}'")}: {why}.", disk ?? moment,
+        "Ask without -Read for the blocks alone. Content is kept by snapshots outside the images (New-VMSnapshot) and by block snapshots (New-VMBlockSnapshot).");
+
+    /// <summary>The block snapshot whose content is read has ended.</summary>
+    public static MomentException InstantGone(string vm, string snapshot) => new(
+        ChangedContentGone, $"The content that block snapshot '{snapshot}' of '{vm}' held is gone: the machine, or the storage daemon that had it, has ended.", snapshot,
+        "What was read so far is not to be used. Make a new one with New-VMBlockSnapshot.");
+
+    /// <summary>The content of changed blocks is not what it was when they were asked for.</summary>
+    public static MomentException ContentMoved(string vm, string disk, string path) => new(
+        ChangedContentGone, $"The content of disk '{disk}' of '{vm}' is not any more what it was when its changed blocks were asked for: the image '{path}' was written to, or is gone.", disk,
+        "What was read so far is not to be used. Ask anew with Get-VMChangedBlock -Read, and leave the machine as it is until all is read.");
 }
