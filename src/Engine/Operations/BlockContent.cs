@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MomentTools.Blocks;
 
 namespace MomentTools.Operations;
@@ -42,29 +43,57 @@ internal sealed class BlockContent(Func<CancellationToken, Task<IBlockReader>> o
         }
     }
 
-    private void Release()
+    private Task ReleaseAsync()
     {
         Task<IBlockReader>? last;
         lock (_gate)
         {
             if (--_holds > 0)
-                return;
+                return Task.CompletedTask;
             (last, _reader) = (_reader, null);
         }
 
         // Whoever waited for it to open had a hold of its own.
-        if (last is { IsCompletedSuccessfully: true })
-            Task.Run(() => last.Result.DisposeAsync().AsTask()).GetAwaiter().GetResult();
+        return last is { IsCompletedSuccessfully: true } ? Task.Run(() => last.Result.DisposeAsync().AsTask()) : Task.CompletedTask;
     }
 
-    private sealed class Held(BlockContent content) : IDisposable
+    /// <summary>
+    /// Its end closes the reader with the last; also where it was only forgotten, as a stream is that nobody disposes. Until then it keeps
+    /// the content from the collector: a reader is closed in its order, or it may harm the one who serves it.
+    /// </summary>
+    private sealed class Held : SafeHandle
     {
-        private int _given;
+        private Task _end = Task.CompletedTask;
 
-        public void Dispose()
+        public Held(BlockContent content)
+            : base(IntPtr.Zero, ownsHandle: true) => SetHandle(GCHandle.ToIntPtr(GCHandle.Alloc(content)));
+
+        public override bool IsInvalid => handle == IntPtr.Zero;
+
+        protected override bool ReleaseHandle()
         {
-            if (Interlocked.Exchange(ref _given, 1) == 0)
-                content.Release();
+            _end = EndAsync(GCHandle.FromIntPtr(handle));
+            return true;
+        }
+
+        // The collector waits for nothing.
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            if (disposing)
+                _end.GetAwaiter().GetResult();
+        }
+
+        private static async Task EndAsync(GCHandle content)
+        {
+            try
+            {
+                await ((BlockContent)content.Target!).ReleaseAsync();
+            }
+            finally
+            {
+                content.Free();
+            }
         }
     }
 }

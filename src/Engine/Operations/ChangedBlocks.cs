@@ -182,14 +182,16 @@ internal sealed class ChangedBlocks(EngineContext context, string command = "Get
         DomainDisk definition = question.Domain.FindDisk(disk)!;
         // Taken before anything is read: what is told and what can be read is one state.
         IReadOnlyList<string> chain = withKinds ? [.. (await DiskChain.ResolveAsync(question.Domain.Name, definition, readOnly: true, cancellation)).Select(layer => layer.Path)] : [];
-        BlockContent? content = question.WithContent && question.To is null ? StillImages.Content(question.Domain.Name, disk, chain) : null;
+        StillImages? images = question.WithContent && question.To is null ? await StillImages.SettleAsync(question.Domain.Name, disk, chain, cancellation) : null;
         ObservedLayer seen = await ObservedLayer.ReadAsync(definition.SourcePath!, cancellation);
         ChangePath path = question.Proven(disk, question.Path(disk, seen, store.Segments));
         DiskChanges changes = await question.OfflineAsync(disk, path, definition.SourcePath, cancellation);
         if (!withKinds || changes.Doubt is not null)
             return changes;
         await using Qcow2Chain image = await Qcow2Chain.OpenAsync(definition.SourcePath!, new PathListImageGate(chain), cancellation);
-        return changes with { Zero = await image.ZeroesAsync(changes.Blocks, cancellation), Content = content };
+        changes = changes with { Zero = await image.ZeroesAsync(changes.Blocks, cancellation), Content = images?.Content() };
+        images?.Verify();
+        return changes;
     }
 
     // Of a disk that was taken out of the machine only what was saved can be told.

@@ -13,8 +13,6 @@ namespace MomentTools.Operations;
 /// <param name="moment">The snapshot; anything else is refused.</param>
 internal sealed class FrozenContent(DomainDocument domain, DomainMoments state, MomentKey moment)
 {
-    private IReadOnlyList<FrozenDamage>? _damages;
-
     /// <summary>What changed on a disk up to the snapshot, with what of it reads as zeroes there, and the content itself.</summary>
     public async Task<DiskChanges> OfAsync(DiskChanges changes, CancellationToken cancellation)
     {
@@ -26,16 +24,25 @@ internal sealed class FrozenContent(DomainDocument domain, DomainMoments state, 
             ?? throw NotKept(changes.Disk, "no image is known that froze with it; what lies inside the images can only be gone back to");
         if (point.Altered is { } altered)
             throw NotKept(changes.Disk, altered);
-        _damages ??= await FrozenLayers.FindAsync(domain, state, cancellation);
-        if (_damages.FirstOrDefault(damage => damage.Disk == changes.Disk && FrozenLayers.IsReadThrough(tracking, layer.Id, damage.Layer.Id)) is { } damage)
-            throw NotKept(changes.Disk, $"its layer '{damage.Layer.Path}' is not what it was: {damage.Text}");
+        await RequireWholeAsync(tracking, layer, changes.Disk, cancellation);
         DomainDisk top = (domain.FindDisk(changes.Disk) ?? new DomainDisk { Target = changes.Disk }) with { SourceType = "file", SourcePath = layer.Path, Format = layer.Facts?.Format ?? "qcow2", BackingStore = [] };
         string[] chain = [.. (await DiskChain.ResolveAsync(domain.Name, top, readOnly: true, cancellation)).Select(one => one.Path)];
-        BlockContent content = StillImages.Content(domain.Name, changes.Disk, chain);
+        StillImages images = await StillImages.SettleAsync(domain.Name, changes.Disk, chain, cancellation);
+        // Once more: what they are from here on is proven, and not yet that it is what froze.
+        await RequireWholeAsync(tracking, layer, changes.Disk, cancellation);
         await using Qcow2Chain image = await Qcow2Chain.OpenAsync(layer.Path, new PathListImageGate(chain), cancellation);
         // What the disk had more at the other end is no part of this content.
         ExtentMap blocks = changes.Blocks.Clip(image.Length);
-        return changes with { Blocks = blocks, Zero = await image.ZeroesAsync(blocks, cancellation), Content = content };
+        ExtentMap zero = await image.ZeroesAsync(blocks, cancellation);
+        images.Verify();
+        return changes with { Blocks = blocks, Zero = zero, Content = images.Content() };
+    }
+
+    private async Task RequireWholeAsync(DiskTracking tracking, TrackingLayer layer, string disk, CancellationToken cancellation)
+    {
+        IReadOnlyList<FrozenDamage> damages = await FrozenLayers.FindAsync(domain, state, cancellation);
+        if (damages.FirstOrDefault(damage => damage.Disk == disk && FrozenLayers.IsReadThrough(tracking, layer.Id, damage.Layer.Id)) is { } damage)
+            throw NotKept(disk, $"its layer '{damage.Layer.Path}' is not what it was: {damage.Text}");
     }
 
     private Errors.MomentException NotKept(string disk, string why) => OperationErrors.ContentNotKept(domain.Name, moment.Name, disk, why);

@@ -1,6 +1,6 @@
+using System.Runtime.CompilerServices;
 using MomentTools.Errors;
 using MomentTools.Operations;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 
@@ -88,7 +88,60 @@ public sealed class ReadChangedBlocksTests
         Assert.Equal(1, open.ReadByte());
         await machine.WriteAsync("vda", 2, 0, Grain);
         Assert.Equal(OperationErrors.ChangedContentGone, Assert.Throws<MomentException>(() => open.ReadByte()).ErrorId);
+        using (Stream beside = block.OpenRead())
+            Assert.Equal(OperationErrors.ChangedContentGone, Assert.Throws<MomentException>(() => beside.ReadByte()).ErrorId);
+        await open.DisposeAsync();
         Assert.Equal(OperationErrors.ChangedContentGone, Assert.Throws<MomentException>(block.OpenRead).ErrorId);
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AWriteRightAfterAnotherShowsWhateverTheTimeInTheFileSays(bool frozen)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("base");
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        string path = machine.DiskPath("vda");
+        if (frozen)
+            await machine.SnapshotAsync("outside");
+        for (int round = 0; round < 10; round++)
+        {
+            if (!frozen)
+                Touch(path);
+            VMChangedBlock block = Assert.Single(await ReadAsync(machine, "base", frozen ? "outside" : null));
+            DateTime written = File.GetLastWriteTimeUtc(path);
+            Touch(path);
+            File.SetLastWriteTimeUtc(path, written);
+            Assert.Equal(OperationErrors.ChangedContentGone, Assert.Throws<MomentException>(block.OpenRead).ErrorId);
+        }
+    }
+
+    [SkippableFact]
+    public async Task AStreamThatNobodyDisposesIsClosedWhenItIsForgotten()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.StartAsync();
+        await machine.CheckpointAsync("base");
+        await machine.WriteAsync("vda", 7, 0, Grain);
+        await machine.Engine.CreateBlockSnapshotAsync(TestMachine.Name, new CreateBlockSnapshotRequest { Name = "tonight" }, machine.Report, CancellationToken.None);
+        int exports = await ExportsAsync(machine, running: true);
+        VMChangedBlock block = (await UpToAsync(machine, read: true))[0];
+        Forget(block);
+        for (int wait = 0; wait < 100 && await ExportsAsync(machine, running: true) != exports; wait++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            await Task.Delay(50);
+        }
+
+        Assert.Equal(exports, await ExportsAsync(machine, running: true));
+        // One that is read while the block snapshot is removed ends, and keeps nothing of it.
+        using Stream stream = block.OpenRead();
+        Assert.Equal(7, stream.ReadByte());
+        await machine.Engine.RemoveBlockSnapshotAsync(TestMachine.Name, "tonight", machine.Report, CancellationToken.None);
+        Assert.ThrowsAny<MomentException>(() => stream.ReadByte());
+        Assert.DoesNotContain("mt-bs-", await machine.NodesAsync(), StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -126,7 +179,7 @@ public sealed class ReadChangedBlocksTests
         int exports = await ExportsAsync(machine, running);
         if (running)
             await WriteAsync(machine, random);
-        IReadOnlyList<VMChangedBlock> blocks = await machine.Engine.GetBlockSnapshotChangesAsync(TestMachine.Name, "base", "tonight", read: true, [], machine.Report, CancellationToken.None);
+        IReadOnlyList<VMChangedBlock> blocks = await UpToAsync(machine, read: true);
         foreach (VMChangedBlock block in blocks)
         {
             await using Stream stream = block.OpenRead();
@@ -139,10 +192,11 @@ public sealed class ReadChangedBlocksTests
         Assert.Equal(exports, await ExportsAsync(machine, running));
         VMChangedBlockMeasure sum = Assert.Single(await machine.Engine.MeasureBlockSnapshotChangesAsync(TestMachine.Name, "base", "tonight", [], machine.Report, CancellationToken.None));
         Assert.Equal(blocks.Sum(block => block.Length), sum.Bytes);
-        VMChangedBlock last = blocks[^1];
+        // Of zeroes nothing has to be there.
+        VMChangedBlock last = blocks.Last(block => block.Kind == "Data");
         await machine.Engine.RemoveBlockSnapshotAsync(TestMachine.Name, "tonight", machine.Report, CancellationToken.None);
         Assert.ThrowsAny<MomentException>(last.OpenRead);
-        await Assert.ThrowsAsync<MomentException>(() => machine.Engine.GetBlockSnapshotChangesAsync(TestMachine.Name, "base", "tonight", read: false, [], machine.Report, CancellationToken.None));
+        await Assert.ThrowsAsync<MomentException>(() => UpToAsync(machine, read: false));
     }
 
     private static async Task<int> ExportsAsync(TestMachine machine, bool running) =>
@@ -150,6 +204,22 @@ public sealed class ReadChangedBlocksTests
 
     private static Task<IReadOnlyList<VMChangedBlock>> ReadAsync(TestMachine machine, string since, string? to) =>
         machine.Engine.ReadChangedBlocksAsync(TestMachine.Name, since, to, [], machine.Report, CancellationToken.None);
+
+    private static Task<IReadOnlyList<VMChangedBlock>> UpToAsync(TestMachine machine, bool read) =>
+        machine.Engine.GetBlockSnapshotChangesAsync(TestMachine.Name, "base", "tonight", read, [], machine.Report, CancellationToken.None);
+
+    // A method of its own, so that nothing of it stays on the stack.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Forget(VMChangedBlock block) => Assert.Equal(7, block.OpenRead().ReadByte());
+
+    // Writes what is there: nothing but the times tells.
+    private static void Touch(string path)
+    {
+        using FileStream file = File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        int first = file.ReadByte();
+        file.Position = 0;
+        file.WriteByte((byte)first);
+    }
 
     private static async Task WriteAsync(TestMachine machine, Random random)
     {

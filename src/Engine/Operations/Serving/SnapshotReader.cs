@@ -34,6 +34,8 @@ internal sealed class SnapshotReader : IBlockReader
         try
         {
             await using SnapshotLine line = await connect(cancellation);
+            await using (var left = new SessionExports(line.Qmp, runtimeDirectory))
+                left.RemoveAbandoned(cancellation);
             NbdAddress address = await PrivateServer.AddExportAsync(line.Qmp, runtimeDirectory, null, export, node, export, [], writable: false, cancellation);
             return new SnapshotReader(connect, runtimeDirectory, export, await NbdClient.ConnectAsync(address, export, [NbdContext.BaseAllocation], cancellation));
         }
@@ -53,8 +55,15 @@ internal sealed class SnapshotReader : IBlockReader
 
     public async ValueTask DisposeAsync()
     {
-        await _client.DisposeAsync();
-        await RemoveAsync(_connect, _runtimeDirectory, _export);
+        // The export first: QEMU before 9.0 may end with a failed assertion where the client leaves before it, and the guest with it.
+        try
+        {
+            await RemoveAsync(_connect, _runtimeDirectory, _export);
+        }
+        finally
+        {
+            await _client.DisposeAsync();
+        }
     }
 
     private static async Task RemoveAsync(Func<CancellationToken, Task<SnapshotLine>> connect, string runtimeDirectory, string export)
