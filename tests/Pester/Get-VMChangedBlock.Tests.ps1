@@ -74,3 +74,79 @@ Describe 'Get-VMChangedBlock' -Skip:(-not (Get-Command qemu-storage-daemon -Erro
         { Get-VMChangedBlock other -Since (Get-VMCheckpoint web1 monday) -ErrorAction Stop } | Should -Throw -ErrorId 'MomentOfOtherDomain,*'
     }
 }
+
+Describe 'Get-VMChangedBlock with content' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAction Ignore)) {
+    BeforeAll {
+        New-Machine $place reader | Out-Null
+        Write-Disk "$place/reader.qcow2" 'write -P 9 2M 64k'
+        New-VMCheckpoint reader monday | Out-Null
+        Write-Disk "$place/reader.qcow2" 'write -P 1 1M 128k', 'write -z 2M 64k'
+        New-VMCheckpoint reader tuesday | Out-Null
+        Write-Disk "$place/reader.qcow2" 'write -P 3 32M 64k'
+
+        # The first and the last byte, and how many there are.
+        function Read-Block($Block) {
+            $stream = $Block.OpenRead()
+            $copy = [System.IO.MemoryStream]::new()
+            try { $stream.CopyTo($copy) } finally { $stream.Dispose() }
+            $bytes = $copy.ToArray()
+            $bytes[0], $bytes[-1], $bytes.Length
+        }
+    }
+
+    It 'opens each block as a stream' {
+        $blocks = Get-VMChangedBlock reader -Since monday -Read
+        $blocks.Offset | Should -Be 1MB, 2MB, 32MB
+        $blocks.Kind | Should -Be Data, Zero, Data
+        $blocks.CanRead | Should -Be $true, $true, $true
+        Read-Block $blocks[0] | Should -Be 1, 1, 128KB
+        Read-Block $blocks[1] | Should -Be 0, 0, 64KB
+        Read-Block $blocks[2] | Should -Be 3, 3, 64KB
+    }
+
+    It 'reads in the pipeline, which may have enough early' {
+        Get-VMChangedBlock reader -Since monday -Read | ForEach-Object { (Read-Block $_)[0] } | Should -Be 1, 0, 3
+        (Read-Block (Get-VMChangedBlock reader -Since tuesday -Read | Select-Object -First 1))[0] | Should -Be 3
+    }
+
+    It 'gives no content where none was asked for, or none is kept' {
+        $block = Get-VMChangedBlock reader -Since tuesday
+        $block.CanRead | Should -BeFalse
+        { $block.OpenRead() } | Should -Throw '*without its content*'
+        { Get-VMChangedBlock reader -From monday -To tuesday -Read -ErrorAction Stop } | Should -Throw -ErrorId 'ChangedContentNotKept,*'
+        { Get-VMChangedBlock reader -Since monday -Read -Measure } | Should -Throw -ErrorId 'ReadWithMeasure,*'
+        { Get-VMChangedBlock reader -From monday -To tuesday -Snapshot x } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+    }
+
+    It 'gives blocks up to a block snapshot, with their content' {
+        New-VMBlockSnapshot reader tonight | Out-Null
+        try {
+            $blocks = Get-VMChangedBlock reader -Since monday -Snapshot tonight -Read
+            $blocks.Offset | Should -Be 1MB, 2MB, 32MB
+            Read-Block $blocks[2] | Should -Be 3, 3, 64KB
+            (Get-VMCheckpoint reader tuesday | Get-VMChangedBlock -BlockSnapshot tonight).Offset | Should -Be 32MB
+            $measure = Get-VMChangedBlock reader monday -Snapshot tonight -Measure
+            $measure.Since, $measure.To, $measure.Bytes | Should -Be monday, tonight, 256KB
+        }
+        finally { Remove-VMBlockSnapshot reader tonight -Confirm:$false }
+        { $blocks[2].OpenRead() } | Should -Throw '*is gone*'
+        { Get-VMChangedBlock reader -Since monday -Snapshot tonight -ErrorAction Stop } | Should -Throw -ErrorId 'BlockSnapshotNotFound,*'
+    }
+
+    It 'gives what was asked for or nothing' {
+        $block = Get-VMChangedBlock reader -Since tuesday -Read
+        Write-Disk "$place/reader.qcow2" 'write -P 4 32M 64k'
+        { $block.OpenRead() } | Should -Throw '*not any more what it was*'
+        Read-Block (Get-VMChangedBlock reader -Since tuesday -Read) | Should -Be 4, 4, 64KB
+    }
+
+    It 'unites, intersects and subtracts' {
+        $first = Get-VMChangedBlock reader -From monday -To tuesday
+        $all = Get-VMChangedBlock reader -Since monday
+        [MomentTools.VMChangedBlock]::Subtract($all, $first).Offset | Should -Be 32MB
+        [MomentTools.VMChangedBlock]::Intersect($all, $first).Offset | Should -Be 1MB, 2MB
+        [MomentTools.VMChangedBlock]::Union($null, $first).Offset | Should -Be $first.Offset
+        $other = Get-VMChangedBlock web1 -Since monday
+        { [MomentTools.VMChangedBlock]::Union($all, $other) } | Should -Throw '*an offset means another thing*'
+    }
+}
