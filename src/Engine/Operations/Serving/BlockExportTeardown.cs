@@ -12,15 +12,7 @@ namespace MomentTools.Operations.Serving;
 /// </summary>
 internal static class BlockExportTeardown
 {
-    /// <summary>Takes all exports of a record down.</summary>
-    /// <param name="place">The domain's place.</param>
-    /// <param name="record">The record; that it is gone afterwards is up to the caller.</param>
-    /// <param name="machine">The machine's QEMU; null where none runs.</param>
-    /// <param name="cancellation">Stops the wait for a storage daemon's end.</param>
-    public static Task RunAsync(DomainPlace place, BlockExportRecord record, QmpClient? machine, CancellationToken cancellation) =>
-        RunAsync(place, ExportTraces.Of(record, [.. record.Disks], new ServiceRecords(place.StateDirectory).Exports(_ => { })), machine, cancellation);
-
-    /// <inheritdoc cref="RunAsync(DomainPlace, BlockExportRecord, QmpClient?, CancellationToken)"/>
+    /// <summary>Takes all that is there of some exports down; that their record is gone afterwards is up to the caller.</summary>
     /// <param name="place">The domain's place.</param>
     /// <param name="traces">What may be there.</param>
     /// <param name="machine">The machine's QEMU; null where none runs.</param>
