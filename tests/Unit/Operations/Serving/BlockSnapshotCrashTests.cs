@@ -119,6 +119,20 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
         Assert.InRange(held, 3, MostSteps);
     }
 
+    [SkippableTheory]
+    [InlineData("before-commit", false)]
+    [InlineData("commit", true)]
+    public async Task WhatFailsOnceItMayBeDecidedIsFinishedOrUndoneByTheNextCommand(string step, bool decided)
+    {
+        bool fails = false;
+        await using FleeceMachine fleece = await PrepareAsync("block-snapshot-checkpoint", at => Assert.False(fails && at == "block-snapshot-create:" + step, "the storage fails"));
+        fails = true;
+        await Assert.ThrowsAnyAsync<Exception>(() => fleece.NewAsync("one", request => request with { NewCheckpoint = "instant" }));
+        fails = false;
+        Assert.Equal(decided, await AssertSoundAsync(fleece, step));
+        Assert.Equal(decided, (await fleece.Machine.MomentsAsync()).Any(moment => moment.Name == "instant"));
+    }
+
     [SkippableFact]
     public async Task AMachineThatItsUserPausesOrLetsGoOnWhileItIsMadeStaysAsItIs()
     {
