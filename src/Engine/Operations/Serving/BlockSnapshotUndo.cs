@@ -47,17 +47,17 @@ internal static class BlockSnapshotUndo
         // Its id was known before it was started.
         if (entry.Intent[Daemon] is not null)
             await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, entry.Id, cancellation);
-        else if (MachineProbe.Find(place, domain).Monitor is { } monitor)
+        else if (await BlockSnapshotRemoval.ConnectAsync(place, domain, cancellation) is { } machine)
         {
+            await using QmpClient qmp = machine;
             try
             {
-                await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
                 // One that its user paused stays so.
                 if ((await qmp.QueryNamedBlockNodesAsync(cancellation)).Any(node => node.NodeName == BlockSnapshotNodes.Hold(entry.Id)) && (await qmp.QueryStatusAsync(cancellation)).Status == "paused")
                     await qmp.ContAsync(CancellationToken.None);
                 await BlockSnapshotTeardown.RunAsync(place, record, qmp, cancellation);
             }
-            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable || gone.ErrorId == QmpErrors.QmpConnectionLost)
+            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpConnectionLost && MachineProbe.Find(place, domain).Process is not { IsAlive: true })
             {
                 // All that it had went with it.
             }
