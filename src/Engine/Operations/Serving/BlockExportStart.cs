@@ -45,7 +45,8 @@ internal sealed class BlockExportStart(EngineContext context)
             await using var opening = new ExportOpening(scope, plan, known.Snapshots, own, backup);
             record = await ServeAsync(scope, plan, wanted, opening, id, owner, runs, request, backup, cancellation);
         }
-        catch when (own is not null)
+        // One whose commit failed may be decided: then recovery needs it.
+        catch when (own is not null && Journal.Pending(scope.Place.StateDirectory).Count == 0)
         {
             await OwnSnapshots.RemoveAsync(scope, id, report, CancellationToken.None);
             throw;
@@ -98,6 +99,7 @@ internal sealed class BlockExportStart(EngineContext context)
         var traces = new ExportTraces(
             id, [.. plan.Disks.Select(disk => disk.Number)], plan.Daemon, ownSource, plan.Joined?.Relay, wanted is not null, (wanted as UnixNbdAddress)?.Path);
         using Journal journal = scope.BeginBeside(Operation, traces.ToJson());
+        BlockExportRecord record;
         try
         {
             await opening.OpenAsync(traces.SourceId, runs, cancellation);
@@ -106,16 +108,13 @@ internal sealed class BlockExportStart(EngineContext context)
             journal.Pass("nodes");
             NbdAddress inner = await ExportAsync(scope.Place, plan, opening, id, nodes, journal, cancellation);
             (ServingProcess? relay, NbdAddress address) = await PassOnAsync(scope.Place, plan, id, nodes, inner, wanted, request, journal, cancellation);
-            var record = new BlockExportRecord(
+            record = new BlockExportRecord(
                 id, DateTimeOffset.UtcNow, owner, address.ToString(), plan.Private, plan.Writable, plan.Joined is { } joined ? joined.Tls : Tls(request),
                 backup?.Backup.Id, backup is null ? null : Path.GetFullPath(request.Repository!), opening.Daemon, relay,
                 [.. nodes.Select(node => new BlockExportRecordDisk(
                     node.Export.Disk, node.Export.Number, node.Export.ExportName, node.Node, node.Snapshot, node.Export.Since?.Name,
                     node.ContextName is null ? null : NbdContext.DirtyBitmapPrefix + node.ContextName, node.Size))]);
-            (string path, string content) = ServiceRecords.FileOf(record);
             cancellation.ThrowIfCancellationRequested();
-            journal.Commit(new FileChanges(new Dictionary<string, string?>(StringComparer.Ordinal) { [path] = content }));
-            return record;
         }
         catch
         {
@@ -125,6 +124,11 @@ internal sealed class BlockExportStart(EngineContext context)
             journal.End();
             throw;
         }
+
+        // Where this fails it may be decided all the same: recovery looks at the journal.
+        (string path, string content) = ServiceRecords.FileOf(record);
+        journal.Commit(new FileChanges(new Dictionary<string, string?>(StringComparer.Ordinal) { [path] = content }));
+        return record;
     }
 
     private static string? Tls(StartBlockExportRequest request) => request.TlsX509 is not null ? "x509" : request.TlsPsk is not null ? "psk" : null;
@@ -134,6 +138,7 @@ internal sealed class BlockExportStart(EngineContext context)
         DomainPlace place, BlockExportPlan plan, ExportOpening opening, string id, IReadOnlyList<ExportedNode> nodes, Journal journal, CancellationToken cancellation)
     {
         NbdAddress? address = null;
+        List<(string Id, Func<Task<NbdAddress>> Add)> exports = [];
         foreach (ExportedNode node in nodes)
         {
             string export = PlannedExport.ExportId(id, node.Export.Number), name = plan.Private ? node.Export.ExportName : export;
@@ -148,9 +153,10 @@ internal sealed class BlockExportStart(EngineContext context)
                 journal.Pass($"context {node.Export.Number}");
             }
 
+            exports.Add((export, () => PrivateServer.AddExportAsync(opening.Qmp, place.RuntimeDirectory, opening.Daemon?.ProcessId, export, node.Node, name, bitmaps, plan.Writable, cancellation)));
             try
             {
-                address = await PrivateServer.AddExportAsync(opening.Qmp, place.RuntimeDirectory, opening.Daemon?.ProcessId, export, node.Node, name, bitmaps, plan.Writable, cancellation);
+                address = await exports[^1].Add();
             }
             catch (MomentException refused) when (refused.ErrorId == QmpErrors.QmpCommandFailed && refused.Message.Contains("already has export named", StringComparison.Ordinal))
             {
@@ -160,6 +166,11 @@ internal sealed class BlockExportStart(EngineContext context)
             journal.Pass($"export {node.Export.Number}");
         }
 
+        // Who only reads does not hold the domain's lock, and may have stopped the server in this moment as the last one on it.
+        HashSet<string> present = [.. (await opening.Qmp.QueryBlockExportsAsync(cancellation)).Select(export => export.Id)];
+        foreach ((string export, Func<Task<NbdAddress>> add) in exports)
+            if (!present.Contains(export))
+                address = await add();
         return address!;
     }
 

@@ -34,9 +34,9 @@ internal static class HeldMachine
                 // What the operation's end left in use is refused, and stays.
                 await DiskExchange.CloseOldAsync(qmp, entry.Intent["disks"]!.AsArray().Select(disk => ExchangedDisk.FromJson(disk!.AsObject())));
             }
-            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable)
+            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable && MachineProbe.Find(place, domain).Process is not { IsAlive: true })
             {
-                // A machine that has ended since needs nothing.
+                // A machine that has ended since needs nothing; one that lives and does not answer keeps the note.
             }
         }
 
