@@ -84,10 +84,18 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
             Assert.True(one is { Reason: null, Bytes: not null, Count: not null, DiskSize: not null }, where);
             long size = to is null ? disk.Content.Length : Math.Max(then.Content.Length, until.Content.Length);
             Assert.Equal(size, one.DiskSize);
-            Assert.True(one.Bytes >= StoryDisk.Differences(then, until, size).Sum(grain => Math.Min(StoryDisk.Grain, size - (grain * StoryDisk.Grain))), $"TOO SMALL {where}: {one.Bytes} bytes");
+            Assert.True(one.Bytes >= StoryDisk.Differences(then, until, size).Sum(grain => Differing(then.Content, until.Content, grain, size)), $"TOO SMALL {where}: {one.Bytes} bytes");
             if (StoryDisk.IsExact(then, until))
                 Assert.Equal(StoryDisk.Written(then, until).Sum(grain => Math.Min(StoryDisk.Grain, size - (grain * StoryDisk.Grain))), one.Bytes);
         }
+    }
+
+    // How much of a grain must be told: where the smaller disk ends within it and nothing differs before that, what lies beyond.
+    private static long Differing(byte[] one, byte[] other, long grain, long size)
+    {
+        long begin = grain * StoryDisk.Grain, end = Math.Min(begin + StoryDisk.Grain, size), smaller = Math.Min(one.Length, other.Length);
+        bool isCut = smaller > begin && smaller < end && one.AsSpan((int)begin, (int)(smaller - begin)).SequenceEqual(other.AsSpan((int)begin, (int)(smaller - begin)));
+        return end - (isCut ? smaller : begin);
     }
 
     private static VMMomentRelation Relation(StoryMoment from, StoryMoment to) =>

@@ -38,9 +38,11 @@ internal sealed record ServingTraces(
                     .GroupBy(one => one.Id!, one => one.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Order(StringComparer.Ordinal)], StringComparer.Ordinal),
             };
         }
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable || failure.ErrorId == QmpErrors.QmpConnectionLost || failure.ErrorId == QmpErrors.QmpMonitorBusy)
+        catch (MomentException failure)
         {
-            return machine.Process is { IsAlive: true } || failure.ErrorId == QmpErrors.QmpMonitorBusy ? stopped with { Known = false } : stopped;
+            // A machine that has ended has nothing. Why another one cannot be asked is told where its disks are looked at.
+            bool ended = failure.ErrorId == QmpErrors.QmpMonitorUnreachable || failure.ErrorId == QmpErrors.QmpConnectionLost;
+            return ended && machine.Process is not { IsAlive: true } ? stopped : stopped with { Known = false };
         }
     }
 
