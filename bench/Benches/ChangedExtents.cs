@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using MomentTools.Machines;
 using MomentTools.Machines.Serving;
 
 namespace MomentTools.Bench.Benches;
