@@ -94,9 +94,13 @@ internal static class Relay
     }
 
     /// <summary>Ends a relay, dead or alive; no socket of it is left.</summary>
-    public static async Task EndAsync(ServingProcess relay, NbdAddress bound, CancellationToken cancellation)
+    /// <param name="relay">Its process; null where that was never recorded, and has ended already.</param>
+    /// <param name="bound">Where it listens, or was to listen; null where that is no socket file.</param>
+    /// <param name="cancellation">Stops the wait for its end.</param>
+    public static async Task EndAsync(ServingProcess? relay, NbdAddress? bound, CancellationToken cancellation)
     {
-        await ServingDaemon.EndAsync(relay, cancellation);
+        if (relay is not null)
+            await ServingDaemon.EndAsync(relay, cancellation);
         // That of one that was killed.
         if (bound is UnixNbdAddress unix)
             await ServingDaemon.RemoveDeadSocketAsync(unix, cancellation);

@@ -46,13 +46,9 @@ internal static class BlockExportTeardown
     {
         if (traces.EndsRelay)
         {
-            if (traces.Relay is { } own)
-                await ServingDaemon.EndAsync(own, cancellation);
-            else
+            if (traces.Relay is null)
                 await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, traces.Id, cancellation);
-            // That of one that was killed.
-            if (traces.Socket is { } socket)
-                await ServingDaemon.RemoveDeadSocketAsync(new UnixNbdAddress(socket), cancellation);
+            await Relay.EndAsync(traces.Relay, traces.Socket is { } socket ? new UnixNbdAddress(socket) : null, cancellation);
         }
         else if (traces.Relay is { } shared)
         {
