@@ -4,7 +4,6 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations;
-using MomentTools.Operations.Backups;
 using MomentTools.Operations.Serving;
 
 namespace MomentTools;
@@ -125,33 +124,6 @@ public sealed partial class MomentEngine
     /// <summary>The dirty bitmaps that are in an image file.</summary>
     public Task<IReadOnlyList<VMBitmap>> GetBitmapsOfFileAsync(string path, CancellationToken cancellation) =>
         BitmapListing.OfFileAsync(path, cancellation);
-
-    /// <summary>Backs a machine up into a repository and makes the checkpoint that the next increment starts from.</summary>
-    public Task<VMBackup> BackupAsync(string vm, BackupRequest request, IOperationReport report, CancellationToken cancellation) =>
-        new BackupCreation(_context).RunAsync(vm, request, report, cancellation);
-
-    /// <summary>The backups in a repository, oldest first.</summary>
-    /// <param name="repository">The repository's directory.</param>
-    /// <param name="vm">A machine's name or a wildcard pattern, or null for all.</param>
-    /// <param name="id">A backup's id, or null for all.</param>
-    /// <param name="report">Where broken manifests are told.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    public Task<IReadOnlyList<VMBackup>> GetBackupsAsync(string repository, string? vm, string? id, IOperationReport report, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(report);
-        cancellation.ThrowIfCancellationRequested();
-        return Task.FromResult(BackupListing.Run(repository, vm, id, report));
-    }
-
-    /// <summary>Restores disks of a backup to new files; existing files are never overwritten, the repository is never changed.</summary>
-    public Task<IReadOnlyList<VMRestoredDisk>> RestoreBackupAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
-    {
-        BackupRepository repository = BackupRepository.Open(request.Repository, create: false);
-        string directory = _context.Catalogue.Names().Contains(vm, StringComparer.Ordinal) && _context.Catalogue.Load(_context.Catalogue.Place(vm)).Uuid is { } uuid
-            ? repository.FindDomain(uuid) ?? repository.FindDomain(vm)
-            : repository.FindDomain(vm);
-        return new BackupRestore(repository, Path.Combine(_options.RuntimeRoot, "restore")).RunAsync(directory, request, report, cancellation);
-    }
 
     /// <summary>Sends one QMP command to a running machine and gives QEMU's answer.</summary>
     /// <param name="vm">The machine.</param>

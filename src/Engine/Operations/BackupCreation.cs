@@ -4,6 +4,7 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Making;
 using MomentTools.Operations.Serving;
 using MomentTools.Qcow2;
 using MomentTools.Qmp;
@@ -39,21 +40,23 @@ internal sealed class BackupCreation(EngineContext context)
         await using GuestFreeze guest = await GuestFreeze.PrepareAsync(scope, session, request.Quiesce, context.Agent, report, cancellation);
         Guid uuid = scope.Domain.Uuid!.Value;
         BackupRepository repository = BackupRepository.Open(request.Repository, create: true);
-        using FileLock held = await repository.TakeLockAsync($"Backup-VMDomain {vm}", context.LockTimeout, cancellation);
-        string directory = repository.DomainDirectory(vm, uuid);
+        string operation = $"Backup-VMDomain {vm}", directory = await repository.MakeDomainAsync(vm, uuid, operation, context.LockTimeout, cancellation);
+        using FileLock held = await repository.TakeLockAsync(directory, operation, context.LockTimeout, cancellation);
+        await repository.RecoverAsync(directory, report, cancellation);
         IReadOnlyList<BackupManifest> backups = repository.Backups(directory, broken => report.Warning(broken.Message));
         string id = repository.NextId(directory, DateTimeOffset.UtcNow);
 
         // Looked at now, not at the opening: the repository may have been waited for.
         IReadOnlyDictionary<string, ObservedLayer> seen = await LayerAcceptance.SettleAsync(scope.State, session.Disks.Values, await SessionView.ReadAsync(session, scope.State, cancellation), cancellation);
-        List<BackupDecision> decisions = [.. disks.Select(disk => BackupDecision.Make(session.Disks[disk], request.Kind, backups, scope.State.Disk(disk), seen[disk], scope.Store.Segments))];
+        BackupCandidates candidates = BackupCandidates.Choose(backups, request.Kind, request.Since);
+        List<BackupDecision> decisions = [.. disks.Select(disk => InFull(BackupDecision.Make(session.Disks[disk], request.Kind, candidates, scope.State.Disk(disk), seen[disk], scope.Store.Segments), request.Kind))];
         foreach (BackupDecision decision in decisions)
             report.Verbose($"Disk '{decision.Disk.Name}' is backed up {(decision.Parent is { } parent ? $"as an increment on {parent.Id}" : "in full")}{(decision.Reason is { } reason ? $", because {reason}" : "")}.");
         StoredMoment moment = CheckpointCreation.Describe(scope, new CreateCheckpointRequest { Name = "backup-" + id, Disks = tracked }, repository.Root);
         CheckpointPlan plan = CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, Tracked(session, moment), seen);
         await StartCheck.WarnAsync(scope, seen, decisions.Where(decision => decision.Reason is not null).Select(decision => decision.Disk.Name), report, cancellation);
-        await using BackupStaging staging = repository.Stage(vm, uuid, id, report);
-        BackupTarget[] targets = [.. decisions.Select((decision, index) => new BackupTarget(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
+        await using BackupStaging staging = repository.Stage(directory, uuid, id, report);
+        BackupJob[] jobs = [.. decisions.Select((decision, index) => BackupJob.Make(decision, staging.DiskPath(decision.Disk.Name), $"mt-{scope.Id}-{index}"))];
         using Journal journal = scope.Begin(Operation, new JsonObject
         {
             ["name"] = moment.Key.Name,
@@ -64,22 +67,22 @@ internal sealed class BackupCreation(EngineContext context)
         BackupManifest manifest;
         try
         {
-            await CopyAsync(scope, session, guest, plan, targets, seen, request, journal, report, cancellation);
+            await CopyAsync(scope, session, guest, plan, jobs, seen, request, journal, report, cancellation);
             journal.Pass("publish");
-            manifest = await staging.PublishAsync(await ManifestAsync(scope, session, plan, targets, backups, moment, id, cancellation), scope.Domain.ToXml(secure: true), cancellation);
+            manifest = await staging.PublishAsync(await ManifestAsync(scope, session, plan, jobs, backups, moment, id, cancellation), scope.Domain.ToXml(secure: true), cancellation);
             journal.Pass("published");
         }
         catch (Exception failure)
         {
             await session.DisposeAsync();
             await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
-            if (failure is MomentException job && targets.FirstOrDefault(target => job.Target == target.JobId) is { } broken)
-                throw OperationErrors.CopyFailed(vm, broken, job);
+            if (failure is MomentException job && jobs.FirstOrDefault(one => job.Target == one.Target.JobId) is { } broken)
+                throw OperationErrors.CopyFailed(vm, broken.Decision.Disk.Name, broken.Target.Path, job);
             throw;
         }
 
         scope.Commit(journal, plan.Next);
-        return manifest.ToResult(repository.Root);
+        return new BackupRelations([.. backups, manifest]).ToResult(manifest, repository.Root);
     }
 
     private static IEnumerable<string> Chosen(DomainDocument domain, IReadOnlyList<string> asked, IOperationReport report)
@@ -110,29 +113,35 @@ internal sealed class BackupCreation(EngineContext context)
     private static IEnumerable<SessionDisk> Tracked(BlockSession session, StoredMoment moment) =>
         CheckpointCreation.Tracked(moment).Select(disk => session.Disks[disk]);
 
+    // For the time being a disk to compare is stored in full.
+    private static BackupDecision InFull(BackupDecision decision, VMBackupKind wanted) =>
+        !decision.Compare ? decision
+        : wanted == VMBackupKind.Incremental ? throw BackupDecision.Unproven(decision.Disk, decision.Reason!)
+        : decision with { Parent = null, Compare = false };
+
     private static async Task CopyAsync(
-        ChangeScope scope, BlockSession session, GuestFreeze guest, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyDictionary<string, ObservedLayer> seen,
+        ChangeScope scope, BlockSession session, GuestFreeze guest, CheckpointPlan plan, BackupJob[] jobs, IReadOnlyDictionary<string, ObservedLayer> seen,
         BackupRequest request, Journal journal, IOperationReport report, CancellationToken cancellation)
     {
         journal.Pass("targets");
-        foreach (BackupTarget target in targets)
-            await target.OpenAsync(session, cancellation);
+        foreach (BackupJob job in jobs)
+            await job.Target.OpenAsync(session.Jobs, cancellation);
         string increment = IncrementBitmap(scope.Id);
         IReadOnlyDictionary<string, Segment> segments = new Dictionary<string, Segment>(StringComparer.Ordinal);
         // What sidecars hold is no bitmap in QEMU: it is made one for the time of the transaction.
-        BackupTarget[] saving = [.. targets.Where(target => target.Decision.Changes is { Saved.Count: > 0 })];
+        BackupJob[] saving = [.. jobs.Where(job => job.Decision.Changes is { Saved.Count: > 0 })];
         await using (FullMarks marks = await FullMarks.MakeAsync(session, plan.Steps, scope.Id, cancellation))
-        await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(target => (target.Decision.Disk.Name, target.Decision.Changes!.Saved))], cancellation))
+        await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(job => (job.Decision.Disk.Name, job.Decision.Changes!.Saved))], cancellation))
         await using (SessionExports exports = session.OpenExports(cancellation))
         {
-            var progress = new BackupProgress(scope.Place.Name, targets, report);
-            await session.Jobs.RunAllAsync([.. targets.Select(target => target.JobId)], async token =>
+            var progress = new BackupProgress(scope.Place.Name, jobs, report);
+            await session.Jobs.RunAllAsync([.. jobs.Select(job => job.Target.JobId)], async token =>
             {
                 journal.Pass("transaction");
                 TransactionAction[] actions =
                 [
                     .. plan.Steps.SelectMany(marks.Actions),
-                    .. targets.SelectMany(target => target.Actions(increment, Array.IndexOf(saving, target) is >= 0 and var at ? saved.Bitmaps[at] : null, request.SpeedLimit, request.Compress)),
+                    .. jobs.SelectMany(job => job.Actions(increment, Array.IndexOf(saving, job) is >= 0 and var at ? saved.Bitmaps[at] : null, request.SpeedLimit, request.Compress)),
                 ];
                 await GuestFreeze.HoldAsync([guest], () => session.Qmp.TransactionAsync(actions, token), report, token);
                 journal.Pass("capture");
@@ -144,12 +153,12 @@ internal sealed class BackupCreation(EngineContext context)
         // Whoever wrote to a layer meanwhile made the copy one of no instant.
         await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, seen, cancellation);
         journal.Pass("close targets");
-        foreach (BackupTarget target in targets)
-            await target.CloseAsync(session, cancellation);
+        foreach (BackupJob job in jobs)
+            await job.Target.CloseAsync(session.Jobs, cancellation);
         TransactionAction[] copies =
         [
             .. plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!)),
-            .. targets.Where(target => target.Decision.Kind == VMBackupKind.Incremental).Select(target => TransactionAction.BitmapRemove(target.Decision.Disk.NodeName, increment)),
+            .. jobs.Where(job => job.Decision.Kind == VMBackupKind.Incremental).Select(job => TransactionAction.BitmapRemove(job.Decision.Disk.NodeName, increment)),
         ];
         if (copies.Length > 0)
             await session.Qmp.TransactionAsync(copies, cancellation);
@@ -160,21 +169,21 @@ internal sealed class BackupCreation(EngineContext context)
     }
 
     private static async Task<BackupManifest> ManifestAsync(
-        ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupTarget[] targets, IReadOnlyList<BackupManifest> backups, StoredMoment moment, string id, CancellationToken cancellation)
+        ChangeScope scope, BlockSession session, CheckpointPlan plan, BackupJob[] jobs, IReadOnlyList<BackupManifest> backups, StoredMoment moment, string id, CancellationToken cancellation)
     {
         List<BackupManifestDisk> disks = [];
-        foreach (BackupTarget target in targets)
+        foreach (BackupJob job in jobs)
         {
-            string name = target.Decision.Disk.Name;
+            string name = job.Decision.Disk.Name;
             disks.Add(new BackupManifestDisk
             {
                 Name = name,
-                Kind = target.Decision.Kind,
-                Reason = target.Decision.Reason,
-                File = Path.GetFileName(target.Path),
-                ParentId = target.Decision.Parent?.Id,
-                VirtualSize = target.Decision.Disk.VirtualSize,
-                CopiedBytes = await StoredBytesAsync(target.Path, cancellation),
+                Kind = job.Decision.Kind,
+                Reason = job.Decision.Reason,
+                File = Path.GetFileName(job.Target.Path),
+                ParentId = job.Decision.Parent?.Id,
+                VirtualSize = job.Decision.Disk.VirtualSize,
+                CopiedBytes = await StoredBytesAsync(job.Target.Path, cancellation),
                 PointId = plan.Next.Disk(name).PointOf(moment.Key)?.Id ?? MomentIds.New(),
             });
         }

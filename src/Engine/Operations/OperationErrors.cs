@@ -49,13 +49,13 @@ internal static class OperationErrors
         "What was taken was undone. Run the command again when nobody else freezes or resumes the machine.");
 
     /// <summary>A copy job that failed; QEMU says why in words only, in which a full disk is to be told apart.</summary>
-    public static MomentException CopyFailed(string vm, BackupTarget target, MomentException job)
+    public static MomentException CopyFailed(string vm, string disk, string path, MomentException job)
     {
         bool full = job.Message.EndsWith("No space left on device", StringComparison.Ordinal);
         return new MomentException(
             full ? FileErrors.StorageFull : BackupFailed,
-            $"Cannot back up disk '{target.Decision.Disk.Name}' of '{vm}' to '{target.Path}': {job.Message}",
-            target.Decision.Disk.Name,
+            $"Cannot back up disk '{disk}' of '{vm}' to '{path}': {job.Message}",
+            disk,
             full ? "Free some space for the repository, then run the command again: no half backup is kept." : "Nothing was kept of this backup. Look at the storage of the disk and of the repository, then run the command again.",
             job);
     }

@@ -9,6 +9,27 @@ public sealed record BackupRequest
     /// <summary>How much to store.</summary>
     public VMBackupKind Kind { get; init; }
 
+    /// <summary>For a differential backup: the id of the backup that it shall stand on, or the name of its checkpoint; null for the newest full one.</summary>
+    public string? Since { get; init; }
+
+    /// <summary>Copy a running machine by way of a held instant and NBD, in another process, in place of QEMU's own jobs.</summary>
+    public bool Pull { get; init; }
+
+    /// <summary>Where the scratch files of a pull lie; null for the usual place beside the disks.</summary>
+    public string? ScratchDirectory { get; init; }
+
+    /// <summary>The most bytes that each scratch file of a pull may take; null for no limit.</summary>
+    public long? ScratchLimit { get; init; }
+
+    /// <summary>Why the backup is made, in the maker's words.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>A <c>&lt;domainbackup&gt;</c> document that says the rest, or null.</summary>
+    public string? Xml { get; init; }
+
+    /// <summary>Where the document was read from, for the messages.</summary>
+    public string? XmlPath { get; init; }
+
     /// <summary>The disks; empty means every disk that can be backed up.</summary>
     public IReadOnlyList<string> Disks { get; init; } = [];
 

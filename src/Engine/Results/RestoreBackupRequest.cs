@@ -9,8 +9,23 @@ public sealed record RestoreBackupRequest
     /// <summary>The backup's id, or null for the newest.</summary>
     public string? Id { get; init; }
 
-    /// <summary>The directory for the new files; made if it does not exist. Existing files are never overwritten.</summary>
-    public required string Destination { get; init; }
+    /// <summary>In place of an id: the newest backup whose instant is not behind this one.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>The directory for the new files; made if it does not exist. Existing files are never overwritten. Null only where the machine is restored in place.</summary>
+    public string? Destination { get; init; }
+
+    /// <summary>The name of a new domain, with a UUID and addresses of its own, that gets the disks; null for none.</summary>
+    public string? AsDomain { get; init; }
+
+    /// <summary>Write what differs into the disks of the stopped machine.</summary>
+    public bool InPlace { get; init; }
+
+    /// <summary>Start the new domain at once, on overlays that stand on the backup.</summary>
+    public bool Instant { get; init; }
+
+    /// <summary>Copy the content into the overlays while the new domain runs, so that it needs the repository no longer.</summary>
+    public bool Move { get; init; }
 
     /// <summary>The disks; empty means all.</summary>
     public IReadOnlyList<string> Disks { get; init; } = [];

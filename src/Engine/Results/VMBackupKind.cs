@@ -9,6 +9,12 @@ public enum VMBackupKind
     /// <summary>Everything.</summary>
     Full,
 
-    /// <summary>What changed since the last backup in the same repository; an error where that cannot be proven.</summary>
+    /// <summary>What changed since the last backup in the same repository; an error where a disk would have to be stored in full.</summary>
     Incremental,
+
+    /// <summary>What changed since the last full backup, or since the one that is named; whatever lies between is not needed to restore it.</summary>
+    Differential,
+
+    /// <summary>Everything, beside the chain: no checkpoint is made, and no later backup stands on it.</summary>
+    Copy,
 }

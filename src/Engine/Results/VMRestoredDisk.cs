@@ -1,6 +1,6 @@
 namespace MomentTools;
 
-/// <summary>A disk that was restored from a backup to a new file.</summary>
+/// <summary>A disk that was restored from a backup.</summary>
 public sealed record VMRestoredDisk
 {
     /// <summary>The machine's name.</summary>
@@ -12,14 +12,20 @@ public sealed record VMRestoredDisk
     /// <summary>The disk's name.</summary>
     public required string Disk { get; init; }
 
-    /// <summary>The new file.</summary>
+    /// <summary>The file that holds the disk now.</summary>
     public required string Path { get; init; }
 
-    /// <summary>The format of the new file.</summary>
+    /// <summary>The format of the file.</summary>
     public required string Format { get; init; }
 
     /// <summary>The virtual size in bytes.</summary>
     public required long Size { get; init; }
+
+    /// <summary>Bytes that were written to the disk.</summary>
+    public long WrittenBytes { get; init; }
+
+    /// <summary>The new domain that has the disk, or null.</summary>
+    public string? Domain { get; init; }
 
     /// <inheritdoc/>
     public override string ToString() => Path;

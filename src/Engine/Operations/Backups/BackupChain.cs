@@ -1,4 +1,5 @@
 using MomentTools.Machines;
+using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Backups;
 
@@ -37,6 +38,14 @@ internal sealed class BackupChain
     /// <param name="prefix">What the node names begin with.</param>
     public IReadOnlyList<ImageLayer> Layers(string prefix) =>
         [.. Links.Select((link, i) => new ImageLayer($"{prefix}{i}", link.Path, "qcow2", ReadOnly: true, IsBlockDevice: false))];
+
+    /// <summary>Opens the files for reading, as they are frozen: all that are in the chain, and no other, whatever their headers name.</summary>
+    public async Task<Qcow2Chain> OpenAsync(CancellationToken cancellation)
+    {
+        foreach (Link link in Links)
+            await BackupImage.CheckAsync(link.Path, link.Disk.VirtualSize, link.BackingName, cancellation);
+        return await Qcow2Chain.OpenAsync(Top.Path, new PathListImageGate(Links.Select(link => link.Path)), cancellation);
+    }
 
     public static Errors.MomentException UnknownDisk(BackupManifest backup, string diskName) => BackupErrors.NotFound(
         BackupErrors.BackupDiskNotFound, $"The backup '{backup.Id}' of '{backup.Vm}' has no disk '{diskName}'.", diskName, backup.Disks.Select(disk => disk.Name), "disks in it");

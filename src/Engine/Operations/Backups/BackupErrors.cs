@@ -12,6 +12,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupDomainNotFound = new("BackupDomainNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupNotFound = new("BackupNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupDiskNotFound = new("BackupDiskNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupSinceCopy = new("BackupSinceCopy", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupManifestBroken = new("BackupManifestBroken", ErrorKind.CorruptData);
     public static readonly ErrorId BackupManifestTooLarge = new("BackupManifestTooLarge", ErrorKind.Unsupported);
     public static readonly ErrorId BackupFormatUnknown = new("BackupFormatUnknown", ErrorKind.Unsupported);
@@ -19,6 +20,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupCorrupt = new("BackupCorrupt", ErrorKind.CorruptData);
     public static readonly ErrorId BackupImageMismatch = new("BackupImageMismatch", ErrorKind.CorruptData);
     public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
+    public static readonly ErrorId RestoreDestinationMissing = new("RestoreDestinationMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
 

@@ -11,6 +11,9 @@ internal sealed record BackupManifest
     /// <summary>The manifest's file in the backup's directory.</summary>
     public const string FileName = "manifest.json";
 
+    /// <summary>What <see cref="Mode"/> can be.</summary>
+    public const string Push = "push", Pull = "pull";
+
     /// <summary>The machine's document in the backup's directory.</summary>
     public const string DomainFileName = "domain.xml";
 
@@ -27,7 +30,23 @@ internal sealed record BackupManifest
 
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>The checkpoint that the backup made on the machine.</summary>
+    /// <summary>What was made of it; where a manifest does not say, full if every disk is, else incremental.</summary>
+    public VMBackupKind Kind
+    {
+        get => field != VMBackupKind.Automatic ? field : Disks.All(disk => disk.Kind == VMBackupKind.Full) ? VMBackupKind.Full : VMBackupKind.Incremental;
+        init;
+    }
+
+    /// <summary>"push" where QEMU's own jobs wrote it, "pull" where it was read from a held instant.</summary>
+    public string Mode { get; init; } = Push;
+
+    /// <summary>Why it was made, in the maker's words.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>The machine's firmware variables, or null where it has none.</summary>
+    public BackupManifestFirmware? Firmware { get; init; }
+
+    /// <summary>The checkpoint that the backup made on the machine; null for a copy.</summary>
     public string? Checkpoint { get; init; }
 
     public required string EngineVersion { get; init; }
@@ -55,28 +74,6 @@ internal sealed record BackupManifest
     /// <summary>The absolute path of a disk's file.</summary>
     public string PathOf(BackupManifestDisk disk) => Path.Combine(Directory, disk.File);
 
-    public VMBackup ToResult(string repository) => new()
-    {
-        VM = Vm,
-        Id = Id,
-        Parent = Parent,
-        Kind = Disks.All(disk => disk.Kind == VMBackupKind.Full) ? VMBackupKind.Full : VMBackupKind.Incremental,
-        Created = Created,
-        Checkpoint = Checkpoint,
-        Repository = repository,
-        Uuid = Uuid,
-        Disks =
-        [
-            .. Disks.Select(disk => new VMBackupDisk
-            {
-                Name = disk.Name,
-                Kind = disk.Kind,
-                Reason = disk.Reason,
-                Path = PathOf(disk),
-                Size = disk.VirtualSize,
-                StoredSize = disk.FileSize,
-                CopiedBytes = disk.CopiedBytes,
-            }),
-        ],
-    };
+    /// <summary>The absolute path of the firmware variables' copy.</summary>
+    public string PathOf(BackupManifestFirmware firmware) => Path.Combine(Directory, firmware.File);
 }

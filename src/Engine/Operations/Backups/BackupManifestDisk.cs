@@ -11,7 +11,10 @@ internal sealed record BackupManifestDisk
     /// <summary><see cref="VMBackupKind.Full"/> or <see cref="VMBackupKind.Incremental"/>.</summary>
     public required VMBackupKind Kind { get; init; }
 
-    /// <summary>Why it is full although an increment was wanted.</summary>
+    /// <summary>Whether the content was read and compared, because nothing proved what had changed.</summary>
+    public bool Compared { get; init; }
+
+    /// <summary>Why it is full, or was compared, although an increment was wanted.</summary>
     public string? Reason { get; init; }
 
     /// <summary>The qcow2 file, a plain name in the backup's directory.</summary>
@@ -28,8 +31,11 @@ internal sealed record BackupManifestDisk
 
     public required long CopiedBytes { get; init; }
 
-    /// <summary>The tracking point whose content the file shows.</summary>
-    public required string PointId { get; init; }
+    /// <summary>The runs of bytes that were copied.</summary>
+    public int Extents { get; init; }
+
+    /// <summary>The tracking point whose content the file shows; null exactly where the backup is a copy.</summary>
+    public string? PointId { get; init; }
 
     public string HashAlgorithm { get; init; } = Sha256;
 

@@ -30,12 +30,14 @@ internal static class BackupManifestRules
             return "it does not say the machine's UUID";
         if (manifest.Checkpoint is not null && MomentNames.CheckpointRule(manifest.Checkpoint) is { } checkpoint)
             return $"{XmlErrors.Quote(manifest.Checkpoint)} is no name of a checkpoint: {checkpoint}";
-        foreach (string text in (string[])[manifest.EngineVersion, manifest.QemuVersion, manifest.Host, manifest.User])
-            if (text.Length > LongestText)
+        foreach (string? text in (string?[])[manifest.EngineVersion, manifest.QemuVersion, manifest.Host, manifest.User, manifest.Description])
+            if (text is { Length: > LongestText })
                 return $"a text has {text.Length} characters";
+        if (manifest.Mode is not (BackupManifest.Push or BackupManifest.Pull))
+            return $"its mode {XmlErrors.Quote(manifest.Mode)} is not known";
         if (!IsHash(manifest.DomainHash) || !IsHash(manifest.Checksum))
             return "a hash is not 64 hexadecimal digits";
-        return manifest.Disks.Count is 0 or > MaximumDisks ? $"it has {manifest.Disks.Count} disks" : BrokenDisk(manifest);
+        return manifest.Disks.Count is 0 or > MaximumDisks ? $"it has {manifest.Disks.Count} disks" : BrokenDisk(manifest) ?? BrokenKind(manifest) ?? BrokenFirmware(manifest.Firmware);
     }
 
     /// <summary>The rule that a disk's name breaks as the beginning of a file's name, without a full stop, or null.</summary>
@@ -63,12 +65,28 @@ internal static class BackupManifestRules
         return null;
     }
 
+    private static string? BrokenKind(BackupManifest manifest)
+    {
+        bool full = manifest.Disks.All(disk => disk.Kind == VMBackupKind.Full), copy = manifest.Kind == VMBackupKind.Copy;
+        if (manifest.Kind is not (VMBackupKind.Full or VMBackupKind.Incremental or VMBackupKind.Differential or VMBackupKind.Copy) || (!full && (copy || manifest.Kind == VMBackupKind.Full)))
+            return $"its kind {manifest.Kind} does not agree with its disks";
+        return copy && manifest.Checkpoint is not null || manifest.Disks.Any(disk => disk.PointId is null != copy) ? "only a copy belongs to no moment, and it does to none" : null;
+    }
+
+    private static string? BrokenFirmware(BackupManifestFirmware? firmware) => firmware switch
+    {
+        null => null,
+        { File: not BackupManifestFirmware.FileName } => $"its firmware variables are {XmlErrors.Quote(firmware.File)} and not '{BackupManifestFirmware.FileName}'",
+        { Size: < 0 or > BackupManifestFirmware.MaxBytes } => $"its firmware variables have {firmware.Size} bytes",
+        _ => IsHash(firmware.Hash) ? null : "a hash is not 64 hexadecimal digits",
+    };
+
     private static string? Relation(BackupManifestDisk disk, string id)
     {
         // Nothing else may be named, so no name can lead out of the backup's directory.
         if (disk.File != FileName(disk.Name))
             return $"its file is {XmlErrors.Quote(disk.File)} and not '{FileName(disk.Name)}'";
-        if (disk.Reason is { Length: > LongestText } || disk.PointId.Length is 0 or > LongestText)
+        if (disk.Reason is { Length: > LongestText } || disk.PointId is { Length: 0 or > LongestText })
             return "its reason or its point is no text of a usual length";
         return disk.Kind switch
         {
@@ -79,7 +97,7 @@ internal static class BackupManifestRules
         };
     }
 
-    private static string? Sizes(BackupManifestDisk disk) => disk.VirtualSize < 0 || disk.FileSize < 0 || disk.CopiedBytes < 0 ? "a size is negative" : null;
+    private static string? Sizes(BackupManifestDisk disk) => disk.VirtualSize < 0 || disk.FileSize < 0 || disk.CopiedBytes < 0 || disk.Extents < 0 ? "a size is negative" : null;
 
     private static string? Hashes(BackupManifestDisk disk)
     {

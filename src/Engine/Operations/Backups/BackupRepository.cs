@@ -6,7 +6,7 @@ namespace MomentTools.Operations.Backups;
 
 /// <summary>
 /// A directory of backups: <c>DOMAIN/ID/</c> with one qcow2 file for each disk, <c>domain.xml</c> and <c>manifest.json</c>.
-/// Readers need no lock, since a backup appears whole. Whoever stages and publishes holds the lock meanwhile.
+/// Readers need no lock, since a backup appears whole. Whoever changes a machine's directory holds its lock and recovers first.
 /// </summary>
 internal sealed class BackupRepository
 {
@@ -44,9 +44,21 @@ internal sealed class BackupRepository
         return new BackupRepository(root);
     }
 
-    /// <summary>Takes the repository's lock; the error says who holds it.</summary>
-    public Task<FileLock> TakeLockAsync(string operation, TimeSpan timeout, CancellationToken cancellation) =>
-        FileLock.TakeAsync(Path.Combine(Root, LockName), operation, timeout, cancellation);
+    /// <summary>Takes the lock of a machine's directory; the error says who holds it. Other machines' are free meanwhile.</summary>
+    public Task<FileLock> TakeLockAsync(string domainDirectory, string operation, TimeSpan timeout, CancellationToken cancellation)
+    {
+        RequireOurs(domainDirectory);
+        return FileLock.TakeAsync(Path.Combine(domainDirectory, LockName), operation, timeout, cancellation);
+    }
+
+    /// <summary>Finishes or removes what interrupted commands left in a machine's directory, and says so. The lock must be held.</summary>
+    public Task RecoverAsync(string domainDirectory, IOperationReport report, CancellationToken cancellation)
+    {
+        RequireOurs(domainDirectory);
+        cancellation.ThrowIfCancellationRequested();
+        BackupStaging.RemoveAbandoned(domainDirectory, report);
+        return Task.CompletedTask;
+    }
 
     /// <summary>The directories of all machines, by name.</summary>
     public IReadOnlyList<string> DomainDirectories() =>
@@ -65,7 +77,16 @@ internal sealed class BackupRepository
                 BackupErrors.BackupDomainNotFound, $"The backup repository '{Root}' has no backups of a machine {XmlErrors.Quote(vm)}.", vm, all.Select(NameOf), "machines in it");
     }
 
-    /// <summary>The directory for a machine's backups, made where it is missing. The lock must be held.</summary>
+    /// <summary>The directory for a machine's backups, made where it is missing, under the lock of the whole repository.</summary>
+    public async Task<string> MakeDomainAsync(string vm, Guid uuid, string operation, TimeSpan timeout, CancellationToken cancellation)
+    {
+        if (FindDomain(uuid) is { } known)
+            return known;
+        using FileLock held = await FileLock.TakeAsync(Path.Combine(Root, LockName), operation, timeout, cancellation);
+        return DomainDirectory(vm, uuid);
+    }
+
+    /// <summary>The directory for a machine's backups, made where it is missing. The lock of the repository must be held.</summary>
     public string DomainDirectory(string vm, Guid uuid)
     {
         if (FindDomain(uuid) is { } known)
@@ -120,13 +141,11 @@ internal sealed class BackupRepository
         return BackupId.New(now, List(domainDirectory).Select(path => Path.GetFileName(path)).Where(BackupId.IsValid).Order(StringComparer.Ordinal).LastOrDefault());
     }
 
-    /// <summary>Begins a backup beside the published ones, and removes what dead processes left unfinished. The lock must be held.</summary>
-    public BackupStaging Stage(string vm, Guid uuid, string id, IOperationReport report)
+    /// <summary>Begins a backup beside the published ones. The lock must be held.</summary>
+    public BackupStaging Stage(string domainDirectory, Guid uuid, string id, IOperationReport report)
     {
-        string directory = DomainDirectory(vm, uuid);
-        foreach (string domain in DomainDirectories())
-            BackupStaging.RemoveAbandoned(domain, report);
-        return BackupStaging.Begin(this, directory, uuid, id, report);
+        RequireOurs(domainDirectory);
+        return BackupStaging.Begin(this, domainDirectory, uuid, id, report);
     }
 
     private void RequireOurs(string domainDirectory)

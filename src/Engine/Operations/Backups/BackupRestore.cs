@@ -28,7 +28,10 @@ internal sealed class BackupRestore(BackupRepository repository, string runtimeD
         }
 
         BackupSelection selection = BackupSelection.Choose(repository, domainDirectory, request, report);
-        using var files = new RestoreFiles(request.Destination, selection.Disks, request.Format, report);
+        string destination = request.Destination ?? throw new MomentException(
+            BackupErrors.RestoreDestinationMissing, $"Cannot restore the backup '{selection.Backup.Id}' of '{selection.Backup.Vm}' to new files: no directory is named for them.", selection.Backup.Id,
+            "Name one with -Destination.");
+        using var files = new RestoreFiles(destination, selection.Disks, request.Format, report);
         var verification = new BackupVerification(report);
         await foreach (MomentException finding in verification.FindDamageAsync(
             $"Checking the backup {selection.Backup.Id}", selection.Chains.SelectMany(chain => chain.Links), cancellation))

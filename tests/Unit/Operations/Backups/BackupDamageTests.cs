@@ -106,7 +106,7 @@ public sealed class BackupDamageTests
         foreach ((string[] making, int i) in makings.Select((making, i) => (making, i)))
         {
             string id = sample.NextId();
-            await using BackupStaging staging = sample.Repository.Stage(SampleRepository.Vm, SampleRepository.Uuid, id, sample.Report);
+            await using BackupStaging staging = sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report);
             BackupManifest manifest = sample.Fill(staging, id);
             string path = staging.DiskPath("vda");
             Tool.Run("qemu-img", [.. making, path, i == 2 ? "8M" : $"{SampleRepository.Size}"]);

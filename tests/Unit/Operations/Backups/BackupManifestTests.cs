@@ -26,11 +26,11 @@ public sealed class BackupManifestTests
     public void ItsResultSaysWhatTheBackupIs()
     {
         BackupManifest manifest = SampleManifest.Of(5) with { Directory = "/repo/web1/" + SampleManifest.Id(5), Parent = SampleManifest.Id(4) };
-        VMBackup result = manifest.ToResult("/repo");
+        VMBackup result = new BackupRelations([manifest]).ToResult(manifest, "/repo");
         Assert.Equal((SampleManifest.Id(5), SampleManifest.Id(4), VMBackupKind.Incremental, "monday", "/repo"), (result.Id, result.Parent, result.Kind, result.Checkpoint, result.Repository));
         Assert.Equal(2 * ((4 << 20) + 1), result.Size);
         Assert.Equal($"/repo/web1/{SampleManifest.Id(5)}/vdb.qcow2", result.Disks[1].Path);
-        Assert.Equal(VMBackupKind.Full, SampleManifest.Of(5, SampleManifest.Disk("vda")).ToResult("/repo").Kind);
+        Assert.Equal(VMBackupKind.Full, SampleManifest.Of(5, SampleManifest.Disk("vda")).Kind);
     }
 
     [Theory]

@@ -90,10 +90,15 @@ public sealed class BackupRepositoryTests : IDisposable
     public async Task TheLockTellsItsHolder()
     {
         BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
-        using FileLock held = await repository.TakeLockAsync("back up web1", TimeSpan.Zero, CancellationToken.None);
-        MomentException busy = await Assert.ThrowsAsync<MomentException>(() => repository.TakeLockAsync("back up db", TimeSpan.Zero, CancellationToken.None));
+        string directory = await repository.MakeDomainAsync("web1", Guid.NewGuid(), "back up web1", TimeSpan.Zero, CancellationToken.None);
+        using FileLock held = await repository.TakeLockAsync(directory, "back up web1", TimeSpan.Zero, CancellationToken.None);
+        MomentException busy = await Assert.ThrowsAsync<MomentException>(() => repository.TakeLockAsync(directory, "merge web1", TimeSpan.Zero, CancellationToken.None));
         Assert.Equal(FileErrors.LockBusy, busy.ErrorId);
         Assert.Contains("back up web1", busy.Message, StringComparison.Ordinal);
+        // Another machine's directory is made and locked meanwhile.
+        string other = await repository.MakeDomainAsync("db", Guid.NewGuid(), "back up db", TimeSpan.Zero, CancellationToken.None);
+        using FileLock free = await repository.TakeLockAsync(other, "back up db", TimeSpan.Zero, CancellationToken.None);
+        await Assert.ThrowsAsync<ArgumentException>(() => repository.TakeLockAsync(_scratch.Path, "x", TimeSpan.Zero, CancellationToken.None));
     }
 
     private string Publish(string directory, params BackupManifest[] manifests)

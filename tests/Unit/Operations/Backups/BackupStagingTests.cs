@@ -38,7 +38,7 @@ public sealed class BackupStagingTests
     {
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
         string id = sample.NextId();
-        await using (BackupStaging staging = sample.Repository.Stage(SampleRepository.Vm, SampleRepository.Uuid, id, sample.Report))
+        await using (BackupStaging staging = sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report))
         {
             sample.Fill(staging, id, ("vda", ["write -P 9 0 1M"]));
             Assert.Equal(3, sample.Backups().Count);
@@ -54,7 +54,7 @@ public sealed class BackupStagingTests
     {
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
         string id = sample.NextId();
-        await using (BackupStaging staging = sample.Repository.Stage(SampleRepository.Vm, SampleRepository.Uuid, id, sample.Report))
+        await using (BackupStaging staging = sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report))
         {
             BackupManifest manifest = sample.Fill(staging, id, ("vda", ["write -P 9 0 1M"]));
             BackupManifestDisk disk = manifest.Disks[0];
@@ -78,7 +78,7 @@ public sealed class BackupStagingTests
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
         string id = sample.NextId();
         using var cancel = new CancellationTokenSource();
-        await using (BackupStaging staging = sample.Repository.Stage(SampleRepository.Vm, SampleRepository.Uuid, id, sample.Report))
+        await using (BackupStaging staging = sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report))
         {
             BackupManifest manifest = sample.Fill(staging, id, ("vda", ["write -P 9 0 20M"]));
             sample.Report.OnProgress = _ => cancel.Cancel();
@@ -100,7 +100,7 @@ public sealed class BackupStagingTests
         {
             await sample.AddAsync(("vda", ["write -P 1 0 1M"]));
             string id = sample.NextId();
-            await using (BackupStaging staging = sample.Repository.Stage(SampleRepository.Vm, SampleRepository.Uuid, id, sample.Report))
+            await using (BackupStaging staging = sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report))
             {
                 BackupManifest manifest = sample.Fill(staging, id, ("vda", ["write -P 9 0 1M"]));
                 Tool.TryRun("dd", "if=/dev/zero", $"of={sample.Repository.Root}/filler", "bs=4k");
@@ -137,7 +137,7 @@ public sealed class BackupStagingTests
             string foreign = Path.Combine(sample.Domain, ".mine.partial");
             Directory.CreateDirectory(foreign);
             sample.Report.Warnings.Clear();
-            await sample.AddAsync(("vda", []));
+            await sample.Repository.RecoverAsync(sample.Domain, sample.Report, CancellationToken.None);
             Assert.All(kept, directory => Assert.True(File.Exists(Path.Combine(directory, "vda.qcow2")), directory));
             Assert.All(removed, directory => Assert.False(Directory.Exists(directory), directory));
             Assert.True(Directory.Exists(foreign));

@@ -49,7 +49,8 @@ internal sealed class SampleRepository : IDisposable
     public async Task<BackupManifest> AddAsync(params (string Disk, string[] Writes)[] disks)
     {
         string id = NextId();
-        await using BackupStaging staging = Repository.Stage(Vm, Uuid, id, Report);
+        string directory = await Repository.MakeDomainAsync(Vm, Uuid, "sample", TimeSpan.FromSeconds(10), CancellationToken.None);
+        await using BackupStaging staging = Repository.Stage(directory, Uuid, id, Report);
         BackupManifest published = await staging.PublishAsync(Fill(staging, id, disks), "<domain/>", CancellationToken.None);
         foreach ((string disk, _) in disks)
             _newest[disk] = id;
