@@ -27,6 +27,8 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
             throw BlockErrors.TargetMisaligned(source.Length, target.Length, target.Alignment);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         IAsyncEnumerable<BlockStatus> runs = AlignedRuns.OfAsync(source.StatusAsync(0, source.Length, stop.Token), target.Alignment, source.Length, stop.Token);
+        if (options.Blocks is { } blocks)
+            runs = SelectedRuns.OfAsync(runs, blocks, stop.Token);
         await using (var pieces = new BlockPieces(runs.GetAsyncEnumerator(stop.Token), options.PieceLength))
         {
             Exception? first = null;
@@ -60,18 +62,19 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
         {
             while (await pieces.NextAsync(cancellation) is { } piece)
             {
+                long zeroes = piece.Length;
                 if (piece.Kind == BlockKind.Data)
                 {
                     Memory<byte> bytes = buffer.AsMemory(0, (int)piece.Length);
                     await source.ReadAsync(piece.Offset, bytes, cancellation);
-                    await target.WriteAsync(piece.Offset, bytes, cancellation);
+                    zeroes = await WriteAsync(piece.Offset, bytes, cancellation);
                 }
-                else if (!options.TargetIsZero)
+                else
                 {
-                    await target.ZeroAsync(piece.Offset, piece.Length, cancellation);
+                    await ZeroAsync(piece.Offset, piece.Length, cancellation);
                 }
 
-                Count(piece, progress);
+                Count(piece.Length - zeroes, zeroes, progress);
             }
         }
         finally
@@ -80,14 +83,56 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
         }
     }
 
-    private void Count(BlockStatus piece, IProgress<long>? progress)
+    // Gives how many of the bytes were zeroes, and written as such.
+    private async ValueTask<long> WriteAsync(long offset, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        if (options.ZeroGrain == 0)
+        {
+            await target.WriteAsync(offset, bytes, cancellation);
+            return 0;
+        }
+
+        long zeroes = 0;
+        for (int at = 0; at < bytes.Length;)
+        {
+            (int length, bool zero) = Run(bytes.Span[at..], offset + at, options.ZeroGrain);
+            if (zero)
+            {
+                await ZeroAsync(offset + at, length, cancellation);
+                zeroes += length;
+            }
+            else
+            {
+                await target.WriteAsync(offset + at, bytes.Slice(at, length), cancellation);
+            }
+
+            at += length;
+        }
+
+        return zeroes;
+    }
+
+    private ValueTask ZeroAsync(long offset, long length, CancellationToken cancellation) =>
+        options.TargetIsZero ? ValueTask.CompletedTask : target.ZeroAsync(offset, length, cancellation);
+
+    // How far the bytes are of one kind, grain by grain; grains begin at multiples of their length on the disk.
+    private static (int Length, bool Zero) Run(ReadOnlySpan<byte> bytes, long offset, int grain)
+    {
+        int end = Math.Min(bytes.Length, (int)(grain - (offset & (grain - 1))));
+        bool zero = IsZero(bytes[..end]);
+        while (end < bytes.Length && IsZero(bytes.Slice(end, Math.Min(grain, bytes.Length - end))) == zero)
+            end = Math.Min(bytes.Length, end + grain);
+        return (end, zero);
+    }
+
+    private static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
+
+    private void Count(long data, long zeroes, IProgress<long>? progress)
     {
         lock (_gate)
         {
-            if (piece.Kind == BlockKind.Data)
-                _data += piece.Length;
-            else
-                _zeroes += piece.Length;
+            _data += data;
+            _zeroes += zeroes;
             progress?.Report(_data + _zeroes);
         }
     }
