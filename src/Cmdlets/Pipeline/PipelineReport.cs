@@ -47,6 +47,8 @@ internal sealed class PipelineReport(MomentCmdlet cmdlet, PipelinePump pump) : I
         var record = new ProgressRecord(ActivityId, progress.Activity, progress.Status);
         if (progress.Total > 0)
             record.PercentComplete = (int)(Math.Clamp((double)progress.Done / progress.Total, 0, 1) * 100);
+        if (progress.Remaining is { } left)
+            record.SecondsRemaining = (int)left.TotalSeconds;
         cmdlet.WriteProgress(record);
     }
 }

@@ -5,4 +5,8 @@ namespace MomentTools;
 /// <param name="Status">The present step: "vda: copying".</param>
 /// <param name="Done">Bytes done, over all parts.</param>
 /// <param name="Total">Bytes to do; 0 while that is not known.</param>
-public sealed record OperationProgress(string Activity, string Status, long Done, long Total);
+public sealed record OperationProgress(string Activity, string Status, long Done, long Total)
+{
+    /// <summary>How long the present step will take at the speed of late; null while that cannot be told.</summary>
+    public TimeSpan? Remaining { get; init; }
+}

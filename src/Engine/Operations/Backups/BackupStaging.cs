@@ -60,8 +60,6 @@ internal sealed class BackupStaging : IAsyncDisposable
         byte[] bytes = BackupManifestFile.ToBytes(complete);
         // What will not be read again must not be published.
         complete = BackupManifestFile.Parse(bytes, Path.Combine(Directory, BackupManifest.FileName));
-        foreach (BackupManifestDisk disk in disks)
-            DurableFile.FlushFile(DiskPath(disk.Name));
         WritePrivate(Path.Combine(Directory, BackupManifest.DomainFileName), domain);
         DurableFile.Write(Path.Combine(Directory, BackupManifest.FileName), bytes);
         DurableFile.FlushDirectory(Directory);
@@ -140,16 +138,37 @@ internal sealed class BackupStaging : IAsyncDisposable
         report.Warning($"Removed '{directory}', which a backup that was interrupted had left.");
     }
 
+    // The files come to stable storage while their hashes are computed: the one waits for the disk, the other for the processor.
     private async Task<List<BackupManifestDisk>> CompleteAsync(BackupManifest manifest, CancellationToken cancellation)
     {
+        foreach (BackupManifestDisk disk in manifest.Disks)
+            await BackupImage.CheckAsync(DiskPath(disk.Name), disk.VirtualSize, disk.ParentId is null ? null : BackingName(disk.ParentId, disk.Name), cancellation);
+        Task flushed = Task.Run(
+            () =>
+            {
+                foreach (BackupManifestDisk disk in manifest.Disks)
+                    DurableFile.FlushFile(DiskPath(disk.Name));
+            },
+            CancellationToken.None);
+        try
+        {
+            return await HashAsync(manifest, cancellation);
+        }
+        finally
+        {
+            // Nothing is published, and nothing removed, while a flush is under way.
+            await flushed;
+        }
+    }
+
+    private async Task<List<BackupManifestDisk>> HashAsync(BackupManifest manifest, CancellationToken cancellation)
+    {
         var hasher = new FileHasher();
-        long total = manifest.Disks.Sum(disk => FileLength(DiskPath(disk.Name)));
-        var progress = new ByteProgress(_report, $"Backing up {manifest.Vm}", total);
+        var progress = new ByteProgress(_report, $"Backing up {manifest.Vm}", manifest.Disks.Sum(disk => FileLength(DiskPath(disk.Name))));
         List<BackupManifestDisk> disks = [];
         foreach (BackupManifestDisk disk in manifest.Disks)
         {
             string path = DiskPath(disk.Name);
-            await BackupImage.CheckAsync(path, disk.VirtualSize, disk.ParentId is null ? null : BackingName(disk.ParentId, disk.Name), cancellation);
             FileHashes hashes = await hasher.HashAsync(path, manifest.Disks.Count, progress.Step($"{disk.Name}: computing hashes"), cancellation);
             disks.Add(disk with { File = Path.GetFileName(path), FileSize = hashes.Length, HashChunkSize = hashes.ChunkSize, Hash = hashes.Whole, ChunkHashes = hashes.Chunks });
         }

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using MomentTools.Operations.Backups.Making;
+
 namespace MomentTools.Operations.Backups;
 
 /// <summary>Adds up the bytes of the steps of one operation, and tells them now and then, one call at a time.</summary>
@@ -6,6 +9,7 @@ internal sealed class ByteProgress(IOperationReport report, string activity, lon
     private const long TellEvery = 64 << 20;
 
     private readonly Lock _gate = new();
+    private readonly TransferRate _rate = new();
     private long _done;
     private long _told = -TellEvery;
 
@@ -18,7 +22,8 @@ internal sealed class ByteProgress(IOperationReport report, string activity, lon
             if (_done - _told < TellEvery && _done < total)
                 return;
             _told = _done;
-            report.Progress(new OperationProgress(activity, status, Math.Min(_done, total), total));
+            _rate.Add(Stopwatch.GetElapsedTime(0), _done);
+            report.Progress(new OperationProgress(activity, status, Math.Min(_done, total), total) { Remaining = _rate.Remaining(total) });
         }
     };
 }
