@@ -38,7 +38,7 @@ internal static class BackupManifestFile
     {
         string path = Path.Combine(directory, BackupManifest.FileName);
         BackupManifest manifest = Parse(ReadBytes(path), path);
-        if (manifest.Id != Path.GetFileName(directory))
+        if (manifest.Id != BackupPlaces.IdOf(directory))
             throw BackupErrors.ManifestBroken(path, $"it is that of the backup '{manifest.Id}'");
         return manifest with { Directory = directory };
     }

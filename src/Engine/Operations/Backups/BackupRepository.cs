@@ -11,6 +11,7 @@ namespace MomentTools.Operations.Backups;
 internal sealed class BackupRepository
 {
     private const string LockName = ".lock";
+    private const int MostAttempts = 10;
 
     private BackupRepository(string path) => Root = path;
 
@@ -115,23 +116,33 @@ internal sealed class BackupRepository
     {
         RequireOurs(domainDirectory);
         Guid? uuid = DomainMarker.Read(domainDirectory);
-        List<BackupManifest> backups = [];
-        foreach (string directory in List(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))).Order(StringComparer.Ordinal))
+        for (int attempt = 1; ; attempt++)
         {
-            try
+            List<BackupManifest> backups = [];
+            List<MomentException> failures = [];
+            bool moved = false;
+            foreach (string directory in BackupPlaces.Backups(List(domainDirectory)))
             {
-                BackupManifest manifest = BackupManifestFile.Read(directory);
-                if (uuid is not null && manifest.Uuid != uuid)
-                    throw BackupErrors.ManifestBroken(Path.Combine(directory, BackupManifest.FileName), $"it is that of a machine with the UUID {manifest.Uuid}, and the directory is that of {uuid}");
-                backups.Add(manifest);
+                try
+                {
+                    BackupManifest manifest = BackupManifestFile.Read(directory);
+                    if (uuid is not null && manifest.Uuid != uuid)
+                        throw BackupErrors.ManifestBroken(Path.Combine(directory, BackupManifest.FileName), $"it is that of a machine with the UUID {manifest.Uuid}, and the directory is that of {uuid}");
+                    backups.Add(manifest);
+                }
+                catch (MomentException failure)
+                {
+                    failures.Add(failure);
+                    moved |= !Directory.Exists(directory);
+                }
             }
-            catch (MomentException failure)
-            {
-                broken(failure);
-            }
-        }
 
-        return backups;
+            // What was removed, or moved, between the listing and the reading is not broken.
+            if (moved && attempt < MostAttempts)
+                continue;
+            failures.ForEach(broken);
+            return backups;
+        }
     }
 
     /// <summary>An id for the next backup of a machine, behind all that are there. The lock must be held.</summary>
