@@ -71,7 +71,10 @@ internal sealed class FileLock : IDisposable
 
     private static SafeFileHandle Open(string path, int flags)
     {
-        int descriptor = Libc.Open(path, flags, OwnerReadWrite);
+        // A repository may come from anywhere: its lock must not lead to another file, nor hold who opens it.
+        if (Libc.KindOf(path) != FileKind.Absent && PlainFile.WhyNot(path) is { } why)
+            throw FileErrors.From(new IOException($"It is {why}."), "open the lock", path);
+        int descriptor = Libc.Open(path, flags | Libc.NoFollow | Libc.NonBlocking, OwnerReadWrite);
         return descriptor >= 0
             ? new SafeFileHandle(descriptor, ownsHandle: true)
             : throw FileErrors.From(SystemFailure(Marshal.GetLastPInvokeError()), "open the lock", path);

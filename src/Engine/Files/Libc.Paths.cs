@@ -11,6 +11,9 @@ internal static partial class Libc
     public const int SeekHole = 4;
     public const int PathCapacity = 4096;
 
+    /// <summary>O_NOFOLLOW, the one flag here that is not the same on every architecture.</summary>
+    public static int NoFollow => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
+
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static partial long Seek(SafeHandle file, long offset, int whence);

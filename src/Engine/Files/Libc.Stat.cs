@@ -40,10 +40,27 @@ internal static partial class Libc
     }
 
     /// <summary>Whether a path itself, no link followed, is a socket.</summary>
-    public static bool IsSocket(string path)
+    public static bool IsSocket(string path) => KindOf(path) == FileKind.Socket;
+
+    /// <summary>What lies at a path itself, no link followed.</summary>
+    public static FileKind KindOf(string path) => (ModeOf(path) & 0xf000) switch
     {
-        const int type = 0xf000, socket = 0xc000;
-        return (ModeOf(path) & type) == socket;
+        0 => FileKind.Absent,
+        0x1000 => FileKind.Fifo,
+        0x2000 or 0x6000 => FileKind.Device,
+        0x4000 => FileKind.Directory,
+        0x8000 => FileKind.Regular,
+        0xa000 => FileKind.Link,
+        0xc000 => FileKind.Socket,
+        _ => FileKind.Other,
+    };
+
+    /// <summary>How many names a file has; 0 where there is none.</summary>
+    public static unsafe uint Links(string path)
+    {
+        const int links = 16, noFollow = 0x100;
+        byte* result = stackalloc byte[StatSize];
+        return Stat(CurrentDirectory, path, noFollow, BasicStats, result) == 0 ? *(uint*)(result + links) : 0;
     }
 
     /// <summary>Whether there is anything at a path, a link that leads nowhere too.</summary>

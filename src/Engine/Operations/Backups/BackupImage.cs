@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Backups;
@@ -12,11 +13,8 @@ internal static class BackupImage
     /// <param name="backing">The name of the backing file that the header must have, or null for none.</param>
     public static async Task CheckAsync(string path, long virtualSize, string? backing, CancellationToken cancellation)
     {
-        var file = new FileInfo(path);
-        if (!file.Exists)
-            throw BackupErrors.Corrupt(path, "it is missing");
-        if (file.LinkTarget is not null)
-            throw BackupErrors.ImageMismatch(path, "it is a link to another file");
+        if (PlainFile.WhyNot(path) is { } why)
+            throw BackupErrors.Corrupt(path, $"it is {why}");
         try
         {
             await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
@@ -34,6 +32,9 @@ internal static class BackupImage
             throw BackupErrors.ImageMismatch(path, "its data lies in another file or is encrypted");
         if ((header.IncompatibleFeatures & (Qcow2IncompatibleFeatures.Dirty | Qcow2IncompatibleFeatures.Corrupt)) != Qcow2IncompatibleFeatures.None)
             throw BackupErrors.ImageMismatch(path, "QEMU did not close it properly or has found it corrupt");
+        // What QEMU loads or follows besides the content: no backup has it.
+        if (header.SnapshotCount != 0 || header.Extension(Qcow2HeaderExtension.Bitmaps) is not null)
+            throw BackupErrors.ImageMismatch(path, "it holds internal snapshots or bitmaps");
         if (header.Size != virtualSize)
             throw BackupErrors.ImageMismatch(path, $"its disk has {header.Size} bytes and not {virtualSize}");
         if (header.BackingFile != backing)

@@ -37,6 +37,9 @@ internal static class BackupManifestFile
     public static BackupManifest Read(string directory)
     {
         string path = Path.Combine(directory, BackupManifest.FileName);
+        // What stands on it is found through its name: a link would have its neighbours elsewhere.
+        if (Libc.KindOf(directory) == FileKind.Link)
+            throw BackupErrors.ManifestBroken(path, "the backup's directory is a symbolic link to another one");
         BackupManifest manifest = Parse(ReadBytes(path), path);
         if (manifest.Id != BackupPlaces.IdOf(directory))
             throw BackupErrors.ManifestBroken(path, $"it is that of the backup '{manifest.Id}'");
@@ -99,7 +102,7 @@ internal static class BackupManifestFile
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            using FileStream file = PlainFile.OpenRead(path);
             if (file.Length > MaxBytes)
                 throw BackupErrors.ManifestBroken(path, $"it has {file.Length} bytes, more than the {MaxBytes} that are read");
             byte[] bytes = new byte[file.Length];
@@ -109,6 +112,10 @@ internal static class BackupManifestFile
         catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
         {
             throw BackupErrors.ManifestBroken(path, "it is missing", failure);
+        }
+        catch (IOException failure) when (PlainFile.WhyNot(path) is { } why)
+        {
+            throw BackupErrors.ManifestBroken(path, $"it is {why}", failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
         {

@@ -44,18 +44,30 @@ internal sealed class BackupVerification(IOperationReport report)
     public async IAsyncEnumerable<MomentException> FindDamageAsync(
         string activity, IEnumerable<BackupChain.Link> files, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        await foreach (BackupDamage damage in CheckAsync(activity, files, hashed: true, cancellation))
+            yield return damage.Failure;
+    }
+
+    /// <summary>The same, with the place of each damage.</summary>
+    /// <param name="activity">What is being done, for progress.</param>
+    /// <param name="files">The files.</param>
+    /// <param name="hashed">Whether every byte is read; else sizes and headers alone are looked at.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public async IAsyncEnumerable<BackupDamage> CheckAsync(
+        string activity, IEnumerable<BackupChain.Link> files, bool hashed, [EnumeratorCancellation] CancellationToken cancellation)
+    {
         BackupChain.Link[] distinct = [.. files.DistinctBy(file => file.Path, StringComparer.Ordinal)];
         var progress = new ByteProgress(report, activity, distinct.Sum(file => file.Disk.FileSize));
         foreach (BackupChain.Link file in distinct)
         {
-            MomentException? finding = null;
+            BackupDamage? finding = null;
             try
             {
-                await CheckFileAsync(file, progress.Step($"{file.Disk.Name}: comparing {file.Backup.Id} with its hashes"), cancellation);
+                finding = await CheckFileAsync(file, hashed, progress.Step($"{file.Disk.Name}: comparing {file.Backup.Id} with its hashes"), cancellation);
             }
             catch (MomentException failure)
             {
-                finding = failure;
+                finding = new BackupDamage(file, failure, null);
             }
 
             if (finding is not null)
@@ -63,20 +75,28 @@ internal sealed class BackupVerification(IOperationReport report)
         }
     }
 
-    private async Task CheckFileAsync(BackupChain.Link file, Action<long> advance, CancellationToken cancellation)
+    private async Task<BackupDamage?> CheckFileAsync(BackupChain.Link file, bool hashed, Action<long> advance, CancellationToken cancellation)
     {
         BackupManifestDisk disk = file.Disk;
-        if (!File.Exists(file.Path))
-            throw BackupErrors.Corrupt(file.Path, "it is missing");
+        if (PlainFile.WhyNot(file.Path) is { } why)
+            throw BackupErrors.Corrupt(file.Path, $"it is {why}");
         using (ImageFile opened = ImageFile.Open(file.Path))
         {
             if (opened.Length != disk.FileSize)
-                throw BackupErrors.Corrupt(file.Path, $"it has {opened.Length} bytes where its manifest says {disk.FileSize}");
-            if (await _hasher.FindDamageAsync(opened, new FileHashes(disk.FileSize, disk.HashChunkSize, disk.ChunkHashes), advance, cancellation) is { } offset)
-                throw BackupErrors.Corrupt(file.Path, $"the {disk.HashChunkSize} bytes at offset {offset} do not agree with their hash");
+            {
+                return new BackupDamage(
+                    file, BackupErrors.Corrupt(file.Path, $"it has {opened.Length} bytes where its manifest says {disk.FileSize}"), Math.Min(opened.Length, disk.FileSize));
+            }
+
+            if (hashed && await _hasher.FindDamageAsync(opened, new FileHashes(disk.FileSize, disk.HashChunkSize, disk.ChunkHashes), advance, cancellation) is { } offset)
+            {
+                long length = Math.Min(disk.HashChunkSize, disk.FileSize - offset);
+                return new BackupDamage(file, BackupErrors.Corrupt(file.Path, $"the {length} bytes at offset {offset} do not agree with their hash"), offset);
+            }
         }
 
         await BackupImage.CheckAsync(file.Path, disk.VirtualSize, file.BackingName, cancellation);
+        return null;
     }
 
     private static async Task<MomentException?> FindDocumentDamageAsync(BackupManifest backup, CancellationToken cancellation)
@@ -84,7 +104,7 @@ internal sealed class BackupVerification(IOperationReport report)
         string path = Path.Combine(backup.Directory, BackupManifest.DomainFileName);
         try
         {
-            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            await using FileStream file = PlainFile.OpenRead(path);
             byte[] hash = await SHA256.HashDataAsync(file, cancellation);
             return Convert.ToHexStringLower(hash) == backup.DomainHash ? null : BackupErrors.Corrupt(path, "it does not agree with its hash");
         }

@@ -20,7 +20,7 @@ internal static class DomainMarker
         string path = Path.Combine(directory, FileName);
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            using FileStream file = PlainFile.OpenRead(path);
             byte[] bytes = new byte[LongestFile];
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             return Guid.TryParseExact(Encoding.UTF8.GetString(bytes, 0, length).Trim(), "D", out Guid uuid) ? uuid : FromBackups(directory);

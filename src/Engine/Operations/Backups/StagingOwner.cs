@@ -25,7 +25,7 @@ internal sealed record StagingOwner(int ProcessId, long StartTime, string Boot, 
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            using FileStream file = PlainFile.OpenRead(path);
             byte[] bytes = new byte[LongestFile];
             string[] lines = Encoding.UTF8.GetString(bytes, 0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)).Split('\n');
             return lines.Length == 5
