@@ -10,7 +10,8 @@ namespace MomentTools.Operations.Backups;
 /// </summary>
 internal sealed class BackupRepository
 {
-    private const string LockName = ".lock";
+    public const string LockName = ".lock";
+
     private const int MostAttempts = 10;
 
     private BackupRepository(string path) => Root = path;

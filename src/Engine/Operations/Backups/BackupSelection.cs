@@ -42,5 +42,5 @@ internal sealed record BackupSelection(BackupManifest Backup, IReadOnlyList<Back
             BackupErrors.BackupNotFound, $"There is no backup '{id}' in '{domainDirectory}'.", id, backups.Select(backup => backup.Id).Reverse(), "newest backups");
 
     // A broken manifest is told by its path, DOMAIN/ID/manifest.json.
-    private static string? IdOf(MomentException broken) => Path.GetFileName(Path.GetDirectoryName(broken.Target));
+    public static string? IdOf(MomentException broken) => Path.GetFileName(Path.GetDirectoryName(broken.Target));
 }

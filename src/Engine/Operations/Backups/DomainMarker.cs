@@ -35,6 +35,20 @@ internal static class DomainMarker
         }
     }
 
+    /// <summary>The same; null as well where it cannot be told.</summary>
+    public static Guid? TryRead(string directory)
+    {
+        try
+        {
+            return Read(directory);
+        }
+        catch (MomentException)
+        {
+            // Whoever asks for that machine's backups is told.
+            return null;
+        }
+    }
+
     private static Guid? FromBackups(string directory)
     {
         if (!Directory.Exists(directory))
