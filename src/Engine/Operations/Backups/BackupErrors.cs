@@ -20,6 +20,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupCorrupt = new("BackupCorrupt", ErrorKind.CorruptData);
     public static readonly ErrorId BackupImageMismatch = new("BackupImageMismatch", ErrorKind.CorruptData);
     public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
+    public static readonly ErrorId BackupMachineEnded = new("BackupMachineEnded", ErrorKind.InvalidState);
     public static readonly ErrorId RestoreDestinationMissing = new("RestoreDestinationMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
@@ -44,6 +45,11 @@ internal static class BackupErrors
     public static MomentException ChainBroken(string id, string disk, string missing, string why) => new(
         BackupChainBroken, $"The backup '{id}' cannot be used for the disk '{disk}': it stands on the backup '{missing}', {why}.", missing,
         "Restore another backup, or get the missing one back from a copy of the repository.");
+
+    /// <summary>The guest shut down, or QEMU was stopped or killed, while the disks were being copied.</summary>
+    public static MomentException MachineEnded(string vm, Exception reason) => new(
+        BackupMachineEnded, $"The backup of '{vm}' was not finished: the machine ended while its disks were copied, because its guest shut down or QEMU was stopped. {reason.Message}", vm,
+        "Nothing was kept of this backup, and the earlier ones are as they were. Run the command again: a stopped machine can be backed up too.", reason);
 
     public static MomentException NotFound(ErrorId id, string sentence, string target, IEnumerable<string> candidates, string what)
     {

@@ -1,3 +1,4 @@
+using MomentTools.Blocks;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Backups.Making;
@@ -7,11 +8,20 @@ namespace MomentTools.Operations.Backups.Making;
 /// <param name="Target">The file.</param>
 internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
 {
+    /// <summary>What a comparison with the parent found; null where none was needed.</summary>
+    public ExtentMap? Differing { get; init; }
+
+    /// <summary>What of the blocks to be stored no bitmap in QEMU holds: they are given it as one.</summary>
+    public ExtentMap Saved => Differing ?? Decision.Changes?.Saved ?? ExtentMap.Empty;
+
     public static BackupJob Make(BackupDecision decision, string path, string nodeName) => new(
         decision, new BackupTarget(path, nodeName, decision.Disk.VirtualSize, decision.Parent is { } parent ? BackupStaging.BackingName(parent.Id, decision.Disk.Name) : null));
 
     /// <summary>The job that copies, and for an increment the private bitmap that tells it what.</summary>
-    /// <param name="saved">What is known from sidecars, as a bitmap written for this backup; null where bitmaps hold it all.</param>
+    /// <param name="incrementBitmap">Its name.</param>
+    /// <param name="saved"><see cref="Saved"/> as a bitmap written for this backup; null where that is nothing.</param>
+    /// <param name="speedLimit">Bytes a second, or 0.</param>
+    /// <param name="compress">Whether clusters are stored compressed.</param>
     public IEnumerable<TransactionAction> Actions(string incrementBitmap, BitmapRef? saved, long speedLimit, bool compress)
     {
         string node = Decision.Disk.NodeName;
@@ -19,8 +29,8 @@ internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
         if (increment)
         {
             yield return TransactionAction.BitmapAdd(node, incrementBitmap, granularity: TrackingProof.Granularity, disabled: true);
-            yield return TransactionAction.BitmapMerge(node, incrementBitmap, 
-                Decision.Changes!.Bitmaps.Select(name => new BitmapRef(node, name)).Concat(saved is { } written ? [written] : []));
+            yield return TransactionAction.BitmapMerge(
+                node, incrementBitmap, (Decision.Changes?.Bitmaps ?? []).Select(name => new BitmapRef(node, name)).Concat(saved is { } written ? [written] : []));
         }
 
         yield return TransactionAction.BlockdevBackup(

@@ -11,12 +11,6 @@ namespace MomentTools.Operations.Backups.Making;
 /// </summary>
 internal sealed class FirmwareVariables
 {
-    /// <summary>The file in a backup's directory.</summary>
-    public const string FileName = "nvram.fd";
-
-    /// <summary>The largest file that is stored, in bytes.</summary>
-    public const long MaxSize = 64L << 20;
-
     private const int Attempts = 5;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -24,11 +18,8 @@ internal sealed class FirmwareVariables
 
     private FirmwareVariables(byte[] content) => _content = content;
 
-    /// <summary>Bytes of the file.</summary>
-    public long Size => _content.LongLength;
-
-    /// <summary>Its SHA-256, in lower-case hexadecimal digits.</summary>
-    public string Hash => Convert.ToHexStringLower(SHA256.HashData(_content));
+    /// <summary>What the manifest says of them.</summary>
+    public BackupManifestFirmware Entry => new() { File = BackupManifestFirmware.FileName, Size = _content.LongLength, Hash = Convert.ToHexStringLower(SHA256.HashData(_content)) };
 
     /// <summary>Reads them; null where the machine has none, or they cannot be stored, which is told.</summary>
     /// <param name="domain">The machine.</param>
@@ -59,7 +50,7 @@ internal sealed class FirmwareVariables
     }
 
     /// <summary>Writes them into a backup's directory, durably.</summary>
-    public void Write(string directory) => DurableFile.WriteNew(Path.Combine(directory, FileName), _content);
+    public void Write(string directory) => DurableFile.WriteNew(Path.Combine(directory, BackupManifestFirmware.FileName), _content);
 
     private static (string Path, string Format)? Find(DomainDocument domain)
     {
@@ -99,8 +90,8 @@ internal sealed class FirmwareVariables
     private static async Task<byte[]> ContentAsync(string path, CancellationToken cancellation)
     {
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
-        if (file.Length > MaxSize)
-            throw new IOException($"it has more than {MaxSize >> 20} MiB");
+        if (file.Length > BackupManifestFirmware.MaxBytes)
+            throw new IOException($"it has more than {BackupManifestFirmware.MaxBytes >> 20} MiB");
         byte[] content = new byte[file.Length];
         await file.ReadExactlyAsync(content, cancellation);
         return content;

@@ -47,7 +47,8 @@ internal sealed class TransferRate
     {
         if (BytesPerSecond is not { } speed)
             return null;
-        double seconds = Math.Ceiling(Math.Max(0, total - _done) / speed);
+        // What arithmetic leaves behind the point is no second.
+        double seconds = Math.Ceiling(Math.Max(0, total - _done) / speed - 1e-6);
         return seconds > int.MaxValue ? null : TimeSpan.FromSeconds(seconds);
     }
 }

@@ -1,0 +1,114 @@
+using System.Text.Json.Nodes;
+using MomentTools.Blocks;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Qmp;
+
+namespace MomentTools.Operations.Backups.Making;
+
+/// <summary>
+/// A backup that whoever owns the disks writes itself: QEMU, or the storage daemon that holds a stopped machine's images. Steps: compare what
+/// has to be compared (stopped machines); staging directory; intent; target files; one transaction (checkpoint, private bitmaps, copying
+/// jobs); flush and sidecar while the jobs run; close the targets; hash, flush and publish by one rename; metadata. Until the rename a failure
+/// or a crash undoes the checkpoint and removes the files; after it the metadata is finished.
+/// </summary>
+internal sealed class PushBackup(BackupWork work, IOperationReport report)
+{
+    public async Task<VMBackup> RunAsync(CancellationToken cancellation)
+    {
+        ChangeScope scope = work.Scope;
+        BackupDecision[] decisions = [.. work.Decisions.Select(decision => InFull(decision, work.Request.Kind))];
+        CheckpointPlan plan = work.Moment is { } moment
+            ? CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, work.Tracked, work.Seen) : new CheckpointPlan([], scope.State, new Dictionary<string, string>(StringComparer.Ordinal));
+        await using BackupStaging staging = work.Stage(report);
+        BackupJob[] jobs = work.Jobs(staging, decisions, new Dictionary<string, ExtentMap>(StringComparer.Ordinal));
+        using Journal journal = scope.Begin(BackupCreation.Operation, new JsonObject
+        {
+            ["name"] = work.Moment?.Key.Name ?? work.Id,
+            ["steps"] = CheckpointCreation.Json(plan.Steps),
+            ["published"] = Path.Combine(work.Directory, work.Id),
+            ["commit"] = scope.Store.Difference(scope.State, plan.Next).ToJson(),
+        }, plan.Next);
+        BackupManifest manifest;
+        try
+        {
+            FirmwareVariables? firmware = await CopyAsync(plan, jobs, journal, cancellation);
+            journal.Pass("publish");
+            firmware?.Write(staging.Directory);
+            manifest = await BackupRecord.MakeAsync(work, jobs, plan.Next, work.Moment?.Created ?? DateTimeOffset.UtcNow, BackupManifest.Push, work.Session.Qmp.Version.ToString(), firmware, cancellation);
+            manifest = await staging.PublishAsync(manifest, scope.Domain.ToXml(secure: true), cancellation);
+            journal.Pass("published");
+        }
+        catch (Exception failure)
+        {
+            bool ended = await MachineEnd.IsCauseAsync(work.Session, scope, failure);
+            await work.Session.DisposeAsync();
+            await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
+            if (ended)
+                throw BackupErrors.MachineEnded(work.Vm, failure);
+            if (failure is MomentException broken && jobs.FirstOrDefault(job => broken.Target is { } at && at.StartsWith(job.Target.NodeName + '-', StringComparison.Ordinal)) is { } of)
+                throw OperationErrors.CopyFailed(work.Vm, of.Decision.Disk.Name, of.Target.Path, broken);
+            throw;
+        }
+
+        scope.Commit(journal, plan.Next);
+        return work.ToResult(manifest);
+    }
+
+    private static BackupDecision InFull(BackupDecision decision, VMBackupKind wanted) =>
+        !decision.Compare ? decision
+        : wanted == VMBackupKind.Incremental ? throw BackupDecision.Unproven(decision.Disk, decision.Reason!)
+        : decision with { Parent = null, Compare = false };
+
+    private async Task<FirmwareVariables?> CopyAsync(CheckpointPlan plan, BackupJob[] jobs, Journal journal, CancellationToken cancellation)
+    {
+        (BlockSession session, ChangeScope scope, BackupRequest request) = (work.Session, work.Scope, work.Request);
+        journal.Pass("targets");
+        foreach (BackupJob job in jobs)
+            await job.Target.OpenAsync(session.Jobs, cancellation);
+        string increment = BackupCreation.IncrementBitmap(scope.Id);
+        IReadOnlyDictionary<string, Segment> segments = new Dictionary<string, Segment>(StringComparer.Ordinal);
+        FirmwareVariables? firmware = null;
+        // What sidecars hold, and what a comparison found, is no bitmap in QEMU: it is made one for the time of the transaction.
+        BackupJob[] saving = [.. jobs.Where(job => job.Saved.Count > 0)];
+        await using (FullMarks marks = await FullMarks.MakeAsync(session, plan.Steps, scope.Id, cancellation))
+        await using (AuthoredBitmaps saved = await AuthoredBitmaps.WriteAsync(session, scope.Id, [.. saving.Select(job => (job.Decision.Disk.Name, job.Saved))], cancellation))
+        await using (SessionExports exports = session.OpenExports(cancellation))
+        {
+            var progress = new BackupProgress(work.Vm, jobs.ToDictionary(job => job.Target.JobId, job => job.Decision.Disk.Name, StringComparer.Ordinal), report);
+            await session.Jobs.RunAllAsync([.. jobs.Select(job => job.Target.JobId)], async token =>
+            {
+                journal.Pass("transaction");
+                TransactionAction[] actions =
+                [
+                    .. plan.Steps.SelectMany(marks.Actions),
+                    .. jobs.SelectMany(job => job.Actions(increment, Array.IndexOf(saving, job) is >= 0 and var at ? saved.Bitmaps[at] : null, request.SpeedLimit, request.Compress)),
+                ];
+                await GuestFreeze.HoldAsync([work.Guest], () => session.Qmp.TransactionAsync(actions, token), report, token);
+                journal.Pass("capture");
+                segments = await SegmentCapture.RunAsync(exports, plan.Steps, work.Seen, token);
+                firmware = await FirmwareVariables.ReadAsync(scope.Domain, session.IsMachine, report, token);
+                journal.Pass("copying");
+            }, progress, cancellation);
+        }
+
+        // Whoever wrote to a layer meanwhile made the copy one of no instant.
+        await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, work.Seen, cancellation);
+        journal.Pass("close targets");
+        foreach (BackupJob job in jobs)
+            await job.Target.CloseAsync(session.Jobs, cancellation);
+        TransactionAction[] copies =
+        [
+            .. plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!)),
+            .. jobs.Where(job => job.Decision.Kind == VMBackupKind.Incremental).Select(job => TransactionAction.BitmapRemove(job.Decision.Disk.NodeName, increment)),
+        ];
+        if (copies.Length > 0)
+            await session.Qmp.TransactionAsync(copies, cancellation);
+        journal.Pass("sidecar");
+        if (segments.Count > 0)
+            scope.Store.Segments.Write(scope.Id, segments);
+        await session.CloseAsync(cancellation);
+        return firmware;
+    }
+}
