@@ -8,6 +8,11 @@ internal static class BlockErrors
 {
     public static readonly ErrorId CopyTargetTooSmall = new("CopyTargetTooSmall", ErrorKind.InvalidArgument);
     public static readonly ErrorId CopyTargetMisaligned = new("CopyTargetMisaligned", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ComparedLengthsDiffer = new("ComparedLengthsDiffer", ErrorKind.InvalidArgument);
+
+    public static MomentException LengthsDiffer(long left, long right) =>
+        new(ComparedLengthsDiffer, string.Create(CultureInfo.InvariantCulture, $"Cannot compare a disk of {left} bytes with one of {right} bytes."), null,
+            "Compare disks of the same size.");
 
     public static MomentException TargetTooSmall(long source, long target) =>
         new(CopyTargetTooSmall, string.Create(CultureInfo.InvariantCulture, $"Cannot copy a disk of {source} bytes into one of {target} bytes."), null,

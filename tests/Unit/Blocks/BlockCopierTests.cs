@@ -86,17 +86,4 @@ public sealed class BlockCopierTests
         Assert.Equal(cancel.Token, cancelled.CancellationToken);
         Assert.Equal((0, 0, 0), (source.UnderWay, target.UnderWay, target.Flushes));
     }
-
-    private sealed class Reports : IProgress<long>
-    {
-        public long Last { get; private set; }
-
-        public bool Ascending { get; private set; } = true;
-
-        public void Report(long value)
-        {
-            Ascending &= value >= Last;
-            Last = value;
-        }
-    }
 }
