@@ -22,6 +22,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
     public static readonly ErrorId BackupMachineEnded = new("BackupMachineEnded", ErrorKind.InvalidState);
     public static readonly ErrorId RestoreDestinationMissing = new("RestoreDestinationMissing", ErrorKind.InvalidArgument);
+    public static readonly ErrorId BackupRewriteDiffers = new("BackupRewriteDiffers", ErrorKind.CorruptData);
     public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
 

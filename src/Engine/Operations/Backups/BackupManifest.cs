@@ -49,6 +49,9 @@ internal sealed record BackupManifest
     /// <summary>The checkpoint that the backup made on the machine; null for a copy.</summary>
     public string? Checkpoint { get; init; }
 
+    /// <summary>When its files were written anew because backups that it stood on were removed; null where they are the first ones.</summary>
+    public DateTimeOffset? Merged { get; init; }
+
     public required string EngineVersion { get; init; }
 
     public required string QemuVersion { get; init; }

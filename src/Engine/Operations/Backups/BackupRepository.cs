@@ -58,7 +58,7 @@ internal sealed class BackupRepository
     {
         RequireOurs(domainDirectory);
         cancellation.ThrowIfCancellationRequested();
-        BackupStaging.RemoveAbandoned(domainDirectory, report);
+        RepositoryRecovery.Run(domainDirectory, report);
         return Task.CompletedTask;
     }
 

@@ -68,6 +68,9 @@ internal sealed class BackupStaging : IAsyncDisposable
         return complete with { Directory = FinalDirectory };
     }
 
+    /// <summary>Puts the directory, which is complete and flushed, in the place of the backup that is there. That one is then what is removed.</summary>
+    internal void Exchange(DirectoryExchange exchange) => exchange.Run(FinalDirectory, Directory, BackupPlaces.Aside(FinalDirectory));
+
     /// <summary>Removes what was not published.</summary>
     public ValueTask DisposeAsync()
     {
