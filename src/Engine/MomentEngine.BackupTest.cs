@@ -6,6 +6,12 @@ namespace MomentTools;
 /// <summary>Whether backups are what they were.</summary>
 public sealed partial class MomentEngine
 {
+    /// <summary>The names of the machines in a repository that a name or a wildcard pattern means; a plain name that matches nothing is an error (BackupDomainNotFound).</summary>
+    /// <param name="repository">The repository's directory.</param>
+    /// <param name="nameOrPattern">A name as it was at the time of a backup, or a pattern.</param>
+    public Task<IReadOnlyList<string>> FindBackedUpAsync(string repository, string nameOrPattern) =>
+        Task.FromResult(BackupRepository.Open(repository, create: false).FindNames(nameOrPattern));
+
     /// <summary>
     /// What is wrong with backups of a machine; nothing where all is well. Every file is read and compared with its hashes, once, with all that
     /// the backups stand on; nothing in the repository is changed.

@@ -1,5 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Files;
+using MomentTools.Moments;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Backups;
@@ -77,6 +78,19 @@ internal sealed class BackupRepository
             ?? all.FirstOrDefault(directory => Path.GetFileName(directory) == vm)
             ?? throw BackupErrors.NotFound(
                 BackupErrors.BackupDomainNotFound, $"The backup repository '{Root}' has no backups of a machine {XmlErrors.Quote(vm)}.", vm, all.Select(NameOf), "machines in it");
+    }
+
+    /// <summary>The names of machines that a name or a pattern means, in order.</summary>
+    public IReadOnlyList<string> FindNames(string nameOrPattern)
+    {
+        if (nameOrPattern.AsSpan().IndexOfAny("*?[") < 0)
+        {
+            FindDomain(nameOrPattern);
+            return [nameOrPattern];
+        }
+
+        var pattern = new WildcardPattern(nameOrPattern);
+        return [.. DomainDirectories().Select(NameOf).Where(pattern.IsMatch).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     /// <summary>The directory for a machine's backups, made where it is missing, under the lock of the whole repository.</summary>
