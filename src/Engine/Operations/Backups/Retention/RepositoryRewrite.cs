@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
-using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Operations.Backups.Making;
-using MomentTools.Qcow2;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Backups.Retention;
