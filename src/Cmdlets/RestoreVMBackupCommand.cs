@@ -27,6 +27,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <summary>The backup's id; the newest if not given.</summary>
     [Parameter(ParameterSetName = IdSet)]
     [Alias("BackupId")]
+    [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 

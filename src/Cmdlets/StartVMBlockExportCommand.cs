@@ -123,6 +123,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     /// <summary>The backup's id; the newest if not given.</summary>
     [Parameter(ParameterSetName = BackupSet, ValueFromPipelineByPropertyName = true)]
     [Alias("BackupId")]
+    [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 

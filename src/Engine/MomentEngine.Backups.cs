@@ -1,5 +1,6 @@
 using MomentTools.Operations;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Making;
 
 namespace MomentTools;
 
@@ -7,7 +8,7 @@ public sealed partial class MomentEngine
 {
     /// <summary>Backs a machine up into a repository and makes the checkpoint that the next increment starts from.</summary>
     public Task<VMBackup> BackupAsync(string vm, BackupRequest request, IOperationReport report, CancellationToken cancellation) =>
-        new BackupCreation(_context).RunAsync(vm, request, report, cancellation);
+        new BackupCreation(_context).RunAsync(vm, AskedBackup.Of(request), report, cancellation);
 
     /// <summary>The backups in a repository, oldest first.</summary>
     /// <param name="repository">The repository's directory.</param>
@@ -19,8 +20,30 @@ public sealed partial class MomentEngine
     {
         ArgumentNullException.ThrowIfNull(report);
         cancellation.ThrowIfCancellationRequested();
-        return Task.FromResult(BackupListing.Run(repository, vm, id, report));
+        return Task.FromResult(new BackupListing(repository, vm, report).Backups(id));
     }
+
+    /// <summary>The same machine by machine, each in the order of its tree: below each backup what stands on it.</summary>
+    public Task<IReadOnlyList<VMBackup>> GetBackupTreeAsync(string repository, string? vm, string? id, IOperationReport report, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        cancellation.ThrowIfCancellationRequested();
+        return Task.FromResult(new BackupListing(repository, vm, report).Tree(id));
+    }
+
+    /// <summary>The same as <c>&lt;domainbackup&gt;</c> documents of libvirt, oldest first.</summary>
+    public Task<IReadOnlyList<string>> GetBackupXmlAsync(string repository, string? vm, string? id, IOperationReport report, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        cancellation.ThrowIfCancellationRequested();
+        return Task.FromResult(new BackupListing(repository, vm, report).Documents(id));
+    }
+
+    /// <summary>Ids of backups for completion, the newest first, from a repository's directories and the heads of its manifests; never throws.</summary>
+    /// <param name="repository">The repository's directory.</param>
+    /// <param name="vm">The machine, or null for the backups of all.</param>
+    public IReadOnlyList<CompletionItem> CompleteBackups(string repository, string? vm) =>
+        MomentCompletion.Backups(repository, vm);
 
     /// <summary>Restores disks of a backup to new files; existing files are never overwritten, the repository is never changed.</summary>
     public Task<IReadOnlyList<VMRestoredDisk>> RestoreBackupAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)

@@ -17,7 +17,7 @@ public abstract class NameCompleter : IArgumentCompleter
         try
         {
             var word = new CompletionWord(wordToComplete ?? "");
-            return [.. Candidates(new MomentEngine(), BoundDomain(fakeBoundParameters)).Where(word.Matches).Select(word.Result)];
+            return [.. Candidates(new MomentEngine(), BoundDomain(fakeBoundParameters), fakeBoundParameters).Where(word.Matches).Select(word.Result)];
         }
 #pragma warning disable CA1031 // Whatever goes wrong, the answer is that there is nothing to offer.
         catch (Exception)
@@ -28,6 +28,9 @@ public abstract class NameCompleter : IArgumentCompleter
     }
 
     private protected abstract IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm);
+
+    // For names that depend on more of what is bound than the domain.
+    private protected virtual IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm, IDictionary? bound) => Candidates(engine, vm);
 
     // Only one plain name narrows; of several or of a pattern everything is offered.
     private static string? BoundDomain(IDictionary? bound)

@@ -1,30 +1,63 @@
 using MomentTools.Moments;
 using MomentTools.Operations.Backups;
+using MomentTools.Xml;
 
 namespace MomentTools.Operations;
 
-/// <summary>Get-VMBackup: what a repository holds, oldest first.</summary>
-internal static class BackupListing
+/// <summary>Get-VMBackup: what a repository holds.</summary>
+internal sealed class BackupListing
 {
-    public static IReadOnlyList<VMBackup> Run(string path, string? vm, string? id, IOperationReport report)
+    private readonly BackupRepository _repository;
+    private readonly IReadOnlyList<VMBackup> _found;
+
+    /// <summary>Reads the manifests.</summary>
+    /// <param name="path">The repository's directory.</param>
+    /// <param name="vm">A machine's name or a wildcard pattern, or null for all.</param>
+    /// <param name="report">Where broken manifests are told.</param>
+    public BackupListing(string path, string? vm, IOperationReport report)
     {
-        BackupRepository repository = BackupRepository.Open(path, create: false);
+        _repository = BackupRepository.Open(path, create: false);
         WildcardPattern? pattern = vm is null ? null : new WildcardPattern(vm);
-        List<VMBackup> found = [.. repository.DomainDirectories().SelectMany(directory => Results(repository, directory, report))
+        _found = [.. _repository.DomainDirectories().SelectMany(directory => Results(directory, report))
             .Where(backup => pattern is null || backup.VM == vm || pattern.IsMatch(backup.VM))
             .OrderBy(backup => backup.Created).ThenBy(backup => backup.Id, StringComparer.Ordinal)];
-        if (vm is not null && found.Count == 0 && vm.AsSpan().IndexOfAny("*?[") < 0)
-            repository.FindDomain(vm);
-        if (id is null)
-            return found;
-        List<VMBackup> one = [.. found.Where(backup => backup.Id == id)];
-        return one.Count > 0 ? one : throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"The backup repository '{repository.Root}' has no backup '{id}'.", id, found.Select(backup => backup.Id), "backups in it");
+        if (vm is not null && _found.Count == 0 && vm.AsSpan().IndexOfAny("*?[") < 0)
+            _repository.FindDomain(vm);
     }
 
-    private static IEnumerable<VMBackup> Results(BackupRepository repository, string directory, IOperationReport report)
+    /// <summary>The backups, the oldest first.</summary>
+    /// <param name="id">A backup's id, or null for all.</param>
+    public IReadOnlyList<VMBackup> Backups(string? id)
     {
-        IReadOnlyList<BackupManifest> backups = repository.Backups(directory, report.Failure);
+        if (id is null)
+            return _found;
+        VMBackup[] one = [.. _found.Where(backup => backup.Id == id)];
+        return one.Length > 0 ? one : throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"The backup repository '{_repository.Root}' has no backup '{id}'.", id, _found.Select(backup => backup.Id), "backups in it");
+    }
+
+    /// <summary>The same machine by machine, each in the order of its tree, with the lines of the drawing.</summary>
+    public IReadOnlyList<VMBackup> Tree(string? id) =>
+        [.. Backups(id).GroupBy(backup => backup.Uuid).SelectMany(machine => BackupTree.Draw([.. machine]))];
+
+    /// <summary>The same as documents of libvirt that name the files which hold the disks.</summary>
+    public IReadOnlyList<string> Documents(string? id)
+    {
+        Dictionary<(Guid, string), string?> checkpoints = [];
+        foreach (VMBackup backup in _found)
+            checkpoints[(backup.Uuid, backup.Id)] = backup.Checkpoint;
+        // Always in the form of a push: libvirt's schema knows files of a backup there alone.
+        return [.. Backups(id).Select(backup => new BackupDocument(Pull: false, null, [.. backup.Disks.Select(disk => new BackupDocumentDisk(disk.Name)
+        {
+            IsIncremental = disk.ParentId is not null,
+            Incremental = disk.ParentId is null ? null : checkpoints.GetValueOrDefault((backup.Uuid, disk.ParentId)),
+            TargetFile = disk.Path,
+        })]).ToXml())];
+    }
+
+    private IEnumerable<VMBackup> Results(string directory, IOperationReport report)
+    {
+        IReadOnlyList<BackupManifest> backups = _repository.Backups(directory, report.Failure);
         var relations = new BackupRelations(backups);
-        return backups.Select(backup => relations.ToResult(backup, repository.Root));
+        return backups.Select(backup => relations.ToResult(backup, _repository.Root));
     }
 }

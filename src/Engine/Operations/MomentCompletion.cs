@@ -2,6 +2,7 @@ using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Backups;
 using MomentTools.Operations.Serving;
 using MomentTools.Xml;
 
@@ -59,6 +60,8 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)
         .SelectMany(name => catalogue.Load(catalogue.Place(name)).Disks.Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}: {disk.SourcePath}")))
         .DistinctBy(item => item.Text, StringComparer.Ordinal));
+
+    public static IReadOnlyList<CompletionItem> Backups(string repository, string? vm) => Quietly(() => BackupCompletion.Items(repository, vm));
 
     private IEnumerable<(string VM, BlockExportRecord Export)> Exports(string? vm) =>
         Names(vm).SelectMany(name => new ServiceRecords(catalogue.Place(name).StateDirectory).Exports(_ => { }).Select(export => (name, export)));

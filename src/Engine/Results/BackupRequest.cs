@@ -15,6 +15,9 @@ public sealed record BackupRequest
     /// <summary>Copy a running machine by way of a held instant and NBD, in another process, in place of QEMU's own jobs.</summary>
     public bool Pull { get; init; }
 
+    /// <summary>The absolute path of the scratch file of a pull by disk; disks that are not in it get a name of ours.</summary>
+    public IReadOnlyDictionary<string, string> Scratch { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>Where the scratch files of a pull lie; null for the usual place beside the disks.</summary>
     public string? ScratchDirectory { get; init; }
 

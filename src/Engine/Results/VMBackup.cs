@@ -42,6 +42,9 @@ public sealed record VMBackup
     /// <summary>The id of the full backup at the bottom of its first disk: backups of one chain have the same.</summary>
     public string? Chain { get; init; }
 
+    /// <summary>The line of the tree drawing that this backup stands on; only with -Tree.</summary>
+    public string? Tree { get; init; }
+
     /// <summary>Bytes that the backup takes in the repository.</summary>
     public long Size => Disks.Sum(disk => disk.StoredSize);
 

@@ -24,6 +24,7 @@ internal static class XmlErrors
     public static readonly ErrorId SnapshotWithoutDisk = new("SnapshotWithoutDisk", ErrorKind.InvalidArgument);
     public static readonly ErrorId SnapshotModesMixed = new("SnapshotModesMixed", ErrorKind.Unsupported);
     public static readonly ErrorId SnapshotManual = new("SnapshotManual", ErrorKind.Unsupported);
+    public static readonly ErrorId BackupDocumentUnsupported = new("BackupDocumentUnsupported", ErrorKind.Unsupported);
 
     private const int LongestQuote = 80;
 

@@ -12,6 +12,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupDomainNotFound = new("BackupDomainNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupNotFound = new("BackupNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupDiskNotFound = new("BackupDiskNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupRequestMixed = new("BackupRequestMixed", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupSinceCopy = new("BackupSinceCopy", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupManifestBroken = new("BackupManifestBroken", ErrorKind.CorruptData);
     public static readonly ErrorId BackupManifestTooLarge = new("BackupManifestTooLarge", ErrorKind.Unsupported);
