@@ -3,44 +3,77 @@ using MomentTools.Cmdlets.Completion;
 
 namespace MomentTools.Cmdlets;
 
-/// <summary>Restores the disks of a backup to new files.</summary>
-[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+/// <summary>Restores the disks of a backup: to new files, as a machine of its own, or onto the disks of the machine it is of.</summary>
+[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = FilesInputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMRestoredDisk))]
 public sealed class RestoreVMBackupCommand : MomentCmdlet
 {
-    private const string IdSet = "Id";
+    private const string FilesSet = "Files";
+    private const string AsDomainSet = "AsDomain";
+    private const string InPlaceSet = "InPlace";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string InputObjectSet = "InputObject";
+    private const string FilesInputObjectSet = "FilesInputObject";
+    private const string AsDomainInputObjectSet = "AsDomainInputObject";
+    private const string InPlaceInputObjectSet = "InPlaceInputObject";
 
-    /// <summary>The domain as it was named when it was backed up.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = IdSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    /// <summary>The domain as it is named now, or was when it was backed up.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = FilesSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = AsDomainSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = InPlaceSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [ValidateNotNull]
     public VMReference VM { get; set; } = null!;
 
     /// <summary>The repository's directory.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = IdSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = FilesSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = AsDomainSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = InPlaceSet)]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
-    /// <summary>The backup's id; the newest if not given.</summary>
-    [Parameter(ParameterSetName = IdSet)]
+    /// <summary>The backup's id; the newest if neither this nor a time is given.</summary>
+    [Parameter(ParameterSetName = FilesSet)]
+    [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = InPlaceSet)]
     [Alias("BackupId")]
     [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 
+    /// <summary>The newest backup at or before this time.</summary>
+    [Parameter(ParameterSetName = FilesSet)]
+    [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = InPlaceSet)]
+    [ValidateNotNull]
+    public DateTimeOffset? Until { get; set; }
+
     /// <summary>Backup objects.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet, ValueFromPipeline = true)]
     [Alias("Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 
     /// <summary>The directory for the new files; made if it does not exist.</summary>
-    [Parameter(Mandatory = true)]
+    [Parameter(Mandatory = true, ParameterSetName = FilesSet)]
+    [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
+    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
     [ValidateNotNullOrEmpty]
-    public string Destination { get; set; } = "";
+    public string? Destination { get; set; }
+
+    /// <summary>The name of a new domain, with a UUID and addresses of its own, that gets the disks.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
+    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
+    [ValidateNotNullOrEmpty]
+    public string? AsDomain { get; set; }
+
+    /// <summary>Write what differs onto the disks of the stopped machine.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InPlaceSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet)]
+    public SwitchParameter InPlace { get; set; }
 
     /// <summary>The disks; all if not given.</summary>
     [Parameter]
@@ -49,31 +82,46 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     public string[] Disk { get; set; } = [];
 
     /// <summary>The format of the new files.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = FilesSet)]
+    [Parameter(ParameterSetName = FilesInputObjectSet)]
+    [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = AsDomainInputObjectSet)]
     [ValidateSet("qcow2", "raw")]
     public string Format { get; set; } = "qcow2";
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (ParameterSetName == IdSet)
-            Attempt(VM.Name, () => Restore(VM.Name, FilePath(Repository), Id));
+        if (VM is not null)
+            Attempt(VM.Name, () => Restore(VM.Name, Request(FilePath(Repository)) with { Id = Id, Until = Until }));
         foreach (VMBackup backup in InputObject)
-            Attempt(backup, () => Restore(backup.VM, backup.Repository, backup.Id));
+            Attempt(backup, () => Restore(backup.VM, Request(backup.Repository) with { Id = backup.Id, Uuid = backup.Uuid }));
     }
 
-    private void Restore(string vm, string repository, string? id)
+    private RestoreBackupRequest Request(string repository) => new()
     {
-        var request = new RestoreBackupRequest
-        {
-            Repository = repository,
-            Id = id,
-            Destination = FilePath(Destination),
-            Disks = Disk,
-            Format = Format.ToLowerInvariant(),
-        };
-        string disks = Disk.Length == 0 ? "all disks" : $"disk {string.Join(", ", Disk)}";
-        if (ShouldProcess($"{vm}, backup {id ?? "(the newest)"}", $"Restore {disks} to new files in {request.Destination}"))
+        Repository = repository,
+        Destination = Destination is null ? null : FilePath(Destination),
+        AsDomain = AsDomain,
+        InPlace = InPlace,
+        Disks = Disk,
+        Format = Format.ToLowerInvariant(),
+    };
+
+    private void Restore(string vm, RestoreBackupRequest request)
+    {
+        string backup = request.Id ?? (request.Until is { } until ? $"(the newest until {until.ToLocalTime():g})" : "(the newest)");
+        if (ShouldProcess($"{vm}, backup {backup}", Action(vm, request)))
             WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);
+    }
+
+    private string Action(string vm, RestoreBackupRequest request)
+    {
+        string disks = Disk.Length == 0 ? "all disks" : $"disk {string.Join(", ", Disk)}";
+        if (AsDomain is not null)
+            return $"Restore {disks} as the new domain '{AsDomain}' with new files in {request.Destination}";
+        if (!InPlace)
+            return $"Restore {disks} to new files in {request.Destination}";
+        return "";
     }
 }

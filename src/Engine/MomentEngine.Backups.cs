@@ -1,6 +1,7 @@
 using MomentTools.Operations;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Making;
+using MomentTools.Operations.Backups.Restoring;
 
 namespace MomentTools;
 
@@ -45,13 +46,14 @@ public sealed partial class MomentEngine
     public IReadOnlyList<CompletionItem> CompleteBackups(string repository, string? vm) =>
         MomentCompletion.Backups(repository, vm);
 
-    /// <summary>Restores disks of a backup to new files; existing files are never overwritten, the repository is never changed.</summary>
-    public Task<IReadOnlyList<VMRestoredDisk>> RestoreBackupAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
-    {
-        BackupRepository repository = BackupRepository.Open(request.Repository, create: false);
-        string directory = _context.Catalogue.Names().Contains(vm, StringComparer.Ordinal) && _context.Catalogue.Load(_context.Catalogue.Place(vm)).Uuid is { } uuid
-            ? repository.FindDomain(uuid) ?? repository.FindDomain(vm)
-            : repository.FindDomain(vm);
-        return new BackupRestore(repository, Path.Combine(_options.RuntimeRoot, "restore")).RunAsync(directory, request, report, cancellation);
-    }
+    /// <summary>
+    /// Restores disks of a backup: to new files, to a new domain, or onto the stopped machine's own disks, where only what differs is written.
+    /// Existing files are never overwritten, the repository is never changed.
+    /// </summary>
+    public Task<IReadOnlyList<VMRestoredDisk>> RestoreBackupAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation) =>
+        new RestoreOperation(_context, _options.RuntimeRoot).RunAsync(vm, request, report, cancellation);
+
+    /// <summary>What a restore in place would write, by disk; nothing is changed.</summary>
+    public Task<IReadOnlyList<VMRestoredDisk>> PlanBackupRestoreAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation) =>
+        new RestoreOperation(_context, _options.RuntimeRoot).PlanAsync(vm, request, report, cancellation);
 }

@@ -43,17 +43,23 @@ internal sealed class BlockSession : IAsyncDisposable
     public IReadOnlyList<string> Differences { get; private init; } = [];
 
     /// <summary>Opens the line and finds these disks, no others.</summary>
+    /// <param name="place">The domain.</param>
+    /// <param name="domain">Its document.</param>
+    /// <param name="disks">The disks.</param>
+    /// <param name="access">What the session is for.</param>
+    /// <param name="cancellation">Stops the opening.</param>
+    /// <param name="options">How a storage daemon opens the images; QEMU's defaults if not given.</param>
     /// <exception cref="MomentException">
     /// <c>DiskChanged</c>: the machine works on another file than recorded. <c>DiskLocked</c>: the machine is stopped as far as
     /// is known, and another process holds an image. <c>QmpMonitorBusy</c>: another client holds the monitor.
     /// </exception>
     public static async Task<BlockSession> OpenAsync(
-        DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, BlockAccess access, CancellationToken cancellation)
+        DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, BlockAccess access, CancellationToken cancellation, DriverOptions? options = null)
     {
         DomainDisk[] wanted = [.. disks.Distinct(StringComparer.Ordinal).Select(name => domain.FindDisk(name) ?? throw CheckpointAlignment.UnknownDisk(name, domain))];
         return await ConnectAsync(place, domain, access, cancellation) is { } qmp
             ? await OverMachineAsync(place, domain, qmp, wanted, cancellation)
-            : await OverDaemonAsync(place, domain, wanted, access, cancellation);
+            : await OverDaemonAsync(place, domain, wanted, access, cancellation, options);
     }
 
     /// <summary>
@@ -139,22 +145,24 @@ internal sealed class BlockSession : IAsyncDisposable
         }
     }
 
-    private static async Task<BlockSession> OverDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
+    private static async Task<BlockSession> OverDaemonAsync(
+        DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation, DriverOptions? options = null)
     {
         try
         {
-            return await OverNewDaemonAsync(place, domain, wanted, access, cancellation);
+            return await OverNewDaemonAsync(place, domain, wanted, access, options, cancellation);
         }
         catch (MomentException locked) when (locked.ErrorId == DiskErrors.DiskLocked && access == BlockAccess.Change)
         {
             // A command that died before it had begun anything left no journal to tell of it; but its daemon holds the images.
             if (await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, cancellation) == 0)
                 throw;
-            return await OverNewDaemonAsync(place, domain, wanted, access, cancellation);
+            return await OverNewDaemonAsync(place, domain, wanted, access, options, cancellation);
         }
     }
 
-    private static async Task<BlockSession> OverNewDaemonAsync(DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, CancellationToken cancellation)
+    private static async Task<BlockSession> OverNewDaemonAsync(
+        DomainPlace place, DomainDocument domain, DomainDisk[] wanted, BlockAccess access, DriverOptions? options, CancellationToken cancellation)
     {
         long now = HostProcess.Before(DateTime.UtcNow);
         List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = [];
@@ -163,7 +171,7 @@ internal sealed class BlockSession : IAsyncDisposable
         StorageDaemon daemon = await StorageDaemon.StartAsync(place.RuntimeDirectory, cancellation);
         try
         {
-            IReadOnlyDictionary<string, SessionDisk> disks = await new DaemonDisks(daemon.Qmp, domain.Name).OpenAsync(chains, cancellation);
+            IReadOnlyDictionary<string, SessionDisk> disks = await new DaemonDisks(daemon.Qmp, domain.Name).OpenAsync(chains, cancellation, options);
             string[] written = [.. chains.Select(one => one.Chain[0]).Where(top => !top.ReadOnly).Select(top => top.Path)];
             return new BlockSession(place, daemon.Qmp, daemon, disks, written) { OpenedAfter = now };
         }

@@ -12,12 +12,12 @@ internal sealed class DaemonDisks(QmpClient qmp, string vm)
     private static readonly TimeSpan LockLook = TimeSpan.FromMilliseconds(50);
 
     public async Task<IReadOnlyDictionary<string, SessionDisk>> OpenAsync(
-        IEnumerable<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> disks, CancellationToken cancellation)
+        IEnumerable<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> disks, CancellationToken cancellation, DriverOptions? options = null)
     {
         Dictionary<string, (ImageLayer Top, DomainDisk Disk)> tops = new(StringComparer.Ordinal);
         foreach ((DomainDisk disk, IReadOnlyList<ImageLayer> chain) in disks)
         {
-            IReadOnlyList<JsonObject> nodes = BlockdevOptions.ForEachLayer(chain);
+            IReadOnlyList<JsonObject> nodes = BlockdevOptions.ForEachLayer(chain, options);
             for (int i = 0; i < nodes.Count; i++)
                 await AddAsync(disk, chain[chain.Count - 1 - i], nodes[i], cancellation);
             tops[chain[0].NodeName] = (chain[0], disk);

@@ -53,6 +53,9 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
     /// <exception cref="MomentException"><c>VMNotFound</c>, with names that are near.</exception>
     public DomainPlace Place(string name) => PlaceOf(Read(name));
 
+    /// <summary>The name that the machine with this UUID has now, or null: it is not known.</summary>
+    public string? NameOf(Guid uuid) => TwinOf(null, uuid);
+
     /// <summary>The domain's document, passwords included.</summary>
     public DomainDocument Load(DomainPlace place) => Read(place.Name);
 

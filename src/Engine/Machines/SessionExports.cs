@@ -31,7 +31,7 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
     /// </summary>
     /// <param name="bitmaps">Disabled bitmaps to serve as contexts; each is busy until this is disposed, so give private copies.</param>
     /// <param name="contexts">The metadata contexts to ask for, like <c>qemu:dirty-bitmap:NAME</c>.</param>
-    /// <param name="writable">Only for nodes that this process made itself: never one with data of a guest.</param>
+    /// <param name="writable">Only for nodes that this process made itself, and for disks that are being restored: a running guest's is never written.</param>
     public async Task<NbdClient> ConnectAsync(
         string nodeName, IReadOnlyList<BitmapRef> bitmaps, IReadOnlyList<string> contexts, CancellationToken cancellation, bool writable = false)
     {

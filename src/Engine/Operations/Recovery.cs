@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Foreign;
 using MomentTools.Operations.Layers;
@@ -131,6 +132,8 @@ internal static class Recovery
                 return true;
             case BlockSnapshotRemoval.Operation:
                 return await BlockSnapshotRemoval.ResolveAsync(place, domain, entry, report, cancellation);
+            case InPlaceRestore.Operation:
+                return await InPlaceRestore.ResolveAsync(place, domain, entry, report, cancellation);
             case MomentRepair.Operation:
                 return await MomentRepair.ResolveAsync(place, domain, entry, cancellation);
             default:

@@ -6,6 +6,9 @@ public sealed record RestoreBackupRequest
     /// <summary>The repository's directory.</summary>
     public required string Repository { get; init; }
 
+    /// <summary>The machine's UUID, where it is known: its name may mean another machine by now.</summary>
+    public Guid? Uuid { get; init; }
+
     /// <summary>The backup's id, or null for the newest.</summary>
     public string? Id { get; init; }
 

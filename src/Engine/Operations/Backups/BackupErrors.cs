@@ -1,3 +1,4 @@
+using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Xml;
 
@@ -11,6 +12,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupDomainConflict = new("BackupDomainConflict", ErrorKind.AlreadyExists);
     public static readonly ErrorId BackupDomainNotFound = new("BackupDomainNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupNotFound = new("BackupNotFound", ErrorKind.NotFound);
+    public static readonly ErrorId BackupNoneBefore = new("BackupNoneBefore", ErrorKind.NotFound);
     public static readonly ErrorId BackupDiskNotFound = new("BackupDiskNotFound", ErrorKind.NotFound);
     public static readonly ErrorId BackupRequestMixed = new("BackupRequestMixed", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupSinceCopy = new("BackupSinceCopy", ErrorKind.InvalidArgument);
@@ -24,6 +26,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupMachineEnded = new("BackupMachineEnded", ErrorKind.InvalidState);
     public static readonly ErrorId RestoreDestinationMissing = new("RestoreDestinationMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupRewriteDiffers = new("BackupRewriteDiffers", ErrorKind.CorruptData);
+    public static readonly ErrorId RestoreBackupOptions = new("RestoreBackupOptions", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreFormatUnsupported = new("RestoreFormatUnsupported", ErrorKind.InvalidArgument);
     public static readonly ErrorId RestoreJobFailed = new("RestoreJobFailed", ErrorKind.Refused);
 
@@ -52,6 +55,15 @@ internal static class BackupErrors
     public static MomentException MachineEnded(string vm, Exception reason) => new(
         BackupMachineEnded, $"The backup of '{vm}' was not finished: the machine ended while its disks were copied, because its guest shut down or QEMU was stopped. {reason.Message}", vm,
         "Nothing was kept of this backup, and the earlier ones are as they were. Run the command again: a stopped machine can be backed up too.", reason);
+
+    /// <param name="first">The machine's first backup.</param>
+    public static MomentException NoneBefore(BackupManifest first, DateTimeOffset until) => new(
+        BackupNoneBefore,
+        string.Create(CultureInfo.InvariantCulture, $"There is no backup of '{first.Vm}' at or before {until.ToLocalTime():yyyy-MM-dd HH:mm:ss zzz}: the first one, '{first.Id}', was made {first.Created.ToLocalTime():yyyy-MM-dd HH:mm:ss zzz}."), first.Id,
+        "Give a later time, or the id of a backup.");
+
+    /// <param name="why">Which options do not go together, a whole sentence.</param>
+    public static MomentException Options(string why, string advice) => new(RestoreBackupOptions, $"Cannot restore the backup: {why}", null, advice);
 
     public static MomentException NotFound(ErrorId id, string sentence, string target, IEnumerable<string> candidates, string what)
     {

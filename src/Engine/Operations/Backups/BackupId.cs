@@ -26,6 +26,9 @@ internal static class BackupId
     public static bool IsValid(string? id) =>
         id is { Length: Length } && id[TimeLength] == '-' && id.AsSpan(TimeLength + 1).IndexOfAnyExcept(HexDigits) < 0 && TryTime(id, out _);
 
+    /// <summary>The time in an id; null where it is none.</summary>
+    public static DateTimeOffset? TimeOf(string? id) => IsValid(id) && TryTime(id!, out DateTime time) ? new DateTimeOffset(time) : null;
+
     private static bool TryTime(string id, out DateTime time) => DateTime.TryParseExact(
         id.AsSpan(0, Math.Min(TimeLength, id.Length)), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal, out time);
 }

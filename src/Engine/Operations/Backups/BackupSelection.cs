@@ -7,11 +7,12 @@ internal sealed record BackupSelection(BackupManifest Backup, IReadOnlyList<Back
 {
     public IReadOnlyList<string> Disks => [.. Chains.Select(chain => chain.Top.Disk.Name)];
 
+    /// <summary>Finds the backup by its id, by a time that it is not behind, or as the newest; with disks, the newest that has them.</summary>
     public static BackupSelection Choose(BackupRepository repository, string domainDirectory, RestoreBackupRequest request, IOperationReport report)
     {
         List<MomentException> broken = [];
         IReadOnlyList<BackupManifest> backups = repository.Backups(domainDirectory, broken.Add);
-        BackupManifest backup = request.Id is null ? Newest(domainDirectory, backups, broken) : Find(domainDirectory, backups, broken, request.Id);
+        BackupManifest backup = request.Id is { } id ? Find(domainDirectory, backups, broken, id) : Newest(domainDirectory, backups, broken, request);
         foreach (MomentException one in broken)
             report.Verbose(one.Message);
         string[] names = request.Disks.Count == 0
@@ -21,17 +22,21 @@ internal sealed record BackupSelection(BackupManifest Backup, IReadOnlyList<Back
     }
 
     // Where the newest cannot be read, giving an older one in its place would be a silent loss.
-    private static BackupManifest Newest(string domainDirectory, IReadOnlyList<BackupManifest> backups, List<MomentException> broken)
+    private static BackupManifest Newest(string domainDirectory, IReadOnlyList<BackupManifest> all, List<MomentException> broken, RestoreBackupRequest request)
     {
-        BackupManifest? newest = backups.Count == 0 ? null : backups[^1];
-        MomentException? newer = broken.Find(one => newest is null || string.CompareOrdinal(IdOf(one), newest.Id) > 0);
+        // The clock may have been set back: by the instant, then by the order in which they were made.
+        BackupManifest[] backups = [.. all.Where(backup => backup.Created <= (request.Until ?? DateTimeOffset.MaxValue)).OrderBy(backup => request.Until is null ? default : backup.Created).ThenBy(backup => backup.Id, StringComparer.Ordinal)];
+        BackupManifest? newest = backups.LastOrDefault(backup => request.Disks.All(disk => backup.FindDisk(disk) is not null)) ?? backups.LastOrDefault();
+        MomentException? newer = broken.Find(one => (newest is null || string.CompareOrdinal(IdOf(one), newest.Id) > 0) && (request.Until is null || BackupId.TimeOf(IdOf(one)) <= request.Until));
         if (newer is not null)
         {
             throw new MomentException(
-                BackupErrors.BackupNewestBroken, $"The newest backup in '{domainDirectory}' cannot be used: {newer.Message}", domainDirectory,
+                BackupErrors.BackupNewestBroken, $"The newest backup in '{domainDirectory}'{(request.Until is null ? "" : " of that time")} cannot be used: {newer.Message}", domainDirectory,
                 newest is null ? "Get it back from a copy of the repository." : $"The newest one that can be read is '{newest.Id}': give that id to restore it.", newer);
         }
 
+        if (newest is null && request.Until is { } until && all.MinBy(backup => backup.Created) is { } first)
+            throw BackupErrors.NoneBefore(first, until);
         return newest ?? throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"There are no backups in '{domainDirectory}'.", domainDirectory, [], "backups");
     }
 

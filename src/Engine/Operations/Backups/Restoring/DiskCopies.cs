@@ -4,92 +4,67 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Qmp;
 
-namespace MomentTools.Operations.Backups;
+namespace MomentTools.Operations.Backups.Restoring;
 
-/// <summary>
-/// Restores disks of a backup to new files: every file they need is compared with its hashes first, then a storage
-/// daemon copies each chain. The repository is only read.
-/// </summary>
+/// <summary>The disks of a backup copied to new files by a storage daemon, several at once. The repository is only read.</summary>
 /// <param name="runtimeDirectory">Where the storage daemon's socket may lie.</param>
-internal sealed class BackupRestore(BackupRepository repository, string runtimeDirectory)
+internal sealed class DiskCopies(string runtimeDirectory)
 {
     private const string JobPrefix = "mt-restore-";
     private const string NoSpace = "No space left on device";
+    private const int MostAtOnce = 4;
 
-    /// <summary>Restores what the request names; all of it, or nothing.</summary>
-    /// <param name="domainDirectory">The machine's directory in the repository.</param>
-    public async Task<IReadOnlyList<VMRestoredDisk>> RunAsync(
-        string domainDirectory, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
+    /// <summary>Copies them; returns when the files are closed and on stable storage.</summary>
+    /// <returns>The bytes that were written, by disk.</returns>
+    public async Task<IReadOnlyDictionary<string, long>> RunAsync(
+        BackupSelection selection, RestoreFiles files, string format, IOperationReport report, CancellationToken cancellation)
     {
-        if (request.Format is not ("qcow2" or "raw"))
-        {
-            throw new MomentException(
-                BackupErrors.RestoreFormatUnsupported, $"A backup cannot be restored to the format '{request.Format}'.", request.Format, "Use qcow2 or raw.");
-        }
-
-        BackupSelection selection = BackupSelection.Choose(repository, domainDirectory, request, report);
-        string destination = request.Destination ?? throw new MomentException(
-            BackupErrors.RestoreDestinationMissing, $"Cannot restore the backup '{selection.Backup.Id}' of '{selection.Backup.Vm}' to new files: no directory is named for them.", selection.Backup.Id,
-            "Name one with -Destination.");
-        using var files = new RestoreFiles(destination, selection.Disks, request.Format, report);
-        var verification = new BackupVerification(report);
-        await foreach (MomentException finding in verification.FindDamageAsync(
-            $"Checking the backup {selection.Backup.Id}", selection.Chains.SelectMany(chain => chain.Links), cancellation))
-            throw finding;
-        files.Begin();
-        await CopyAsync(selection, files, request.Format, report, cancellation);
-        cancellation.ThrowIfCancellationRequested();
-        files.Publish();
-        return
-        [
-            .. selection.Chains.Select(chain => new VMRestoredDisk
-            {
-                VM = selection.Backup.Vm,
-                BackupId = selection.Backup.Id,
-                Disk = chain.Top.Disk.Name,
-                Path = files.PathOf(chain.Top.Disk.Name),
-                Format = request.Format,
-                Size = chain.Top.Disk.VirtualSize,
-            }),
-        ];
-    }
-
-    private async Task CopyAsync(BackupSelection selection, RestoreFiles files, string format, IOperationReport report, CancellationToken cancellation)
-    {
+        Dictionary<string, long> written = new(StringComparer.Ordinal);
+        // What a command that died left open would keep its room.
+        await StorageDaemon.EndOrphansAsync(runtimeDirectory, cancellation);
         await using StorageDaemon daemon = await StorageDaemon.StartAsync(runtimeDirectory, cancellation);
         var jobs = new QmpJobs(daemon.Qmp);
-        for (int i = 0; i < selection.Chains.Count; i++)
+        var gate = new Lock();
+        await Parallel.ForEachAsync(selection.Chains.Index(), new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellation }, async (numbered, token) =>
         {
-            BackupChain chain = selection.Chains[i];
+            (int index, BackupChain chain) = numbered;
             string name = chain.Top.Disk.Name;
             report.Verbose($"Restoring the disk '{name}' of the backup {selection.Backup.Id} from {chain.Links.Count} files to '{files.PathOf(name)}'.");
             var progress = new JobReport(report, $"Restoring {selection.Backup.Vm}", $"{name}: copying");
             try
             {
-                await CopyDiskAsync(jobs, chain, $"mt-r{i}", files.TemporaryOf(name), format, progress, cancellation);
+                files.Create(name);
+                await CopyAsync(jobs, chain, $"mt-r{index}", files.TemporaryOf(name), format, progress, token);
+                DurableFile.FlushFile(files.TemporaryOf(name));
             }
             catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpJobFailed || failure.ErrorId == QmpErrors.QmpCommandFailed)
             {
                 throw Explain(failure, name, files.PathOf(name));
             }
-        }
 
+            lock (gate)
+                written[name] = progress.Done;
+        });
         await daemon.CloseAsync(cancellation);
+        return written;
     }
 
-    private static async Task CopyDiskAsync(
+    private static async Task CopyAsync(
         QmpJobs jobs, BackupChain chain, string prefix, string target, string format, JobReport progress, CancellationToken cancellation)
     {
         QmpClient qmp = jobs.Client;
         long size = chain.Top.Disk.VirtualSize;
+        foreach (BackupChain.Link link in chain.Links)
+            await BackupImage.CheckAsync(link.Path, link.Disk.VirtualSize, link.BackingName, cancellation);
         IReadOnlyList<ImageLayer> layers = chain.Layers(prefix + "-s");
         foreach (JsonObject layer in BlockdevOptions.ForEachLayer(layers))
             await qmp.BlockdevAddAsync(layer, cancellation);
 
         string node = prefix + "-t", file = prefix + "-f", job = JobPrefix + prefix;
         await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = "file", ["filename"] = target, ["size"] = format == "raw" ? size : 0 }, cancellation);
+        // It is flushed by us, while the hashes are compared still.
         await qmp.BlockdevAddAsync(
-            new JsonObject { ["driver"] = "file", ["filename"] = target, ["node-name"] = file, ["discard"] = "unmap" }, cancellation);
+            new JsonObject { ["driver"] = "file", ["filename"] = target, ["node-name"] = file, ["discard"] = "unmap", ["cache"] = new JsonObject { ["no-flush"] = true } }, cancellation);
         if (format != "raw")
             await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = format, ["file"] = file, ["size"] = size }, cancellation);
         await qmp.BlockdevAddAsync(
@@ -124,6 +99,14 @@ internal sealed class BackupRestore(BackupRepository repository, string runtimeD
 
     private sealed class JobReport(IOperationReport report, string activity, string status) : IProgress<JobProgress>
     {
-        public void Report(JobProgress value) => report.Progress(new OperationProgress(activity, status, value.Done, value.Total));
+        private long _done;
+
+        public long Done => Interlocked.Read(ref _done);
+
+        public void Report(JobProgress value)
+        {
+            Interlocked.Exchange(ref _done, value.Done);
+            report.Progress(new OperationProgress(activity, status, value.Done, value.Total));
+        }
     }
 }

@@ -1,0 +1,177 @@
+using System.Text.Json.Nodes;
+using MomentTools.Blocks;
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Moments;
+using MomentTools.Operations.Layers;
+using MomentTools.Operations.Serving;
+using MomentTools.Qcow2;
+using MomentTools.Xml;
+
+namespace MomentTools.Operations.Backups.Restoring;
+
+/// <summary>
+/// Restore-VMBackup -InPlace: of a stopped machine's disks only the blocks that differ from the backup are written. Steps: compare, beside
+/// checking the backup's files; intent; the differing blocks into redo files; from then on it is decided, and a crash is finished from these;
+/// the redo files onto the active layers, through the storage daemon, so that bitmaps record it; redo files removed.
+/// </summary>
+internal sealed class InPlaceRestore(EngineContext context)
+{
+    public const string Operation = "restore-in-place";
+
+    /// <summary>What would be written, by disk; nothing is changed.</summary>
+    public async Task<IReadOnlyList<VMRestoredDisk>> PlanAsync(string vm, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
+    {
+        DomainPlace place = context.Catalogue.Place(vm);
+        DomainDocument domain = context.Catalogue.Load(place);
+        await RefuseAsync(place, domain, selection, cancellation);
+        await using BlockSession session = await BlockSession.OpenAsync(place, domain, selection.Disks, BlockAccess.Read, cancellation);
+        RequireFit(domain, session, selection);
+        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
+        return [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
+    }
+
+    /// <summary>Restores the disks: all of them, or none.</summary>
+    public async Task<IReadOnlyList<VMRestoredDisk>> RunAsync(string vm, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Restore-VMBackup -InPlace", report, cancellation);
+        await RefuseAsync(scope.Place, scope.Domain, selection, cancellation);
+        await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, selection.Disks, BlockAccess.Change, cancellation, InPlaceWriting.Options);
+        RequireFit(scope.Domain, session, selection);
+        await RefuseSharedAsync(scope, session, cancellation);
+        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
+        VMRestoredDisk[] results = [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
+        DiskDifference[] written = [.. differences.Where(difference => difference.Blocks.Count > 0)];
+        if (written.Length > 0)
+            await WriteAsync(scope, session, selection, written, report, cancellation);
+        else
+            await session.CloseAsync(cancellation);
+        return results;
+    }
+
+    /// <summary>Finishes an interrupted restore where it was decided, else removes what it had made.</summary>
+    /// <returns>Whether it was finished.</returns>
+    public static async Task<bool> ResolveAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, IOperationReport report, CancellationToken cancellation)
+    {
+        RedoFile[] redos = [.. entry.Intent["redo"]!.AsArray().Select(redo => RedoFile.FromJson(redo!.AsObject()))];
+        bool decided = (bool?)entry.Intent["decided"] == true;
+        if (decided)
+        {
+            await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. redos.Select(redo => redo.Disk)], BlockAccess.Change, cancellation, InPlaceWriting.Options);
+            await new InPlaceWriting(place.Name, session, redos).ApplyAsync(report, cancellation);
+        }
+
+        foreach (RedoFile redo in redos)
+            await redo.RemoveAsync(entry.Started, cancellation);
+        Journal.Remove(entry.Path);
+        return decided;
+    }
+
+    private static async Task WriteAsync(
+        ChangeScope scope, BlockSession session, BackupSelection selection, IReadOnlyList<DiskDifference> differences, IOperationReport report, CancellationToken cancellation)
+    {
+        RedoFile[] redos = [.. differences.Select(difference => RedoFile.For(session.Disks[difference.Disk], scope.Place, scope.Domain.Uuid!.Value, scope.Id))];
+        DateTimeOffset begun = DateTimeOffset.UtcNow;
+        using Journal journal = scope.Begin(Operation, new JsonObject { ["backup"] = selection.Backup.Id, ["redo"] = new JsonArray([.. redos.Select(redo => redo.ToJson())]) }, scope.State);
+        var writing = new InPlaceWriting(scope.Place.Name, session, redos);
+        try
+        {
+            await writing.StoreAsync(selection, differences, journal, report, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            journal.Extend(new JsonObject { ["decided"] = true });
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            foreach (RedoFile redo in redos)
+                await redo.RemoveAsync(begun, CancellationToken.None);
+            journal.End();
+            throw;
+        }
+
+        try
+        {
+            // Decided: to stop in the middle would leave a mixture.
+            journal.Pass("write");
+            await writing.ApplyAsync(report, CancellationToken.None);
+            journal.Pass("written");
+        }
+        catch (MomentException failure)
+        {
+            throw InPlaceErrors.Unfinished(scope.Place.Name, failure);
+        }
+
+        foreach (RedoFile redo in redos)
+            await redo.RemoveAsync(begun, CancellationToken.None);
+        journal.End();
+    }
+
+    private static async Task RefuseAsync(DomainPlace place, DomainDocument domain, BackupSelection selection, CancellationToken cancellation)
+    {
+        if (domain.Uuid != selection.Backup.Uuid)
+            throw InPlaceErrors.MachineUnknown(selection.Backup, place.Name);
+        foreach (string name in selection.Disks)
+        {
+            DomainDisk disk = domain.FindDisk(name) ?? throw InPlaceErrors.DiskMissing(place.Name, selection.Backup, name);
+            if (disk.ReadOnly)
+                throw InPlaceErrors.ReadOnly(place.Name, name);
+        }
+
+        MachineProbe machine = await MachineProbe.RunAsync(place, domain, cancellation);
+        if (machine.Trouble is { } trouble)
+            throw trouble;
+        if (machine.State != VMState.Stopped)
+            throw new MomentException(
+                MachineErrors.VMRunning, $"Cannot restore the backup '{selection.Backup.Id}' onto the disks of '{place.Name}': the machine runs{(machine.Process is { } process ? $", as process {process.Id}" : "")}.", place.Name,
+                "Stop it first (Stop-VMDomain), or restore to new files (-Destination) or as a machine of its own (-AsDomain with -Destination).");
+        ServedDisks.Of(place).Refuse(selection.Disks, $"restore the disks of '{place.Name}' in place");
+    }
+
+    private static void RequireFit(DomainDocument domain, BlockSession session, BackupSelection selection)
+    {
+        foreach (BackupManifestDisk disk in selection.Chains.Select(chain => chain.Top.Disk))
+            if (session.Disks[disk.Name].VirtualSize != disk.VirtualSize)
+                throw InPlaceErrors.SizeDiffers(domain.Name, disk.Name, session.Disks[disk.Name].VirtualSize, disk.VirtualSize);
+    }
+
+    // Whatever stands on the active layer, known to us or not, would show another content.
+    private async Task RefuseSharedAsync(ChangeScope scope, BlockSession session, CancellationToken cancellation)
+    {
+        ImageGraph graph = await new Dependencies(context.Catalogue).ScanAsync(scope.State, cancellation);
+        foreach (SessionDisk disk in session.Disks.Values)
+            if (graph.On(disk.Path).FirstOrDefault() is { } above)
+                throw InPlaceErrors.ImageShared(scope.Place.Name, disk.Name, disk.Path, above.Path);
+    }
+
+    private static async Task<IReadOnlyList<DiskDifference>> DifferencesAsync(BlockSession session, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
+    {
+        var progress = new ByteProgress(report, $"Comparing {selection.Backup.Vm}", selection.Chains.Sum(chain => chain.Top.Disk.VirtualSize));
+        return await new CheckedFiles(selection, report).WhileAsync<IReadOnlyList<DiskDifference>>(async token =>
+        {
+            List<DiskDifference> differences = [];
+            await using SessionExports exports = session.OpenExports(token);
+            foreach (BackupChain chain in selection.Chains)
+            {
+                string name = chain.Top.Disk.Name;
+                await using Qcow2Chain backup = await chain.OpenAsync(token);
+                IBlockReader disk = await exports.ConnectAsync(session.Disks[name].NodeName, [], [Nbd.NbdContext.BaseAllocation], token);
+                ExtentMap blocks = await new BlockComparison(backup, disk, RedoFile.Grain).RunAsync(new Steps(progress.Step($"{name}: comparing with {selection.Backup.Id}")), token);
+                report.Verbose($"Disk '{name}' differs from the backup {selection.Backup.Id} in {blocks.TotalLength} bytes.");
+                differences.Add(new DiskDifference(name, blocks));
+            }
+
+            return differences;
+        }, cancellation);
+    }
+
+    private static VMRestoredDisk Result(string vm, BackupSelection selection, SessionDisk disk, DiskDifference difference) => new()
+    {
+        VM = vm,
+        BackupId = selection.Backup.Id,
+        Disk = disk.Name,
+        Path = disk.Path,
+        Format = disk.Format,
+        Size = disk.VirtualSize,
+        WrittenBytes = difference.Blocks.TotalLength,
+    };
+}
