@@ -60,7 +60,9 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
     public DomainDocument Load(DomainPlace place) => Read(place.Name);
 
     /// <summary>Makes a domain known. It must have a UUID; neither that nor its name may be taken.</summary>
-    public DomainPlace Add(DomainDocument domain)
+    /// <param name="domain">Its document.</param>
+    /// <param name="prepare">Given its directory before anybody can know of the domain: what is put there appears with it.</param>
+    public DomainPlace Add(DomainDocument domain, Action<string>? prepare = null)
     {
         DomainPlace place = PlaceOf(domain);
         PrivateDirectory.Make(_domains);
@@ -71,6 +73,7 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
         try
         {
             DurableFile.Write(Path.Combine(staging, DocumentName), Encoding.UTF8.GetBytes(domain.ToXml(secure: true)));
+            prepare?.Invoke(staging);
             // The system refuses to rename over a directory that has something in it: nobody is ever overwritten.
             Directory.Move(staging, place.StateDirectory);
             DurableFile.FlushDirectory(_domains);

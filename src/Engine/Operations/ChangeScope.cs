@@ -4,6 +4,7 @@ using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Serving;
 using MomentTools.Operations.Undo;
@@ -70,6 +71,7 @@ internal sealed class ChangeScope : IDisposable
         {
             // Only now: while the lock was waited for the name may have gone to another domain.
             (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
+            await InstantUndo.RefuseHalfAsync(context, place, report);
             if (recover && Journal.Pending(place.StateDirectory).Count > 0)
             {
                 await Recovery.RunAsync(place, domain, report, cancellation);

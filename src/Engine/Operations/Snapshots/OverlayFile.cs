@@ -90,13 +90,18 @@ internal static class OverlayFile
 
     /// <summary>Makes an empty file a layer on a backing file; not flushed.</summary>
     /// <inheritdoc cref="CreateAsync"/>
+    public static Task FormatAsync(
+        BlockSession session, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation) =>
+        FormatAsync(session.Jobs, jobPrefix, path, backingPath, backingFormat, size, cancellation);
+
+    /// <inheritdoc cref="CreateAsync"/>
     public static async Task FormatAsync(
-        BlockSession session, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation)
+        QmpJobs jobs, string jobPrefix, string path, string backingPath, string backingFormat, long size, CancellationToken cancellation)
     {
         await RequireRoomAsync(path, backingPath, backingFormat, cancellation);
         try
         {
-            await session.Jobs.BlockdevCreateAsync(
+            await jobs.BlockdevCreateAsync(
                 jobPrefix + "-create",
                 new JsonObject
                 {

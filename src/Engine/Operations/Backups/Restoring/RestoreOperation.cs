@@ -11,7 +11,11 @@ internal sealed class RestoreOperation(EngineContext context, string runtimeRoot
 
     public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
     {
+        if (request is { Move: true, Instant: false })
+            return new InstantMove(context).RunAsync(request.AsDomain ?? throw InstantErrors.Incomplete(vm, "no name of the domain to move is given", "Name it with -AsDomain."), BackupRepository.Open(request.Repository, create: false), report, cancellation);
         (BackupRepository repository, string directory) = Open(vm, request);
+        if (request.Instant)
+            return new InstantRestore(context, repository).RunAsync(directory, request, report, cancellation);
         return RepositoryReading.RunAsync(directory, () =>
         {
             BackupSelection selection = BackupSelection.Choose(repository, directory, request, report);
