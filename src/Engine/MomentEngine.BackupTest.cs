@@ -25,7 +25,9 @@ public sealed partial class MomentEngine
         ArgumentNullException.ThrowIfNull(request);
         BackupRepository repository = BackupRepository.Open(request.Repository, create: false);
         string directory = repository.FindDomain(vm);
-        (BackupFindings findings, _) = await new BackupTest(repository, directory, vm, report).RunAsync(request, cancellation);
+        (BackupFindings findings, IReadOnlyList<BackupManifest> tested, IReadOnlyList<BackupManifest> backups) = await new BackupTest(repository, directory, vm, report).RunAsync(request, cancellation);
+        if (request.Source)
+            await new SourceComparison(_context, vm, findings, report).RunAsync(backups, tested, request.Disks, cancellation);
         return findings.All;
     }
 }

@@ -14,6 +14,9 @@ internal sealed class BlockContent(Func<CancellationToken, Task<IBlockReader>> o
     private Task<IBlockReader>? _reader;
     private int _holds;
 
+    /// <summary>A reader of its own, for who reads at many places at once; the caller closes it.</summary>
+    public Task<IBlockReader> OpenReaderAsync(CancellationToken cancellation) => open(cancellation);
+
     public IDisposable Hold()
     {
         lock (_gate)

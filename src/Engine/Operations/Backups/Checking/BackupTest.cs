@@ -22,7 +22,7 @@ internal sealed class BackupTest(BackupRepository repository, string domainDirec
     private readonly ImageCheck? _images = ImageCheck.Find();
 
     /// <summary>What is wrong, and the backups that were tested; both of one state of the repository.</summary>
-    public async Task<(BackupFindings Findings, IReadOnlyList<BackupManifest> Tested)> RunAsync(TestBackupRequest request, CancellationToken cancellation)
+    public async Task<(BackupFindings Findings, IReadOnlyList<BackupManifest> Tested, IReadOnlyList<BackupManifest> Backups)> RunAsync(TestBackupRequest request, CancellationToken cancellation)
     {
         if (_images is null)
             report.Warning("qemu-img is not installed: the images were compared with their hashes, and not checked by it.");
@@ -35,7 +35,7 @@ internal sealed class BackupTest(BackupRepository repository, string domainDirec
             await LookAsync(backups, broken, chosen, request, findings, cancellation);
             // Whoever removes or merges backups meanwhile takes files away: what was missing then is no damage.
             if (findings.All.Count == 0 || attempt == Attempts || Same(backups, repository.Backups(domainDirectory, _ => { })))
-                return (findings, chosen);
+                return (findings, chosen, backups);
             report.Verbose("The repository was changed meanwhile: it is tested again.");
         }
     }
