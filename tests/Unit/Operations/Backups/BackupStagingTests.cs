@@ -20,7 +20,7 @@ public sealed class BackupStagingTests
         {
             string[] files = [.. Directory.GetFiles(backup.Directory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
             Assert.Equal(["domain.xml", "manifest.json", .. backup.Disks.Select(disk => disk.File)], files);
-            Assert.Equal("<domain/>", await File.ReadAllTextAsync(Path.Combine(backup.Directory, BackupManifest.DomainFileName)));
+            Assert.Equal(SampleRepository.Document, await File.ReadAllTextAsync(Path.Combine(backup.Directory, BackupManifest.DomainFileName)));
             Assert.Equal("600", Tool.Run("stat", "-c", "%a", Path.Combine(backup.Directory, BackupManifest.DomainFileName)).Trim());
             foreach (BackupManifestDisk disk in backup.Disks)
             {

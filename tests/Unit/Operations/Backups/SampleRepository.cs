@@ -14,6 +14,9 @@ internal sealed class SampleRepository : IDisposable
 
     public static readonly Guid Uuid = new("8a8d6d2e-4e2b-4e2f-9f0e-7a3d5c1b2a10");
 
+    /// <summary>The machine's document in each backup.</summary>
+    public static readonly string Document = $"<domain type='kvm'><name>{Vm}</name><uuid>{Uuid}</uuid></domain>";
+
     private static readonly DateTimeOffset Begin = new(2026, 11, 20, 8, 0, 0, TimeSpan.Zero);
 
     private readonly Dictionary<string, string> _newest = [];
@@ -51,7 +54,7 @@ internal sealed class SampleRepository : IDisposable
         string id = NextId();
         string directory = await Repository.MakeDomainAsync(Vm, Uuid, "sample", TimeSpan.FromSeconds(10), CancellationToken.None);
         await using BackupStaging staging = Repository.Stage(directory, Uuid, id, Report);
-        BackupManifest published = await staging.PublishAsync(Fill(staging, id, disks), "<domain/>", CancellationToken.None);
+        BackupManifest published = await staging.PublishAsync(Fill(staging, id, disks), Document, CancellationToken.None);
         foreach ((string disk, _) in disks)
             _newest[disk] = id;
         return published;
