@@ -1,5 +1,4 @@
 using MomentTools.Operations;
-using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Making;
 using MomentTools.Operations.Backups.Restoring;
 
