@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
@@ -120,8 +121,22 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
         string disks = Disk.Length == 0 ? "all disks" : $"disk {string.Join(", ", Disk)}";
         if (AsDomain is not null)
             return $"Restore {disks} as the new domain '{AsDomain}' with new files in {request.Destination}";
-        if (!InPlace)
-            return $"Restore {disks} to new files in {request.Destination}";
-        return "";
+        return !InPlace ? $"Restore {disks} to new files in {request.Destination}"
+            : IsAsked ? Written(Run((report, cancellation) => Engine.PlanBackupRestoreAsync(vm, request, report, cancellation)))
+            : $"Write what differs onto the machine's own {disks}; what they hold instead is lost";
     }
+
+    private static string Written(IReadOnlyList<VMRestoredDisk> plan)
+    {
+        VMRestoredDisk[] differing = [.. plan.Where(disk => disk.WrittenBytes > 0)];
+        return differing.Length == 0 ? $"Write nothing: {string.Join(", ", plan.Select(disk => disk.Disk))} {(plan.Count == 1 ? "holds" : "hold")} what the backup {plan[0].BackupId} holds"
+            : $"Write the {ByteText.Of(differing.Sum(disk => disk.WrittenBytes))} that differ onto the machine's own disks, where what is there instead is lost ({string.Join(", ", differing.Select(disk => $"{disk.Disk} {ByteText.Of(disk.WrittenBytes)}"))})";
+    }
+
+    // How much differs takes as long to tell as the disks take to read: only for one who looks at it before it happens.
+    private bool IsAsked =>
+        IsOn("WhatIf") || IsOn("Confirm") || LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"))
+        || !MyInvocation.BoundParameters.ContainsKey("Confirm") && GetVariableValue("ConfirmPreference") is ConfirmImpact.Low or ConfirmImpact.Medium;
+
+    private bool IsOn(string name) => MyInvocation.BoundParameters.TryGetValue(name, out object? given) && given is SwitchParameter { IsPresent: true };
 }

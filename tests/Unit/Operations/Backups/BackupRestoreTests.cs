@@ -55,7 +55,7 @@ public sealed class BackupRestoreTests
         Directory.Delete(sample.Repository.Root, recursive: true);
         BackupRepository copy = BackupRepository.Open(sample.Scratch["copy"], create: false);
         var request = new RestoreBackupRequest { Repository = copy.Root, Destination = sample.Scratch["out"], Format = "raw" };
-        foreach (VMRestoredDisk disk in await new BackupRestore(copy, sample.Runtime).RunAsync(copy.FindDomain("web1"), request, sample.Report, CancellationToken.None))
+        foreach (VMRestoredDisk disk in await sample.RunAsync(request))
             Tool.Run("qemu-img", "compare", "-f", "raw", "-F", "raw", sample.Expected(disk.BackupId, disk.Disk), disk.Path);
     }
 

@@ -1,4 +1,7 @@
+using MomentTools.Machines;
+using MomentTools.Operations;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups;
@@ -84,8 +87,12 @@ internal sealed class SampleRepository : IDisposable
 
     public Task<IReadOnlyList<VMRestoredDisk>> RestoreAsync(
         string? id, string format = "qcow2", string[]? disks = null, string destination = "out", CancellationToken cancellation = default) =>
-        new BackupRestore(Repository, Runtime).RunAsync(
-            Domain, new RestoreBackupRequest { Repository = Repository.Root, Id = id, Destination = Scratch[destination], Format = format, Disks = disks ?? [] }, Report, cancellation);
+        RunAsync(
+            new RestoreBackupRequest { Repository = Repository.Root, Id = id, Destination = Scratch[destination], Format = format, Disks = disks ?? [] }, cancellation);
+
+    public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(RestoreBackupRequest request, CancellationToken cancellation = default) =>
+        new RestoreOperation(new EngineContext(new DomainCatalogue(Scratch["state"], Runtime), TimeSpan.FromSeconds(5), null, GuestAgentOptions.Default), Runtime)
+            .RunAsync(Vm, request, Report, cancellation);
 
     /// <summary>All files below a directory, with their sizes and times.</summary>
     public static string Fingerprint(string directory) => string.Join(
