@@ -76,7 +76,7 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
         {
             return [.. read()];
         }
-        catch (Exception failure) when (failure is MomentException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is MomentException or IOException or UnauthorizedAccessException or ArgumentException)
         {
             // A key press is no place for errors: the command itself tells them.
             return [];

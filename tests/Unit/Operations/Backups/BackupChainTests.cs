@@ -1,5 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Operations.Backups;
+using MomentTools.Qcow2;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups;
 
@@ -20,6 +22,29 @@ public sealed class BackupChainTests
         Assert.Equal([4], Numbers(all, 4, "vda"));
         Assert.Equal([4, 3, 1], Numbers(all, 4, "vdb"));
         Assert.Equal("../" + SampleManifest.Id(1) + "/vdb.qcow2", BackupChain.Resolve(all, all[2], "vdb").Top.BackingName);
+    }
+
+    [SkippableFact]
+    public async Task AnOpenedChainReadsAsTheDiskWas()
+    {
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        List<BackupManifest> backups = sample.Backups();
+        foreach (BackupManifest backup in backups)
+        {
+            foreach (BackupManifestDisk disk in backup.Disks)
+            {
+                await using Qcow2Chain chain = await BackupChain.Resolve(backups, backup, disk.Name).OpenAsync(CancellationToken.None);
+                byte[] read = new byte[chain.Length];
+                await chain.ReadAsync(0, read, CancellationToken.None);
+                byte[] expected = await File.ReadAllBytesAsync(sample.Expected(backup.Id, disk.Name));
+                Assert.True(read.AsSpan().SequenceEqual(expected), $"{backup.Id} {disk.Name}");
+            }
+        }
+
+        // A file that names another one beneath it is not followed.
+        Tool.Run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", BackupStaging.BackingName(backups[0].Id, "vda"), "-F", "qcow2", backups[2].PathOf(backups[2].FindDisk("vda")!));
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => BackupChain.Resolve(backups, backups[2], "vda").OpenAsync(CancellationToken.None));
+        Assert.Equal(BackupErrors.BackupImageMismatch, refused.ErrorId);
     }
 
     [Fact]
