@@ -45,6 +45,55 @@ Describe 'Backup-VMDomain' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         (Backup-VMDomain web1 ./repo -Full -SpeedLimit 1GB).Kind | Should -Be Full
     }
 
+    It 'stores what changed since a backup that is named, with why' {
+        $full = (Get-VMBackup web1 ./repo)[-1]
+        Write-Disk "$place/web1.qcow2" 'write -P 3 4M 64k'
+        Backup-VMDomain web1 ./repo -Incremental | Out-Null
+        Write-Disk "$place/web1.qcow2" 'write -P 4 6M 64k'
+        $backup = Backup-VMDomain web1 ./repo -Differential -Description 'before the upgrade'
+        $backup.Kind, $backup.Description | Should -Be Differential, 'before the upgrade'
+        $backup.DependsOn | Should -Be $full.Id
+        $backup.Disks.CopiedBytes | Should -Be 128KB
+        (Backup-VMDomain web1 ./repo -Differential -Since $full.Checkpoint).DependsOn | Should -Be $full.Id
+        (Get-VMBackup web1 ./repo -Id $backup.Id).Description | Should -Be 'before the upgrade'
+        { Backup-VMDomain web1 ./repo -Differential -Since nosuch -ErrorAction Stop } | Should -Throw -ErrorId 'BackupNotFound,*'
+    }
+
+    It 'stores a copy that nothing stands on' {
+        $newest = (Get-VMBackup web1 ./repo)[-1]
+        $checkpoints = (Get-VMCheckpoint web1).Name
+        $copy = Backup-VMDomain web1 ./repo -Copy
+        $copy.Kind | Should -Be Copy
+        $copy.Checkpoint | Should -BeNullOrEmpty
+        (Get-VMCheckpoint web1).Name | Should -Be $checkpoints
+        (Backup-VMDomain web1 ./repo).DependsOn | Should -Be $newest.Id
+        { Backup-VMDomain web1 ./repo -Differential -Since $copy.Id -ErrorAction Stop } | Should -Throw -ErrorId 'BackupSinceCopy,*'
+    }
+
+    It 'takes a document of libvirt' {
+        $newest = (Get-VMBackup web1 ./repo)[-1]
+        $backup = Backup-VMDomain web1 ./repo -Xml "<domainbackup><incremental>$($newest.Checkpoint)</incremental><disks><disk name='vda' type='file'/></disks></domainbackup>"
+        $backup.DependsOn | Should -Be $newest.Id
+        Set-Content ./backup.xml "<domainbackup mode='push'/>"
+        (Backup-VMDomain web1 ./repo -Path ./backup.xml).Kind | Should -Be Full
+        { Backup-VMDomain web1 ./repo -Xml "<domainbackup><disks><disk name='vda' type='file'><target file='/x'/></disk></disks></domainbackup>" -ErrorAction Stop } | Should -Throw -ErrorId 'BackupDocumentUnsupported,*'
+    }
+
+    It 'takes a pull of a stopped machine, and says that it is a push' {
+        $said = Backup-VMDomain web1 ./repo -Pull -Verbose 4>&1
+        ($said | Where-Object { $_ -is [MomentTools.VMBackup] }).Mode | Should -Be push
+        $said -match 'stopped' | Should -Not -BeNullOrEmpty
+    }
+
+    It 'says what it would do' {
+        $shell = [powershell]::Create()
+        try {
+            $shell.AddScript("Start-Transcript '$place/whatif.txt' | Out-Null; Import-Module '$(Get-ManifestPath)'; Backup-VMDomain web1 -Repository '$place/repo' -Differential -Pull -Disk vda -WhatIf; Stop-Transcript | Out-Null").Invoke() | Should -BeNullOrEmpty
+            Get-Content ./whatif.txt -Raw | Should -Match 'Back up what changed since the last full backup of vda, by pull, to'
+        }
+        finally { $shell.Dispose() }
+    }
+
     It 'shows how far it is, and takes the bar away' {
         $shell = [powershell]::Create()
         try {
@@ -57,8 +106,10 @@ Describe 'Backup-VMDomain' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         finally { $shell.Dispose() }
     }
 
-    It 'does not take -Full and -Incremental together' {
+    It 'does not take kinds together, nor -Since without -Differential' {
         { Backup-VMDomain web1 ./repo -Full -Incremental } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Backup-VMDomain web1 ./repo -Copy -Since x } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Backup-VMDomain web1 ./repo -Xml '<domainbackup/>' -Disk vda } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
     }
 
     It 'leaves nothing behind when it is stopped' {

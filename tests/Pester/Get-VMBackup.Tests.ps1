@@ -37,6 +37,48 @@ Describe 'Get-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorActio
         finally { $env:MOMENTTOOLS_HOME = $home_ }
     }
 
+    It 'says what stands on what' {
+        $all = Get-VMBackup web1 ./repo
+        $all[0].Dependents | Should -Be $second.Id
+        $all[1].DependsOn | Should -Be $first.Id
+        $all.Chain | Should -Be $first.Id, $first.Id
+        $all[1].Disks.ParentId | Should -Be $first.Id
+    }
+
+    It 'draws the tree, in 80 columns' {
+        $tree = Get-VMBackup -Repository ./repo -Tree
+        $tree[1] | Should -BeOfType ([MomentTools.VMBackup])
+        ($tree | Where-Object VM -eq web1).Tree | Should -Be $first.Id, "└─ $($second.Id)"
+        $lines = Get-View $tree
+        $lines -match "└─ $($second.Id) .*Incremental .*\d+-\d+-\d+ " | Should -HaveCount 1
+        $lines | ForEach-Object { $_.Length | Should -BeLessOrEqual 80 }
+        Get-View $tree -Width 80 -Format { $input | Format-List | Out-String -Width 80 } | Should -Contain 'Mode        : push'
+    }
+
+    It 'fits the table in 80 columns' {
+        Get-View (Get-VMBackup -Repository ./repo) | ForEach-Object { $_.Length | Should -BeLessOrEqual 80 }
+        Get-View (Get-VMBackup -Repository ./repo).Disks | ForEach-Object { $_.Length | Should -BeLessOrEqual 80 }
+    }
+
+    It 'gives documents of libvirt' {
+        $documents = Get-VMBackup web1 ./repo -AsXml
+        $documents | Should -HaveCount 2
+        $document = ([xml](Get-VMBackup web1 ./repo -Id $second.Id -AsXml)).domainbackup
+        $document.mode | Should -Be push
+        $document.disks.disk.backupmode | Should -Be incremental
+        $document.disks.disk.incremental | Should -Be $first.Checkpoint
+        $document.disks.disk.target.file | Should -Be $second.Disks[0].Path
+    }
+
+    It 'completes ids, the newest first, from where the session is' {
+        $said = (TabExpansion2 'Get-VMBackup web1 ./repo -Id ').CompletionMatches
+        $said.CompletionText | Should -Be $second.Id, $first.Id
+        $said[0].ToolTip | Should -BeLike 'incremental backup of web1, *MiB'
+        (TabExpansion2 'Backup-VMDomain web1 -Repository ./repo -Differential -Since 2').CompletionMatches.CompletionText | Should -Contain $first.Id
+        (TabExpansion2 'Restore-VMBackup web1 ./repo -Destination x -Id ').CompletionMatches.CompletionText | Should -Contain $first.Id
+        { TabExpansion2 'Get-VMBackup web1 ./nosuch -Id ' } | Should -Not -Throw
+    }
+
     It 'says that nothing is there' {
         { Get-VMBackup -Repository ./nosuch -ErrorAction Stop } | Should -Throw -ErrorId 'BackupRepositoryMissing,*'
         { Get-VMBackup web9 ./repo -ErrorAction Stop } | Should -Throw -ErrorId 'BackupDomainNotFound,*'
