@@ -26,4 +26,18 @@ internal sealed class ByteProgress(IOperationReport report, string activity, lon
             report.Progress(new OperationProgress(activity, status, Math.Min(_done, total), total) { Remaining = _rate.Remaining(total) });
         }
     };
+
+    /// <summary>The same for a step that tells how many bytes it has done in all.</summary>
+    public IProgress<long> Total(string status) => new Whole(Step(status));
+
+    private sealed class Whole(Action<long> step) : IProgress<long>
+    {
+        private long _last;
+
+        public void Report(long value)
+        {
+            step(value - _last);
+            _last = value;
+        }
+    }
 }

@@ -3,6 +3,7 @@ using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Nbd;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Backups.Making;
@@ -18,11 +19,11 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
     public async Task<VMBackup> RunAsync(CancellationToken cancellation)
     {
         ChangeScope scope = work.Scope;
-        BackupDecision[] decisions = [.. work.Decisions.Select(decision => InFull(decision, work.Request.Kind))];
+        (IReadOnlyDictionary<string, ExtentMap> differing, IReadOnlyList<BackupDecision> decisions) = await CompareAsync(cancellation);
         CheckpointPlan plan = work.Moment is { } moment
             ? CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, work.Tracked, work.Seen) : new CheckpointPlan([], scope.State, new Dictionary<string, string>(StringComparer.Ordinal));
         await using BackupStaging staging = work.Stage(report);
-        BackupJob[] jobs = work.Jobs(staging, decisions, new Dictionary<string, ExtentMap>(StringComparer.Ordinal));
+        BackupJob[] jobs = work.Jobs(staging, decisions, differing);
         using Journal journal = scope.Begin(BackupCreation.Operation, new JsonObject
         {
             ["name"] = work.Moment?.Key.Name ?? work.Id,
@@ -54,6 +55,16 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
 
         scope.Commit(journal, plan.Next);
         return work.ToResult(manifest);
+    }
+
+    // The disks of a machine that runs do not stand still: what a comparison would be needed for is stored in full.
+    private async Task<(IReadOnlyDictionary<string, ExtentMap> Differing, IReadOnlyList<BackupDecision> Decisions)> CompareAsync(CancellationToken cancellation)
+    {
+        if (work.Session.IsMachine)
+            return (new Dictionary<string, ExtentMap>(StringComparer.Ordinal), [.. work.Decisions.Select(decision => InFull(decision, work.Request.Kind))]);
+        await using SessionExports exports = work.Session.OpenExports(cancellation);
+        return await ParentComparison.RunAsync(
+            work, async decision => await exports.ConnectAsync(decision.Disk.NodeName, [], [NbdContext.BaseAllocation], cancellation), report, cancellation);
     }
 
     private static BackupDecision InFull(BackupDecision decision, VMBackupKind wanted) =>
