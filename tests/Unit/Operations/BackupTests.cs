@@ -94,14 +94,23 @@ public sealed class BackupTests
     }
 
     [SkippableFact]
-    public async Task RemovingTheCheckpointOfABackupMakesTheNextOneFullAndSaysWhy()
+    public async Task RemovingTheCheckpointOfABackupMakesTheNextOneCompareAndSaysWhy()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
         VMBackup first = await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 2 * Grain, 10);
+        await machine.WriteAsync("vda", 1, 4 * Grain, Grain);
+        await machine.IoAsync("vda", $"write -z {6 * Grain} {Grain}");
         await machine.RemoveAsync(first.Checkpoint!);
-        VMBackup second = await machine.BackupAsync();
-        Assert.Equal(VMBackupKind.Full, second.Kind);
+        VMBackup second = await machine.BackupAsync(VMBackupKind.Incremental);
+        Assert.True(second.Disks[0].Compared);
+        Assert.Equal(first.Id, second.Disks[0].ParentId);
+        // What was written and is the same is not stored, and neither are zeroes.
+        Assert.Equal((Grain, 1), (second.Disks[0].CopiedBytes, second.Disks[0].Extents));
         Assert.Contains("checkpoint", second.Disks[0].Reason, StringComparison.Ordinal);
+        await AssertRestoresAsync(machine, second, machine.Content(machine.DiskPath("vda")));
+        Assert.False((await machine.BackupAsync(VMBackupKind.Incremental)).Disks[0].Compared);
     }
 
     [SkippableTheory]
@@ -130,7 +139,7 @@ public sealed class BackupTests
     }
 
     [SkippableFact]
-    public async Task WithoutSidecarAndBitmapTheDiskIsStoredInFull()
+    public async Task WithoutSidecarAndBitmapTheDiskIsCompared()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
         VMBackup first = await machine.BackupAsync();
@@ -140,8 +149,9 @@ public sealed class BackupTests
         foreach (string sidecar in Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")))
             File.Delete(sidecar);
         VMBackup second = await machine.BackupAsync();
-        Assert.Equal(VMBackupKind.Full, second.Disks[0].Kind);
+        Assert.Equal((VMBackupKind.Incremental, true, Grain), (second.Disks[0].Kind, second.Disks[0].Compared, second.Disks[0].CopiedBytes));
         Assert.Contains("Cannot read the saved segment", second.Disks[0].Reason, StringComparison.Ordinal);
+        await AssertRestoresAsync(machine, second, machine.Content(machine.DiskPath("vda")));
     }
 
     [SkippableFact]

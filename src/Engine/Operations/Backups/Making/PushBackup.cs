@@ -45,7 +45,11 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
         {
             bool ended = await MachineEnd.IsCauseAsync(work.Session, scope, failure);
             await work.Session.DisposeAsync();
-            await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, CheckpointUndo.RunAsync);
+            await CheckpointUndo.AfterFailureAsync(scope, plan.Steps, journal, report, async (place, domain, steps, id, token) =>
+            {
+                await CheckpointUndo.RunAsync(place, domain, steps, id, token);
+                scope.Store.Segments.Delete([id]);
+            });
             if (ended)
                 throw BackupErrors.MachineEnded(work.Vm, failure);
             if (failure is MomentException broken && jobs.FirstOrDefault(job => broken.Target is { } at && at.StartsWith(job.Target.NodeName + '-', StringComparison.Ordinal)) is { } of)
