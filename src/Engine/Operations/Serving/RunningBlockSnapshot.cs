@@ -22,21 +22,24 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     private readonly PreparedCheckpoint? _checkpoint;
     private readonly BlockSession _session;
     private readonly GuestFreeze _guest;
-    private readonly IReadOnlyDictionary<string, SessionDisk> _disks;
-    private readonly IReadOnlyDictionary<string, string> _below;
+    private readonly InstantViews _views;
     private readonly IReadOnlyDictionary<string, KnownChanges> _known;
     private readonly string _sidecar = MomentIds.New();
-    private BlockSnapshotRecord _record;
     private DomainMoments _next;
     private Journal? _journal;
 
     private RunningBlockSnapshot(
         ChangeScope scope, BlockSnapshotWish wish, IOperationReport report, PreparedCheckpoint? checkpoint, BlockSession session, GuestFreeze guest,
-        IReadOnlyDictionary<string, SessionDisk> disks, IReadOnlyDictionary<string, string> below, IReadOnlyDictionary<string, KnownChanges> known, BlockSnapshotRecord record)
+        InstantViews views, IReadOnlyDictionary<string, KnownChanges> known)
     {
-        (_scope, _wish, _report, _checkpoint, _session, _guest, _disks, _below, _known) = (scope, wish, report, checkpoint, session, guest, disks, below, known);
-        _record = record;
+        (_scope, _wish, _report, _checkpoint, _session, _guest, _views, _known) = (scope, wish, report, checkpoint, session, guest, views, known);
         _next = checkpoint?.Next ?? scope.State;
+    }
+
+    private BlockSnapshotRecord Record
+    {
+        get => _views.Record;
+        set => _views.Record = value;
     }
 
     /// <summary>Why QEMU put no filter under some disks, by disk.</summary>
@@ -61,22 +64,11 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
                 foreach (string difference in session.Differences)
                     report.Warning(difference);
             IReadOnlyDictionary<string, SessionDisk> disks = checkpoint is null ? session.Disks : await new MachineDisks(session.Qmp, scope.Domain).ResolveAsync(wish.Disks, cancellation);
-            IReadOnlyDictionary<string, string> files = wish.ScratchFiles(scope.Domain.Uuid!.Value, disks.Values.ToDictionary(disk => disk.Name, disk => disk.Path, StringComparer.Ordinal));
             IReadOnlyDictionary<string, KnownChanges> known = await KnownAsync(scope, session, checkpoint, wish, cancellation);
+            InstantViews views = await InstantViews.PlanAsync(
+                scope.Id, session.Qmp, wish, scope.Domain.Uuid!.Value, disks, jobs, owner, disk => (known[disk].Point, known[disk].Doubt), disk => known[disk].Bitmaps.Count > 0, cancellation);
             guest ??= await GuestFreeze.PrepareAsync(scope, session, wish.Request.Quiesce, context.Agent, report, cancellation);
-            var below = (await session.Qmp.QueryBlockAsync(cancellation)).Where(device => device is { QomPath: not null, Inserted: not null })
-                .ToDictionary(device => device.QomPath!, device => device.Inserted!.NodeName, StringComparer.Ordinal);
-            BlockSnapshotRecordDisk[] recorded = [.. wish.Disks.Select((disk, number) =>
-            {
-                (SessionDisk open, KnownChanges changes) = (disks[disk.Target], known[disk.Target]);
-                return new BlockSnapshotRecordDisk(
-                    disk.Target, number, open.NodeName, open.QomPath,
-                    open.QomPath is null || jobs.Contains(disk.Target, StringComparer.Ordinal) ? BlockSnapshotRecordDisk.Backup : BlockSnapshotRecordDisk.CopyBeforeWrite,
-                    open.VirtualSize, files[disk.Target], 0, 0, wish.Request.ScratchLimit,
-                    changes.Point, changes.Bitmaps.Count > 0 ? BlockSnapshotNodes.Bitmap(scope.Id) : null, null, changes.Doubt);
-            })];
-            var record = new BlockSnapshotRecord(scope.Id, wish.Name, DateTimeOffset.UtcNow, owner, wish.Request.NewCheckpoint, null, recorded);
-            return new RunningBlockSnapshot(scope, wish, report, checkpoint, session, guest, disks, below, known, record);
+            return new RunningBlockSnapshot(scope, wish, report, checkpoint, session, guest, views, known);
         }
         catch
         {
@@ -97,7 +89,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         (string, string?) file;
         try
         {
-            await MakeAsync(cancellation);
+            await _views.MakeAsync(_journal!, cancellation);
             if (_checkpoint is not null)
                 await _checkpoint.ReadyAsync(cancellation);
             await GuestFreeze.HoldAsync([_guest], InstantAsync, _report, cancellation);
@@ -108,11 +100,12 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
                 return null;
             }
 
-            await ShowAsync(cancellation);
+            await _views.ShowAsync(cancellation);
+            _journal!.Pass("views");
             if (_checkpoint is not null)
                 await _checkpoint.KeepAsync(cancellation);
             WriteSidecar();
-            file = ServiceRecords.FileOf(_record);
+            file = ServiceRecords.FileOf(Record);
         }
         catch (Exception)
         {
@@ -125,7 +118,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             _checkpoint.Decide(file);
         else
             _scope.Commit(_journal!, _next, file);
-        return _record;
+        return Record;
     }
 
     public async ValueTask DisposeAsync()
@@ -173,7 +166,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     private void Begin()
     {
         _next = Pinned(_next);
-        JsonObject intent = BlockSnapshotUndo.Intent(_record, _sidecar);
+        JsonObject intent = BlockSnapshotUndo.Intent(Record, _sidecar);
         if (_checkpoint is not null)
         {
             _checkpoint.Plan(Pinned);
@@ -187,76 +180,47 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     }
 
     private DomainMoments Pinned(DomainMoments state) =>
-        _record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
-
-    // The files first, empty: who they are is written down before anything is in them.
-    private async Task MakeAsync(CancellationToken cancellation)
-    {
-        _journal!.Pass("files");
-        List<BlockSnapshotRecordDisk> made = [];
-        foreach (BlockSnapshotRecordDisk disk in _record.Disks)
-            made.Add(ScratchFiles.Make(disk, _disks[disk.Name].Path));
-        _record = _record with { Disks = made };
-        _journal.Extend(BlockSnapshotUndo.Files(_record));
-        // Each waits for QEMU and for storage: together they take little longer than one.
-        Task[] images = [.. _record.Disks.Select(disk => ScratchFiles.OpenAsync(_session.Qmp, _record.Id, disk, cancellation))];
-        await Task.WhenAll(images);
-        _journal.Pass("nodes");
-    }
+        Record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
 
     private async Task InstantAsync()
     {
-        SnapshotInstant[] disks = [.. _record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite)
-            .Select(disk => new SnapshotInstant(new BlockSnapshotNodes(_record.Id, disk.Number), disk.Name, disk.Device!, _below[disk.Device!], _wish.Disks[disk.Number].Discard == "unmap"))];
         if (_checkpoint is not null)
         {
-            await _checkpoint.TakeAsync(actions => HoldAsync([.. actions, .. Copies()], disks));
-            _record = _record with { Created = _checkpoint.Instant };
+            await _checkpoint.TakeAsync(actions => HoldAsync([.. actions, .. Copies()]));
+            Record = Record with { Created = _checkpoint.Instant };
             return;
         }
 
         _journal!.Pass("instant");
-        _record = _record with { Created = DateTimeOffset.UtcNow };
-        await HoldAsync([.. Copies()], disks);
+        Record = Record with { Created = DateTimeOffset.UtcNow };
+        await HoldAsync(Copies());
     }
 
-    private async Task HoldAsync(IReadOnlyList<TransactionAction> actions, SnapshotInstant[] disks)
+    private async Task HoldAsync(IEnumerable<TransactionAction> actions)
     {
-        Refused = await SnapshotInstant.TakeAsync(_session.Qmp, _record.Id, actions, disks);
+        Refused = await _views.TakeAsync(actions);
         _journal!.Pass("taken");
     }
 
     private IEnumerable<TransactionAction> Copies()
     {
-        foreach (BlockSnapshotRecordDisk disk in _record.Disks)
+        foreach (BlockSnapshotRecordDisk disk in Record.Disks)
         {
-            if (disk.Copy is { } copy)
-            {
-                yield return TransactionAction.BitmapAdd(disk.Node, copy, granularity: TrackingProof.Granularity, disabled: true);
-                yield return TransactionAction.BitmapMerge(disk.Node, copy, _known[disk.Name].Bitmaps.Select(name => new BitmapRef(disk.Node, name)));
-            }
-
-            var nodes = new BlockSnapshotNodes(_record.Id, disk.Number);
-            if (disk.Method == BlockSnapshotRecordDisk.Backup)
-                yield return TransactionAction.BlockdevBackup(nodes.Job, disk.Node, nodes.Image, "none");
+            if (disk.Copy is not { } copy)
+                continue;
+            yield return TransactionAction.BitmapAdd(disk.Node, copy, granularity: TrackingProof.Granularity, disabled: true);
+            yield return TransactionAction.BitmapMerge(disk.Node, copy, _known[disk.Name].Bitmaps.Select(name => new BitmapRef(disk.Node, name)));
         }
-    }
-
-    private async Task ShowAsync(CancellationToken cancellation)
-    {
-        await Task.WhenAll(_record.Disks.Where(disk => disk.Method == BlockSnapshotRecordDisk.CopyBeforeWrite)
-            .Select(disk => ScratchFiles.ShowAsync(_session.Qmp, _record.Id, disk, _disks[disk.Name].Path, cancellation)));
-        _journal!.Pass("views");
     }
 
     private void WriteSidecar()
     {
-        var beside = _record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
+        var beside = Record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
             .ToDictionary(disk => disk.Name, disk => new Segment(_known[disk.Name].Beside.Clip(disk.Size), disk.Size, TrackingProof.Granularity), StringComparer.Ordinal);
         if (beside.Count == 0)
             return;
         _scope.Store.Segments.Write(_sidecar, beside);
-        _record = _record with { Disks = [.. _record.Disks.Select(disk => beside.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
+        Record = Record with { Disks = [.. Record.Disks.Select(disk => beside.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
     }
 
     // Over a line of its own: this one may be what broke.
