@@ -19,6 +19,6 @@ internal sealed class BackupCreation(EngineContext context)
         await using BackupWork work = await BackupWork.PrepareAsync(context, scope, request, report, cancellation);
         if (request.Pull && !work.Session.IsMachine)
             report.Verbose($"'{vm}' is stopped: a pull is the same there as a push.");
-        return await new PushBackup(work, report).RunAsync(cancellation);
+        return work.IsPull ? await new PullBackup(work, report).RunAsync(cancellation) : await new PushBackup(work, report).RunAsync(cancellation);
     }
 }

@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Operations.Backups.Making;
 using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Foreign;
@@ -85,6 +86,15 @@ internal static class Recovery
                 }
 
                 await CheckpointUndo.RunAsync(place, domain, Steps(entry.Intent), entry.Id, cancellation);
+                break;
+            case PullBackup.Operation:
+                if (BackupCreation.IsPublished(entry.Intent))
+                {
+                    Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+                    return true;
+                }
+
+                await BlockSnapshotUndo.RunAsync(place, domain, entry, cancellation);
                 break;
             case MomentChange.Operation or BitmapRemoval.Operation or DomainUpdate.Operation or MomentImport.Operation or LayerThaw.Operation or SnapshotRemoval.Operation:
                 break;

@@ -24,6 +24,8 @@ internal static class BackupErrors
     public static readonly ErrorId BackupImageMismatch = new("BackupImageMismatch", ErrorKind.CorruptData);
     public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
     public static readonly ErrorId BackupMachineEnded = new("BackupMachineEnded", ErrorKind.InvalidState);
+    public static readonly ErrorId BackupViewBroken = new("BackupViewBroken", ErrorKind.InvalidState);
+    public static readonly ErrorId BackupPullUnsupported = new("BackupPullUnsupported", ErrorKind.Unsupported);
     public static readonly ErrorId RestoreDestinationMissing = new("RestoreDestinationMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupRewriteDiffers = new("BackupRewriteDiffers", ErrorKind.CorruptData);
     public static readonly ErrorId RestoreBackupOptions = new("RestoreBackupOptions", ErrorKind.InvalidArgument);
@@ -64,6 +66,15 @@ internal static class BackupErrors
 
     /// <param name="why">Which options do not go together, a whole sentence.</param>
     public static MomentException Options(string why, string advice) => new(RestoreBackupOptions, $"Cannot restore the backup: {why}", null, advice);
+
+    /// <param name="why">What is wrong with the view, without a full stop.</param>
+    public static MomentException ViewBroken(string vm, string why, Exception? inner) => new(
+        BackupViewBroken, $"The backup of '{vm}' was not finished: what it reads was lost, because {why}.", vm,
+        "Nothing was kept of this backup, and the guest was not disturbed. Give the scratch files more room with -ScratchDirectory or -ScratchLimit, or let QEMU copy by itself: leave out -Pull.", inner);
+
+    public static MomentException PullWithIoThread(string vm, Qmp.QmpVersion version) => new(
+        BackupPullUnsupported, $"Cannot back up '{vm}' by pull: it has I/O threads, and QEMU {version} ends, and the guest with it, when a reader of such a disk leaves.", vm,
+        "Leave out -Pull: QEMU then copies by itself. Or use QEMU 9.0 or newer, or start the machine without <iothreads>.");
 
     public static MomentException NotFound(ErrorId id, string sentence, string target, IEnumerable<string> candidates, string what)
     {

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
-using MomentTools.Machines.Serving;
 using MomentTools.Moments;
 using MomentTools.Qmp;
 using MomentTools.Xml;
