@@ -15,15 +15,29 @@ internal static class ImageHolders
         return HostProcess.All().Where(process => process.Id != Environment.ProcessId && Holds(process.Id, real));
     }
 
-    private static bool Holds(int id, string path)
+    /// <summary>The other processes that have files open below a directory, each with each such file; none where this user may not see them.</summary>
+    /// <param name="directory">The directory's real path.</param>
+    public static IEnumerable<(HostProcess Process, string Path)> Below(string directory)
+    {
+        string prefix = directory + Path.DirectorySeparatorChar;
+        return from process in HostProcess.All()
+               where process.Id != Environment.ProcessId
+               from path in OpenFiles(process.Id)
+               where path.StartsWith(prefix, StringComparison.Ordinal)
+               select (process, path);
+    }
+
+    private static bool Holds(int id, string path) => OpenFiles(id).Contains(path, StringComparer.Ordinal);
+
+    private static IReadOnlyList<string> OpenFiles(int id)
     {
         try
         {
-            return Directory.EnumerateFiles($"/proc/{id}/fd").Any(file => string.Equals(new FileInfo(file).LinkTarget, path, StringComparison.Ordinal));
+            return [.. Directory.EnumerateFiles($"/proc/{id}/fd").Select(file => new FileInfo(file).LinkTarget).OfType<string>()];
         }
         catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return [];
         }
     }
 }

@@ -41,7 +41,7 @@ internal sealed class BackupForest
             List<BackupManifestDisk> disks = [];
             foreach (string disk in DiskNames.Where(disk => disk == "vda" || random.Next(3) > 0))
             {
-                BackupManifest[] possible = [.. forest.Backups.Where(backup => backup.Checkpoint is not null && backup.FindDisk(disk) is not null)];
+                BackupManifest[] possible = [.. forest.Backups.Where(backup => backup.Kind != VMBackupKind.Copy && backup.FindDisk(disk) is not null)];
                 // Mostly on the newest, as increments are; else on any, as differentials and after a lost checkpoint.
                 BackupManifest? parent = copy || possible.Length == 0 || random.Next(5) == 0 ? null : random.Next(2) == 0 ? possible[^1] : possible[random.Next(possible.Length)];
                 disks.Add(SampleManifest.Disk(disk) with { ParentId = parent?.Id, Kind = parent is null ? VMBackupKind.Full : VMBackupKind.Incremental });
@@ -52,7 +52,7 @@ internal sealed class BackupForest
                 forest._stored[(SampleManifest.Id(number), disk)] = stored;
             }
 
-            forest.Backups.Add(SampleManifest.Of(number, [.. disks]) with { Checkpoint = copy ? null : "monday" });
+            forest.Backups.Add(SampleManifest.Of(number, [.. disks]) with { Checkpoint = copy ? null : "monday", Kind = copy ? VMBackupKind.Copy : VMBackupKind.Automatic });
         }
 
         return (forest, [.. forest.Backups.Select(backup => backup.Id).Where(_ => random.Next(2) == 0)]);

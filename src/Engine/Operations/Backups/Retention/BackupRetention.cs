@@ -1,0 +1,67 @@
+using MomentTools.Files;
+
+namespace MomentTools.Operations.Backups.Retention;
+
+/// <summary>
+/// Remove-VMBackup: removes backups by id, or all that no keep-rule keeps, so that every other stays restorable. Where one that stays stands on one that
+/// goes, it first gets files of its own. Then, without the repository's lock, the machine's checkpoints of the removed backups go.
+/// </summary>
+/// <param name="context">What operations work with.</param>
+/// <param name="runtimeDirectory">Where the sockets of storage daemons may lie.</param>
+internal sealed class BackupRetention(EngineContext context, string runtimeDirectory)
+{
+    private const string Cmdlet = "Remove-VMBackup";
+
+    /// <summary>What a removal would do with each backup of the machine; nothing is changed.</summary>
+    public async Task<IReadOnlyList<VMBackupPlan>> PlanAsync(string vm, RemoveBackupRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        (BackupRepository repository, string directory) = Find(vm, request);
+        (BackupSurvey survey, RemovalChoice choice, RemovalPlan plan) = await DecideAsync(repository, directory, request, report, cancellation);
+        return await RemovalRows.EstimateAsync(repository.Root, survey, choice, plan, cancellation);
+    }
+
+    /// <summary>Removes them.</summary>
+    /// <returns>What was done with each backup of the machine.</returns>
+    public async Task<IReadOnlyList<VMBackupPlan>> RunAsync(string vm, RemoveBackupRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        (BackupRepository repository, string directory) = Find(vm, request);
+        BackupSurvey survey;
+        IReadOnlyList<VMBackupPlan> rows;
+        using (FileLock held = await repository.TakeLockAsync(directory, Cmdlet, context.LockTimeout, cancellation))
+        {
+            await repository.RecoverAsync(directory, report, cancellation);
+            (survey, RemovalChoice choice, RemovalPlan plan) = await DecideAsync(repository, directory, request, report, cancellation);
+            var rewrite = new RepositoryRewrite(repository, runtimeDirectory, context.Probe);
+            var removal = new BackupRemoval((step, backups, told, stop) => rewrite.RunAsync(directory, step, backups, told, stop), context.Probe);
+            IReadOnlyList<BackupManifest> left = await removal.RunAsync(plan, survey.Backups, report, cancellation);
+            rows = RemovalRows.Done(repository.Root, survey, choice, plan, left);
+            foreach (BrokenBackup broken in choice.RemoveBroken)
+                removal.Delete(broken.Directory, report);
+            if (rows.Any(row => !row.Keep) && !left.Any(survey.Restores))
+                report.Warning($"The repository '{repository.Root}' has no backup of '{survey.Vm}' any more that can be restored.");
+        }
+
+        context.Probe?.Invoke("backup-removal:checkpoints");
+        if (rows.Any(row => !row.Keep) && survey.Backups.Count > 0)
+            await new BackupCheckpoints(context).RemoveOrphansAsync(repository.Root, directory, survey.Backups[^1].Uuid, report, cancellation);
+        return rows;
+    }
+
+    // A machine that is registered here is found by its UUID, whatever it was called when it was backed up.
+    private (BackupRepository Repository, string Directory) Find(string vm, RemoveBackupRequest request)
+    {
+        BackupRepository repository = BackupRepository.Open(request.Repository, create: false);
+        Guid? uuid = context.Catalogue.Names().Contains(vm, StringComparer.Ordinal) ? context.Catalogue.Load(context.Catalogue.Place(vm)).Uuid : null;
+        return (repository, uuid is { } known && repository.FindDomain(known) is { } directory ? directory : repository.FindDomain(vm));
+    }
+
+    private async Task<(BackupSurvey Survey, RemovalChoice Choice, RemovalPlan Plan)> DecideAsync(
+        BackupRepository repository, string directory, RemoveBackupRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        BackupSurvey survey = await BackupSurvey.MakeAsync(repository, directory, new BackupUse(context.Catalogue), report, cancellation);
+        RemovalChoice choice = RemovalChoice.Make(survey, request);
+        foreach (BrokenBackup broken in survey.Broken.Except(choice.RemoveBroken))
+            report.Warning($"The backup '{broken.Id}' is left alone, and what it may stand on with it: {broken.Failure.Message}");
+        return (survey, choice, RemovalPlan.Make(survey.Backups, choice.Remove));
+    }
+}

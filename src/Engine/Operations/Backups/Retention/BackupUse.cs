@@ -1,0 +1,94 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Machines.Serving;
+using MomentTools.Moments;
+using MomentTools.Operations.Layers;
+using MomentTools.Operations.Serving;
+
+namespace MomentTools.Operations.Backups.Retention;
+
+/// <summary>
+/// Who uses a machine's backups now: block exports of them, processes of this host that have their files open, QEMU anywhere by its image locks, and
+/// images of registered domains that stand on them.
+/// </summary>
+internal sealed class BackupUse(DomainCatalogue catalogue)
+{
+    // QEMU's block/file-posix.c: shared locks on 100 + n say what it does with an image, those on 200 + n what nobody else may.
+    private const int FirstLock = 100;
+    private const int LockRange = 104;
+
+    /// <summary>For the id of each backup that is used: by whom, as a part of a sentence.</summary>
+    /// <param name="root">The repository.</param>
+    /// <param name="domainDirectory">The machine's directory in it.</param>
+    /// <param name="report">Told what could not be looked at.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    public async Task<IReadOnlyDictionary<string, string>> FindAsync(string root, string domainDirectory, IOperationReport report, CancellationToken cancellation)
+    {
+        Dictionary<string, string> uses = new(StringComparer.Ordinal);
+        Dictionary<int, string> daemons = Exports(root, uses);
+        Open(Libc.RealPath(domainDirectory) ?? domainDirectory, daemons, uses);
+        foreach (string directory in Directory.EnumerateDirectories(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))))
+        {
+            string id = Path.GetFileName(directory);
+            if (!uses.ContainsKey(id) && Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")).Any(IsLocked))
+                uses.Add(id, "a QEMU that this host or this user does not see");
+        }
+
+        await StandingAsync(domainDirectory, uses, report, cancellation);
+        return uses;
+    }
+
+    // Whose daemon is dead serves nothing, whatever its record says.
+    private Dictionary<int, string> Exports(string root, Dictionary<string, string> uses)
+    {
+        Dictionary<int, string> daemons = [];
+        foreach (string directory in catalogue.Directories())
+        {
+            foreach (BlockExportRecord record in new ServiceRecords(directory).Exports(_ => { }))
+            {
+                if (record is not { BackupId: { } id, Repository: { } repository, Source: { } source } || !IsSame(repository, root) || !ServingDaemon.IsAlive(source))
+                    continue;
+                daemons[source.ProcessId] = $"a block export of '{Path.GetFileName(directory)}'";
+                uses.TryAdd(id, daemons[source.ProcessId]);
+            }
+        }
+
+        return daemons;
+    }
+
+    private static void Open(string domainDirectory, Dictionary<int, string> daemons, Dictionary<string, string> uses)
+    {
+        foreach ((HostProcess process, string path) in ImageHolders.Below(domainDirectory))
+        {
+            string id = Path.GetRelativePath(domainDirectory, path).Split(Path.DirectorySeparatorChar)[0];
+            if (BackupId.IsValid(id))
+                uses.TryAdd(id, daemons.GetValueOrDefault(process.Id) ?? string.Create(CultureInfo.InvariantCulture, $"{process.Name} (process {process.Id})"));
+        }
+    }
+
+    private static bool IsLocked(string path)
+    {
+        int descriptor = Libc.Open(path, Libc.ReadOnly | Libc.CloseOnExec | Libc.NonBlocking);
+        if (descriptor < 0)
+            return false;
+        using var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        return Libc.IsKnownLocked(file, FirstLock, LockRange);
+    }
+
+    private async Task StandingAsync(string domainDirectory, Dictionary<string, string> uses, IOperationReport report, CancellationToken cancellation)
+    {
+        ImageGraph graph = await new Dependencies(catalogue).ScanAsync(DomainMoments.Empty, cancellation);
+        foreach (string doubt in graph.Doubts)
+            report.Warning($"Whether a registered machine stands on the backups in '{domainDirectory}' cannot be told for sure: {doubt}.");
+        foreach (string directory in Directory.EnumerateDirectories(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))))
+        {
+            foreach (string file in Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")))
+                if (graph.On(file).FirstOrDefault(link => Path.GetDirectoryName(Path.GetDirectoryName(link.Path)) != domainDirectory) is { } overlay)
+                    uses.TryAdd(Path.GetFileName(directory), $"the image '{overlay.Path}', which stands on it");
+        }
+    }
+
+    private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);
+}

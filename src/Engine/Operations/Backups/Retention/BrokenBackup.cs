@@ -1,0 +1,59 @@
+using MomentTools.Errors;
+using MomentTools.Machines;
+using MomentTools.Qcow2;
+
+namespace MomentTools.Operations.Backups.Retention;
+
+/// <summary>A backup whose manifest cannot be read. It is not known what it is, but its images may still say what they stand on.</summary>
+/// <param name="Id">Its id, which is its directory's name.</param>
+/// <param name="Directory">Its directory.</param>
+/// <param name="Failure">Why its manifest cannot be used.</param>
+/// <param name="StandsOn">The ids of the backups that its images name as their backing files; null where an image cannot be read either.</param>
+internal sealed record BrokenBackup(string Id, string Directory, MomentException Failure, IReadOnlySet<string>? StandsOn)
+{
+    /// <summary>Whether it stands on a backup, as far as can be known: on an older one perhaps, where its images do not say.</summary>
+    public bool MayStandOn(BackupManifest backup) =>
+        backup.Kind != VMBackupKind.Copy && (StandsOn?.Contains(backup.Id) ?? string.CompareOrdinal(backup.Id, Id) < 0);
+
+    /// <param name="failure">What reading its manifest failed with; the manifest's path is its target.</param>
+    public static async Task<BrokenBackup> LookAsync(MomentException failure, CancellationToken cancellation)
+    {
+        string directory = Path.GetDirectoryName(failure.Target)!;
+        return new BrokenBackup(BackupPlaces.IdOf(directory)!, directory, failure, await BackingsAsync(directory, cancellation));
+    }
+
+    /// <summary>Bytes of all its files.</summary>
+    public long Size()
+    {
+        try
+        {
+            return new DirectoryInfo(Directory).EnumerateFiles().Sum(file => file.Length);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // What it takes cannot be told; that is no reason to say nothing of it.
+            return 0;
+        }
+    }
+
+    private static async Task<IReadOnlySet<string>?> BackingsAsync(string directory, CancellationToken cancellation)
+    {
+        HashSet<string> ids = new(StringComparer.Ordinal);
+        try
+        {
+            foreach (string image in System.IO.Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")))
+            {
+                // Where it names a file elsewhere, none of these backups is it.
+                if ((await DiskChain.HeaderAsync(image, cancellation)).BackingFile is { } name
+                    && Path.GetDirectoryName(BackingName.Resolve(image, name)) is { } below && Path.GetDirectoryName(below) == Path.GetDirectoryName(directory))
+                    ids.Add(Path.GetFileName(below));
+            }
+
+            return ids;
+        }
+        catch (Exception failure) when (failure is MomentException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
