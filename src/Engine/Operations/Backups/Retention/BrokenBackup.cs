@@ -45,7 +45,7 @@ internal sealed record BrokenBackup(string Id, string Directory, MomentException
             {
                 // Where it names a file elsewhere, none of these backups is it.
                 if ((await DiskChain.HeaderAsync(image, cancellation)).BackingFile is { } name
-                    && Path.GetDirectoryName(BackingName.Resolve(image, name)) is { } below && Path.GetDirectoryName(below) == Path.GetDirectoryName(directory))
+                    && Path.GetDirectoryName(Path.GetFullPath(BackingName.Resolve(image, name))) is { } below && Path.GetDirectoryName(below) == Path.GetDirectoryName(directory))
                     ids.Add(Path.GetFileName(below));
             }
 

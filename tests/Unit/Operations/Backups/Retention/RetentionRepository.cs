@@ -98,7 +98,7 @@ internal sealed class RetentionRepository : IDisposable
                 File = Path.GetFileName(path),
                 VirtualSize = Size,
                 CopiedBytes = Stored(path),
-                PointId = "p" + id,
+                PointId = kind == VMBackupKind.Copy ? null : "p" + id,
             });
         }
 
