@@ -35,6 +35,7 @@
         'New-VMCheckpoint'
         'New-VMSnapshot'
         'Register-VMDomain'
+        'Remove-VMBackup'
         'Remove-VMBitmap'
         'Remove-VMBlockSnapshot'
         'Remove-VMBranch'

@@ -79,6 +79,19 @@ public static class ViewText
         { } trouble => SessionStyle.Error(trouble.ToString()),
     };
 
+    /// <summary>Bytes that come free by what becomes of a backup, about; more is taken where there is a minus.</summary>
+    public static string Freed(PSObject value) => Object(value) is VMBackupPlan { FreedBytes: not 0 } plan ? ByteText.Of(plan.FreedBytes) : "";
+
+    /// <summary>What becomes of a backup, and why.</summary>
+    public static string Fate(PSObject value) => Object(value) switch
+    {
+        VMBackupPlan { Keep: true, Rules.Count: 0 } => "stays",
+        VMBackupPlan { Keep: true } plan => "stays: " + string.Join(", ", plan.Rules),
+        VMBackupPlan { MergedInto: { } heir } => "goes, into " + heir,
+        VMBackupPlan => "goes",
+        _ => "",
+    };
+
     /// <summary>Until when something can be undone, in local time, to the minute.</summary>
     public static string Until(PSObject value) => Object(value) is VMKeptState kept ? Minute(kept.Until) : "";
 
