@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
@@ -35,15 +36,20 @@ internal static class InstantUndo
     public static async Task RunAsync(EngineContext context, DomainPlace place, JournalEntry entry)
     {
         await StorageDaemon.EndOrphansAsync(place.RuntimeDirectory, CancellationToken.None);
-        // Also one that has not written its pid file yet.
-        string monitor = MachineLauncher.MonitorArgument(place.MonitorPath);
-        foreach (HostProcess process in HostProcess.All().Where(process => process.CommandLine.Contains(monitor, StringComparer.Ordinal)).ToArray())
+        foreach (HostProcess process in Machines(place))
             await MachineStopper.EndAsync(process, CancellationToken.None);
-        foreach (System.Text.Json.Nodes.JsonNode? file in entry.Intent["files"]!.AsArray())
+        foreach (JsonNode? file in entry.Intent["files"]!.AsArray())
             await MadeFile.FromJson(file!.AsObject()).RemoveAsync(entry.Started, CancellationToken.None);
-        foreach (System.Text.Json.Nodes.JsonNode? directory in entry.Intent["directories"]!.AsArray())
+        foreach (JsonNode? directory in entry.Intent["directories"]!.AsArray())
             RemoveEmpty((string)directory!);
         context.Catalogue.Remove(place);
+    }
+
+    /// <summary>The QEMU of a place, also one that has not written its pid file yet.</summary>
+    public static IReadOnlyList<HostProcess> Machines(DomainPlace place)
+    {
+        string monitor = MachineLauncher.MonitorArgument(place.MonitorPath);
+        return [.. HostProcess.All().Where(process => process.CommandLine.Contains(monitor, StringComparer.Ordinal))];
     }
 
     private static async Task<bool> RemoveHalfAsync(EngineContext context, DomainPlace place, IOperationReport report)
