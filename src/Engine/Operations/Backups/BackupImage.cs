@@ -20,7 +20,7 @@ internal static class BackupImage
             await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
             Check(path, image.Header, virtualSize, backing);
         }
-        catch (MomentException failure) when (failure.Kind == ErrorKind.CorruptData && failure.ErrorId != BackupErrors.BackupImageMismatch)
+        catch (MomentException failure) when (failure.Kind is ErrorKind.CorruptData or ErrorKind.Unsupported && failure.ErrorId != BackupErrors.BackupImageMismatch)
         {
             throw BackupErrors.ImageMismatch(path, "it cannot be read as a qcow2 image", failure);
         }
