@@ -53,6 +53,7 @@
         'Stop-VMBlockExport'
         'Stop-VMDomain'
         'Switch-VMBranch'
+        'Test-VMBackup'
         'Test-VMMoment'
         'Undo-VMSnapshot'
         'Unregister-VMDomain'
