@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MomentTools.Operations.Backups;
 
 /// <summary>One disk of a backup: its file, what the file stands on, and the hashes of its bytes.</summary>
@@ -46,5 +48,6 @@ internal sealed record BackupManifestDisk
     public string Hash { get; init; } = "";
 
     /// <summary>The hash of each chunk, in lower-case hexadecimal digits.</summary>
+    [JsonConverter(typeof(HashListConverter))]
     public IReadOnlyList<string> ChunkHashes { get; init; } = [];
 }

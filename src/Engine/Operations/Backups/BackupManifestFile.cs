@@ -71,17 +71,31 @@ internal static class BackupManifestFile
 
     private static void RefuseOtherFormats(byte[] bytes, string path)
     {
-        using JsonDocument document = JsonDocument.Parse(bytes);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty(nameof(BackupManifest.Format), out JsonElement format))
-            throw BackupErrors.ManifestBroken(path, "it does not say its format");
-        if (format.ValueKind != JsonValueKind.Number || !format.TryGetInt32(out int number))
-            throw BackupErrors.ManifestBroken(path, "its format is no number");
+        int number = FormatOf(bytes, path);
         if (number != BackupManifest.CurrentFormat)
         {
             throw new MomentException(
                 BackupErrors.BackupFormatUnknown, $"The backup's manifest '{path}' has the format {number}; this version knows the format {BackupManifest.CurrentFormat} only.", path,
                 "Use the version of MomentTools that wrote it, or a newer one.");
         }
+    }
+
+    // Without building the document: it may be as large as it likes up to here.
+    private static int FormatOf(byte[] bytes, string path)
+    {
+        var reader = new Utf8JsonReader(bytes);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            throw BackupErrors.ManifestBroken(path, "it does not say its format");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            bool found = reader.ValueTextEquals(nameof(BackupManifest.Format));
+            reader.Read();
+            if (found)
+                return reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out int number) ? number : throw BackupErrors.ManifestBroken(path, "its format is no number");
+            reader.Skip();
+        }
+
+        throw BackupErrors.ManifestBroken(path, "it does not say its format");
     }
 
     private static void CheckSum(byte[] bytes, string checksum, string path)
