@@ -22,6 +22,8 @@ internal static class PeakMemory
     private static readonly (string Name, string What, int LimitMiB)[] Operations =
     [
         ("backup", "full backup of 2 GiB of data", 200),
+        ("verify", "test of that backup", 200),
+        ("source", "test of it, compared with the running machine", 200),
         ("restore", "restore of it to a new file, every hash checked", 200),
         ("changes", "changed blocks of a sparse 1 TiB disk, 100,000 runs, from a running machine", 200),
         ("bitmap", "the same bitmap read from the image file", 200),
@@ -49,7 +51,7 @@ internal static class PeakMemory
                     if (name == "running")
                         await dirty.Engine.StartDomainAsync(Machine.Name, paused: true, dirty, cancellation);
                     string printed = await Tool.RunAsync(
-                        Environment.ProcessPath!, [.. Host(), Option, name, name switch { "backup" or "restore" => data, "stopped" or "running" => million, _ => huge }], cancellation);
+                        Environment.ProcessPath!, [.. Host(), Option, name, name switch { "backup" or "verify" or "source" or "restore" => data, "stopped" or "running" => million, _ => huge }], cancellation);
                     lines.Add($"| {what} | {printed.Trim()} | {limit} MiB |");
                 }
             }
@@ -75,6 +77,10 @@ internal static class PeakMemory
         {
             case "backup":
                 await machine.Engine.BackupAsync(Machine.Name, new BackupRequest { Repository = repository, Kind = VMBackupKind.Full }, machine, CancellationToken.None);
+                break;
+            case "verify" or "source":
+                if ((await machine.Engine.TestBackupsAsync(Machine.Name, new TestBackupRequest { Repository = repository, Source = operation == "source" }, machine, CancellationToken.None)).Count > 0)
+                    throw new InvalidOperationException("a whole backup was found damaged");
                 break;
             case "restore":
                 await machine.Engine.RestoreBackupAsync(

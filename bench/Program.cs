@@ -46,6 +46,8 @@ IBench[] benches =
     new PushBackup(increment: false, hashed: true),
     new PushBackup(increment: true, hashed: false),
     new PushBackup(increment: true, hashed: true),
+    new VerifyBesideSha256(openssl: false),
+    new VerifyBesideSha256(openssl: true),
     new SnapshotBesideVirsh(1, keptOpen: false),
     new SnapshotBesideVirsh(3, keptOpen: false),
     new SnapshotBesideVirsh(3, keptOpen: true),

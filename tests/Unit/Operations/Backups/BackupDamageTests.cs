@@ -119,36 +119,6 @@ public sealed class BackupDamageTests
         Assert.Equal(3, sample.Backups().Count);
     }
 
-    [SkippableFact]
-    public async Task AWholeBackupIsTestedToTheLastFile()
-    {
-        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
-        BackupManifest last = sample.Backups()[2];
-        string before = SampleRepository.Fingerprint(sample.Repository.Root);
-        Assert.Empty(await FindAsync(sample, last));
-        Assert.Equal(before, SampleRepository.Fingerprint(sample.Repository.Root));
-
-        string domain = Path.Combine(last.Directory, BackupManifest.DomainFileName);
-        string disk = last.PathOf(last.FindDisk("vdb")!);
-        Flip(domain, 3);
-        Flip(disk, 70000);
-        Directory.Delete(sample.Backups()[1].Directory, recursive: true);
-        List<MomentException> findings = await FindAsync(sample, last);
-        Assert.Equal(
-            [(BackupErrors.BackupChainBroken, last.FindDisk("vda")!.ParentId), (BackupErrors.BackupCorrupt, domain), (BackupErrors.BackupCorrupt, disk)],
-            findings.Select(finding => (finding.ErrorId, finding.Target)));
-        File.Delete(domain);
-        Assert.Contains("missing", (await FindAsync(sample, last))[1].Message, StringComparison.Ordinal);
-    }
-
-    private static async Task<List<MomentException>> FindAsync(SampleRepository sample, BackupManifest backup)
-    {
-        List<MomentException> findings = [];
-        await foreach (MomentException finding in new BackupVerification(sample.Report).FindDamageAsync(sample.Backups(), backup, CancellationToken.None))
-            findings.Add(finding);
-        return findings;
-    }
-
     private static void Flip(string path, long at)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);

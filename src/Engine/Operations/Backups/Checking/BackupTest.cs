@@ -71,7 +71,7 @@ internal sealed class BackupTest(BackupRepository repository, string domainDirec
             await new BackupContents(backup, findings, report).CheckAsync(cancellation);
 
         HashSet<string> damaged = new(StringComparer.Ordinal);
-        await foreach (BackupDamage damage in new BackupVerification(report).CheckAsync($"Testing the backups of {vm}", chains.Files, hashed: true, cancellation))
+        await foreach (BackupDamage damage in new BackupVerification(report).CheckAsync($"Testing the backups of {vm}", chains.Files, cancellation))
         {
             damaged.Add(damage.File.Path);
             findings.Add(damage.File.Backup.Id, damage.Failure, damage.File.Disk.Name, damage.File.Path, damage.Offset, chains.Above(damage.File.Backup.Id, damage.File.Disk.Name));
