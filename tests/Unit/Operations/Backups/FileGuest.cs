@@ -122,10 +122,10 @@ internal sealed partial class FileGuest : IDisposable
             """, "make", root);
     }
 
-    [GeneratedRegex(@"all files are whole: (\d+), the newest is (\d+)\n")]
+    [GeneratedRegex(@"all files are whole: (?<count>\d+), the newest is (?<newest>\d+)\n", RegexOptions.None, 10_000)]
     private static partial Regex CheckedLine();
 
-    [GeneratedRegex(@"the guest wrote file (\d+)\n")]
+    [GeneratedRegex(@"the guest wrote file (?<number>\d+)\n", RegexOptions.None, 10_000)]
     private static partial Regex WroteLine();
 
     private const string Init = """

@@ -2,7 +2,6 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Checking;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Checking;
 

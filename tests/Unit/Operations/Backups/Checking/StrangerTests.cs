@@ -154,7 +154,7 @@ public sealed class StrangerTests
         // The full one is made to stand on the newest.
         Tool.Run("qemu-img", "rebase", "-u", "-F", "qcow2", "-b", BackupStaging.BackingName(all[2].Id, "vda"), all[0].PathOf(all[0].FindDisk("vda")!));
         await Damage.BlessAsync(all[0] with { Disks = [.. all[0].Disks.Select(disk => disk.Name == "vda" ? disk with { Kind = VMBackupKind.Incremental, ParentId = all[2].Id } : disk)], Kind = VMBackupKind.Incremental }, "vda");
-        VMBackupFinding finding = Assert.Single((await BackupTestTests.TestAsync(sample).WaitAsync(Patience)).Where(one => one.Id != "BackupImageMismatch"));
+        VMBackupFinding finding = Assert.Single(await BackupTestTests.TestAsync(sample).WaitAsync(Patience), one => one.Id != "BackupImageMismatch");
         Assert.Equal(("BackupChainBroken", "vda"), (finding.Id, finding.Disk));
         foreach (BackupManifest backup in all)
             Assert.Equal(BackupErrors.BackupChainBroken, (await Assert.ThrowsAsync<MomentException>(() => sample.RestoreAsync(backup.Id, disks: ["vda"]))).ErrorId);

@@ -2,7 +2,6 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Operations;
 using MomentTools.Operations.Backups;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Making;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using MomentTools.Errors;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Checking;
 using MomentTools.Qcow2;
 using MomentTools.Tests.Support;
 
@@ -90,14 +90,11 @@ internal sealed class GeneratedChains : IDisposable
     public async Task AssertSoundAsync(string where)
     {
         List<BackupManifest> backups = Backups();
-        var verification = new BackupVerification(Report);
+        IReadOnlyList<VMBackupFinding> findings = (await new BackupTest(Repository, Domain, Vm, Report).RunAsync(new TestBackupRequest { Repository = Repository.Root }, CancellationToken.None)).Findings.All;
+        Assert.True(findings.Count == 0, $"{where}: {string.Join(' ', findings.Select(finding => finding.Message))}");
         foreach (BackupManifest backup in backups)
-        {
-            await foreach (MomentException finding in verification.FindDamageAsync(backups, backup, CancellationToken.None))
-                Assert.Fail($"{where}: {finding.Message}");
             foreach (BackupManifestDisk disk in backup.Disks)
                 await AssertShowsAsync(backups, backup, disk, where);
-        }
 
         string[] beside = [.. new DirectoryInfo(Domain).EnumerateFileSystemInfos().Select(entry => entry.Name).Where(name => !BackupId.IsValid(name)).Order(StringComparer.Ordinal)];
         Assert.True(beside.All(name => name is ".lock" or "uuid"), $"{where}: {string.Join(' ', beside)}");
