@@ -13,13 +13,12 @@ internal sealed partial class RandomStory : IAsyncDisposable
     private const int MostSectors = 40 << 10;
 
     // Steps at which an operation can still be taken back.
-    private static readonly string[] Revocable = ["targets", "transaction", "capture", "frozen", "copying", "remove copies", "close targets", "sidecar", "close", "publish", "files", "nodes", "instant", "taken", "views", "relay"];
+    private static readonly string[] Revocable = ["targets", "transaction", "capture", "frozen", "copying", "remove copies", "close targets", "sidecar", "close", "publish", "files", "nodes", "instant", "taken", "views", "relay", "comparing", "exports", "copied", "close views"];
 
     private readonly Random _random;
     private readonly StoryCounts _counts;
     private readonly List<string> _told = [];
     private readonly List<string> _removed = [];
-    private readonly List<StoryBackup> _backups = [];
     private readonly HashSet<string> _stale = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Path, byte[] Content)> _copies = new(StringComparer.Ordinal);
     private readonly (int Weight, Func<Task> Run)[] _operations;
@@ -56,8 +55,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _serving = Chance(2);
         _operations =
         [
-            (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (4, BackupAsync), (1, RestoreAsync),
-            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (resizes ? 3 : 0, Alone(ResizeAsync)), (1, RenameAsync),
+            (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (6, BackupAsync), (1, RestoreAsync), (2, RetainAsync), (2, Alone(RestoreInPlaceAsync)),
+            (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (copies ? 2 : 0, Alone(LoseTrackingAsync)), (resizes ? 3 : 0, Alone(ResizeAsync)), (1, RenameAsync),
             (_layered && !_branching ? 5 : 0, Alone(WriteBeneathAsync)),
             (_branching ? 6 : 0, SnapshotAsync), (_branching ? 4 : 0, Alone(GoBackAsync)), (_branching ? 3 : 0, Alone(SwitchAsync)), (_branching ? 1 : 0, BranchAsync),
             (_branching ? 1 : 0, RenameBranchAsync), (_branching ? 1 : 0, Alone(RemoveBranchAsync)), (_branching ? 2 : 0, Alone(RemoveSnapshotAsync)), (_branching ? 1 : 0, Alone(MergeAsync)), (_branching ? 2 : 0, Alone(UndoAsync)),
@@ -119,6 +118,8 @@ internal sealed partial class RandomStory : IAsyncDisposable
             await _judge.CheckContentAsync(disk);
         foreach (StoryBackup backup in _backups)
             await _judge.RestoreAsync(backup, Path.Combine(_machine.Scratch, "end"));
+        foreach (string repository in _backups.Select(backup => backup.Backup.Repository).Distinct(StringComparer.Ordinal))
+            await _judge.CheckRepositoryAsync(repository);
         _judge.CheckImages(mayLeak: _killed);
         _counts.Sequences++;
     }
@@ -141,24 +142,6 @@ internal sealed partial class RandomStory : IAsyncDisposable
             _removed.Remove(name);
     }
 
-    private async Task BackupAsync()
-    {
-        VMBackupKind kind = _random.Next(6) switch { 0 => VMBackupKind.Full, 1 => VMBackupKind.Incremental, _ => VMBackupKind.Automatic };
-        Tell($"backup {kind}");
-        string[] increments = [.. _disks.Where(IsProven).Select(disk => disk.Name)];
-        await TakeAsync(async () =>
-        {
-            VMBackup backup = await _machine.BackupAsync(kind);
-            if (kind == VMBackupKind.Automatic)
-                Assert.All(backup.Disks.Where(disk => increments.Contains(disk.Name)), disk => Assert.Equal(VMBackupKind.Incremental, disk.Kind));
-            Tell($"  = {backup.Id}: {string.Join(' ', backup.Disks.Select(disk => $"{disk.Name} {disk.Kind}{(disk.Reason is { } reason ? $" ({reason})" : "")}"))}");
-            _backups.Add(new StoryBackup(backup, _disks.ToDictionary(disk => disk.Name, disk => Keep(disk, backup.Checkpoint!), StringComparer.Ordinal)));
-            _model.Take(backup.Checkpoint!);
-            _counts.Backups++;
-            _counts.Increments += backup.Disks.Any(disk => disk.Kind == VMBackupKind.Incremental) ? 1 : 0;
-        }, refused => kind == VMBackupKind.Incremental && refused.ErrorId == OperationErrors.BackupChainUnproven);
-    }
-
     // What was written beneath a running machine may come to light when it starts again: until then each moment leaves it open.
     private byte[] Keep(StoryDisk disk, string moment)
     {
@@ -168,20 +151,6 @@ internal sealed partial class RandomStory : IAsyncDisposable
         else
             disk.WrittenBeneathIn = 0;
         return kept;
-    }
-
-    // The name alone says nothing: another checkpoint may bear it by now.
-    private bool IsProven(StoryDisk disk) =>
-        _backups.Count > 0 && disk.Moments.GetValueOrDefault(_backups[^1].Backup.Checkpoint!) is { } moment && StoryDisk.IsExact(moment, disk.Now)
-        && ReferenceEquals(moment.Content, _backups[^1].Content[disk.Name]);
-
-    private async Task RestoreAsync()
-    {
-        if (_backups.Count == 0)
-            return;
-        StoryBackup backup = Any(_backups);
-        Tell($"restore {backup.Backup.Id}");
-        await _judge.RestoreAsync(backup, Path.Combine(_machine.Scratch, "restored"));
     }
 
     private async Task RemoveAsync()
@@ -215,6 +184,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _cancelAt = Chance(8) ? Any(Revocable) : null;
         _killAt = _mayKill && _running && Chance(6) ? Any(Revocable) : null;
         _writeWithin = Chance(2) && mayWrite;
+        _instantHeld = false;
         bool wasRunning = _running;
         try
         {
@@ -250,9 +220,10 @@ internal sealed partial class RandomStory : IAsyncDisposable
         if (!Revocable.Contains(place) || _machine is null)
             return;
         // The instant is behind it, and nothing is written down yet.
-        if (place is "capture" or "frozen")
+        if (place is "taken" || (place is "capture" or "frozen" && !_instantHeld))
             foreach (StoryDisk disk in _disks)
                 disk.Freeze();
+        _instantHeld |= place is "taken";
         if (_running && _writeWithin && Chance(2))
         {
             Tell($"  at '{place}':");

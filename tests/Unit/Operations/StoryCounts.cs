@@ -36,6 +36,17 @@ internal sealed class StoryCounts
 
     public int Increments { get; set; }
 
+    /// <summary>Disks that were compared with a backup, because it was not known what changed.</summary>
+    public int Comparisons { get; set; }
+
+    public int Copies { get; set; }
+
+    public int Pulls { get; set; }
+
+    public int BackupsRemoved { get; set; }
+
+    public int RestoredInPlace { get; set; }
+
     /// <summary>Disks read back out of backups and compared byte for byte.</summary>
     public int Restored { get; set; }
 
@@ -75,7 +86,7 @@ internal sealed class StoryCounts
 
     public override string ToString() =>
         $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
-        + $"{Backups} backups ({Increments} with increments), {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
+        + $"{Backups} backups ({Increments} with increments, {Comparisons} disks compared, {Copies} copies, {Pulls} by pull), {BackupsRemoved} removed, {RestoredInPlace} restored in place, {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
         + $"{Snapshots} snapshots, {SnapshotRestores} restored, {Branches} branches, {Switches} switches, {Merges} merges, {Undone} undone, {Refused} refused; {StatesRead} snapshots and branches read back; "
         + $"{BlockSnapshots} block snapshots, {BlockExports} block exports, {ExportsRead} times read";
 }

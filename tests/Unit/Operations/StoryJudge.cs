@@ -135,10 +135,14 @@ internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> d
             CheckFile(content, backup.Backup.Disks.Single(stored => stored.Name == disk).Path, $"backup {backup.Backup.Id} of '{disk}'");
     }
 
+    /// <summary>All that a repository holds agrees with its manifests.</summary>
+    public async Task CheckRepositoryAsync(string repository) => Assert.Empty(
+        await machine.Engine.TestBackupsAsync(TestMachine.Name, new TestBackupRequest { Repository = repository }, machine.Report, CancellationToken.None));
+
     public async Task RestoreAsync(StoryBackup backup, string destination)
     {
         foreach (VMRestoredDisk restored in await machine.Engine.RestoreBackupAsync(
-            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Id = backup.Backup.Id, Destination = destination }, machine.Report, CancellationToken.None))
+            TestMachine.Name, new RestoreBackupRequest { Repository = backup.Backup.Repository, Id = backup.Backup.Id, Destination = destination }, machine.Report, CancellationToken.None))
             CheckFile(backup.Content[restored.Disk], restored.Path, $"'{restored.Disk}' restored from {backup.Backup.Id}");
         Directory.Delete(destination, recursive: true);
     }

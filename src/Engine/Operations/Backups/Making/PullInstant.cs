@@ -57,7 +57,7 @@ internal sealed class PullInstant : IDisposable
         string[] disks = [.. work.Decisions.Select(decision => decision.Disk.Name)];
         var wish = BlockSnapshotWish.Of(scope, new CreateBlockSnapshotRequest
         {
-            Name = "backup-" + work.Id, Disks = disks, ScratchDirectory = work.Request.ScratchDirectory, ScratchLimit = work.Request.ScratchLimit,
+            Name = "backup-" + work.Id, Disks = disks, Scratch = work.Request.Scratch, ScratchDirectory = work.Request.ScratchDirectory, ScratchLimit = work.Request.ScratchLimit,
         });
         CheckpointPlan plan = work.Moment is { } moment
             ? CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, work.Tracked, work.Seen) : new CheckpointPlan([], scope.State, new Dictionary<string, string>(StringComparer.Ordinal));
