@@ -29,8 +29,10 @@ internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
         if (increment)
         {
             yield return TransactionAction.BitmapAdd(node, incrementBitmap, granularity: TrackingProof.Granularity, disabled: true);
-            yield return TransactionAction.BitmapMerge(
-                node, incrementBitmap, (Decision.Changes?.Bitmaps ?? []).Select(name => new BitmapRef(node, name)).Concat(saved is { } written ? [written] : []));
+            BitmapRef[] sources = [.. (Decision.Changes?.Bitmaps ?? []).Select(name => new BitmapRef(node, name)), .. saved is { } written ? (BitmapRef[])[written] : []];
+            // QEMU 7.2 dies of a merge of nothing (a segmentation fault).
+            if (sources.Length > 0)
+                yield return TransactionAction.BitmapMerge(node, incrementBitmap, sources);
         }
 
         yield return TransactionAction.BlockdevBackup(

@@ -40,7 +40,6 @@ public sealed class BackupFaultTests(ITestOutputHelper output)
             (at, stop) = (0, new CancellationTokenSource());
             Exception? failure = await Record.ExceptionAsync(() => machine.Engine.BackupAsync(TestMachine.Name, new BackupRequest { Repository = machine.Repository }, machine.Report, stop.Token));
             int reached = at;
-            stop.Dispose();
             if (failure is null && reached < stopAt)
                 break;
             // From the rename on the backup is there, and is finished.
@@ -50,6 +49,7 @@ public sealed class BackupFaultTests(ITestOutputHelper output)
             Assert.Equal(before, await Untouched.TakeAsync(machine));
         }
 
+        stopAt = int.MaxValue;
         output.WriteLine($"{steps} steps");
         Assert.True(steps > 6);
         Assert.Empty(machine.Report.Warnings);
