@@ -11,6 +11,12 @@ internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
     /// <summary>What a comparison with the parent found; null where none was needed.</summary>
     public ExtentMap? Differing { get; init; }
 
+    /// <summary>
+    /// Whether the disk is one qcow2 layer that stands on nothing: what it has not allocated reads as zeroes. All of it is then what its top
+    /// layer holds, and QEMU need not write zeroes for the rest, which takes time, space and a share of the speed limit on a thin disk.
+    /// </summary>
+    public bool StandsAlone { get; init; }
+
     /// <summary>What of the blocks to be stored no bitmap in QEMU holds: they are given it as one.</summary>
     public ExtentMap Saved => Differing ?? Decision.Changes?.Saved ?? ExtentMap.Empty;
 
@@ -36,6 +42,6 @@ internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
         }
 
         yield return TransactionAction.BlockdevBackup(
-            Target.JobId, node, Target.NodeName, increment ? "bitmap" : "full", increment ? incrementBitmap : null, increment ? "never" : null, speedLimit > 0 ? speedLimit : null, compress);
+            Target.JobId, node, Target.NodeName, increment ? "bitmap" : StandsAlone ? "top" : "full", increment ? incrementBitmap : null, increment ? "never" : null, speedLimit > 0 ? speedLimit : null, compress);
     }
 }

@@ -23,7 +23,8 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
         CheckpointPlan plan = work.Moment is { } moment
             ? CheckpointPlan.Make(scope.State, moment, scope.Id, scope.Id, work.Tracked, work.Seen) : new CheckpointPlan([], scope.State, new Dictionary<string, string>(StringComparer.Ordinal));
         await using BackupStaging staging = work.Stage(report);
-        BackupJob[] jobs = work.Jobs(staging, decisions, differing);
+        HashSet<string> alone = await AloneAsync(cancellation);
+        BackupJob[] jobs = [.. work.Jobs(staging, decisions, differing).Select(job => job with { StandsAlone = alone.Contains(job.Decision.Disk.NodeName) })];
         using Journal journal = scope.Begin(BackupCreation.Operation, new JsonObject
         {
             ["name"] = work.Moment?.Key.Name ?? work.Id,
@@ -70,6 +71,10 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
         return await ParentComparison.RunAsync(
             work, async decision => await exports.ConnectAsync(decision.Disk.NodeName, [], [NbdContext.BaseAllocation], cancellation), report, cancellation);
     }
+
+    // As QEMU has them: it names what an image stands on by its header or by what was set beneath it.
+    private async Task<HashSet<string>> AloneAsync(CancellationToken cancellation) =>
+        [.. (await work.Session.Qmp.QueryNamedBlockNodesAsync(cancellation)).Where(node => node is { Driver: "qcow2", BackingFile: null }).Select(node => node.NodeName)];
 
     private static BackupDecision InFull(BackupDecision decision, VMBackupKind wanted) =>
         !decision.Compare ? decision
