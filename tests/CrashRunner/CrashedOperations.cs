@@ -24,6 +24,8 @@ internal static class CrashedOperations
             "remove-snapshot" => engine.RemoveSnapshotsAsync(vm, new RemoveSnapshotRequest { Name = argument, UndoFor = TimeSpan.Zero }, report, CancellationToken.None),
             "merge-snapshot" => engine.MergeSnapshotAsync(vm, new MergeSnapshotRequest { Name = argument, Force = true }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
+            "backup-pull" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true }, report, CancellationToken.None),
+            "backup-pull-copy" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true, Kind = VMBackupKind.Copy }, report, CancellationToken.None),
             "backup-remove" => engine.RemoveBackupsAsync(vm, new RemoveBackupRequest { Repository = argument, KeepLast = 1 }, report, CancellationToken.None),
             "import" => engine.ImportMomentsAsync(vm, new ImportMomentsRequest { Paths = [argument] }, report, CancellationToken.None),
             "adopt" => engine.ImportBitmapsAsync(vm, new ImportBitmapsRequest { Bitmaps = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { [argument] = [] } }, report, CancellationToken.None),

@@ -16,6 +16,7 @@ public sealed class CrashCoverageTests
         ["moment-set"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["domain-update"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["backup"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["backup-pull"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["checkpoint-group"] = (typeof(GroupCrashTests), nameof(GroupCrashTests.AProcessKilledAtAnyStepMakesAllOrNone)),
         ["quiesce"] = (typeof(QuiesceTests), nameof(QuiesceTests.AProcessKilledAtAnyStepLeavesNoGuestFrozenForLong)),
         ["bitmap-remove"] = (typeof(BitmapRemovalTests), nameof(BitmapRemovalTests.AProcessKilledAtAnyStepLeavesItThereOrNot)),

@@ -28,6 +28,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("update", false)]
     [InlineData("backup", true)]
     [InlineData("backup", false)]
+    [InlineData("backup-pull", true)]
+    [InlineData("backup-pull-copy", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
         int tried = 0;
@@ -55,6 +57,7 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("checkpoint")]
     [InlineData("remove")]
     [InlineData("backup")]
+    [InlineData("backup-pull")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
     {
         int tried = 0;

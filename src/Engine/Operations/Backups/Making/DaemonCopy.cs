@@ -19,6 +19,9 @@ internal sealed class DaemonCopy : IAsyncDisposable
     private const int MostAtOnce = 4;
     private const string NoSpace = "No space left on device";
 
+    // Of a job that waits for a server that does not answer any more nothing is needed, nor of its daemon.
+    private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(5);
+
     private readonly StorageDaemon _daemon;
     private readonly string _runtimeDirectory;
     private readonly string _id;
@@ -27,7 +30,7 @@ internal sealed class DaemonCopy : IAsyncDisposable
     private DaemonCopy(StorageDaemon daemon, string runtimeDirectory, string id)
     {
         (_daemon, _runtimeDirectory, _id) = (daemon, runtimeDirectory, id);
-        _jobs = new QmpJobs(daemon.Qmp);
+        _jobs = new QmpJobs(daemon.Qmp) { CancelLimit = CancelLimit };
     }
 
     /// <param name="runtimeDirectory">Where the daemon's sockets may lie.</param>
@@ -135,6 +138,10 @@ internal sealed class DaemonCopy : IAsyncDisposable
         catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpJobFailed || failure.ErrorId == QmpErrors.QmpCommandFailed)
         {
             throw Explain(item, failure.Message, failure);
+        }
+        catch (MomentException stuck) when (stuck.ErrorId == QmpErrors.QmpJobStuck && cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(stuck.Message, stuck, cancellation);
         }
     }
 

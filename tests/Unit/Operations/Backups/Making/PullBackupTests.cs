@@ -79,7 +79,7 @@ public sealed class PullBackupTests
         await pull.Machine.WriteAsync("vda", 4, 0, Grain);
         content = await pull.ContentAsync();
         VMBackup next = await pull.Machine.BackupAsync(VMBackupKind.Incremental);
-        Assert.Equal(("push", Grain), (next.Mode, next.Disks[0].CopiedBytes));
+        Assert.Equal(("push", VMBackupKind.Incremental, false), (next.Mode, next.Kind, next.Disks[0].Compared));
         await pull.AssertRestoresAsync(next, content);
     }
 
