@@ -177,7 +177,7 @@ public sealed class BackupRetentionTests
     {
         using RetentionRepository sample = await RetentionRepository.ChainAsync(3);
         string[] ids = [.. sample.Backups().Select(backup => backup.Id)];
-        using Process holder = Process.Start(new ProcessStartInfo("bash", ["-c", $"exec 7<'{Path.Combine(sample.Domain, ids[0], "vda.qcow2")}'; echo open; read line"]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false })!;
+        using Process holder = Process.Start(new ProcessStartInfo("bash", ["-c", $"exec 7<'{Path.Combine(sample.Domain, ids[0], "vda.qcow2")}'; echo open; read line"]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
         await holder.StandardOutput.ReadLineAsync();
         MomentException refused = await RefusedAsync(sample, sample.Ids(ids[0]) with { Merge = true }, RetentionErrors.BackupInUse);
         Assert.Contains($"bash (process {holder.Id})", refused.Message, StringComparison.Ordinal);

@@ -23,7 +23,7 @@ public sealed class RetentionMachineTests
         await machine.WriteAsync("vda", 99, 30 * Grain, Grain);
         IReadOnlyList<VMBackupPlan> done = await RemoveAsync(machine, new RemoveBackupRequest { Repository = machine.Repository, KeepLast = 1 });
         Assert.Equal([(false, taken[2].Backup.Id), (false, taken[2].Backup.Id), (true, null)], done.Select(row => (row.Keep, row.MergedInto)));
-        Assert.Equal(["mine", taken[2].Backup.Checkpoint!], (await machine.MomentsAsync()).Select(moment => moment.Name).Order());
+        Assert.Equal([taken[2].Backup.Checkpoint!, "mine"], (await machine.MomentsAsync()).Select(moment => moment.Name).Order(StringComparer.Ordinal));
         VMBackup next = await machine.BackupAsync(VMBackupKind.Incremental);
         Assert.Equal((Grain, taken[2].Backup.Id), (next.Disks[0].CopiedBytes, next.Disks[0].ParentId));
         await AssertRestoresAsync(machine, next.Id, machine.Content(machine.DiskPath("vda")));
