@@ -29,8 +29,9 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
         TakeOver(written);
         byte[] bytes = BackupManifestFile.ToBytes(manifest);
         // What will not be read again must not be published.
-        BackupManifestFile.Parse(bytes, Path.Combine(staging.Directory, BackupManifest.FileName));
-        DurableFile.Write(Path.Combine(staging.Directory, BackupManifest.FileName), bytes);
+        string path = Path.Combine(staging.Directory, BackupManifest.FileName);
+        manifest = BackupManifestFile.Parse(bytes, path);
+        DurableFile.Write(path, bytes);
         DurableFile.FlushDirectory(staging.Directory);
         return manifest;
     }
