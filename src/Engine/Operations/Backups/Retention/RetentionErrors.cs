@@ -11,6 +11,7 @@ internal static class RetentionErrors
     public static readonly ErrorId BackupNeeded = new("BackupNeeded", ErrorKind.InvalidState);
     public static readonly ErrorId BackupMayBeNeeded = new("BackupMayBeNeeded", ErrorKind.InvalidState);
     public static readonly ErrorId BackupInUse = new("BackupInUse", ErrorKind.Busy);
+    public static readonly ErrorId BackupNotBeneath = new("BackupNotBeneath", ErrorKind.InvalidArgument);
 
     private const int MostNames = 12;
 
@@ -38,6 +39,10 @@ internal static class RetentionErrors
     public static MomentException InUse(string vm, string id, string who) => new(
         BackupInUse, $"Cannot remove the backup '{id}' of '{vm}': it is used by {who}.", id,
         "End what uses it, then run the command again: Stop-VMBlockExport ends an export; a machine that runs on a backup is moved off it or stopped.");
+
+    public static MomentException NotBeneath(string vm, string id, string since, IReadOnlyCollection<string> beneath) => new(
+        BackupNotBeneath, $"Cannot fold backups of '{vm}' into '{id}' down to '{since}': '{id}' does not stand on it.", since,
+        beneath.Count == 0 ? $"'{id}' stands on no other backup: there is nothing to fold." : $"It stands on {string.Join(", ", beneath.Order(StringComparer.Ordinal).Select(XmlErrors.Quote))}.");
 
     private static string Names(IReadOnlyList<BackupManifest> backups) =>
         string.Join(", ", backups.Take(MostNames).Select(backup => XmlErrors.Quote(backup.Id))) + (backups.Count > MostNames ? $" and {backups.Count - MostNames} more" : "");
