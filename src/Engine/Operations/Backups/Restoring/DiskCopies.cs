@@ -25,11 +25,12 @@ internal sealed class DiskCopies(string runtimeDirectory)
         await using StorageDaemon daemon = await StorageDaemon.StartAsync(runtimeDirectory, cancellation);
         var jobs = new QmpJobs(daemon.Qmp);
         var gate = new Lock();
+        foreach (BackupChain chain in selection.Chains)
+            report.Verbose($"Restoring the disk '{chain.Top.Disk.Name}' of the backup {selection.Backup.Id} from {chain.Links.Count} files to '{files.PathOf(chain.Top.Disk.Name)}'.");
         await Parallel.ForEachAsync(selection.Chains.Index(), new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellation }, async (numbered, token) =>
         {
             (int index, BackupChain chain) = numbered;
             string name = chain.Top.Disk.Name;
-            report.Verbose($"Restoring the disk '{name}' of the backup {selection.Backup.Id} from {chain.Links.Count} files to '{files.PathOf(name)}'.");
             var progress = new JobReport(report, $"Restoring {selection.Backup.Vm}", $"{name}: copying");
             try
             {

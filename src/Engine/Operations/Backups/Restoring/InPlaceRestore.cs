@@ -27,6 +27,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         await RefuseAsync(place, domain, selection, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, selection.Disks, BlockAccess.Read, cancellation);
         RequireFit(domain, session, selection);
+        await RefuseSharedAsync(domain, new MomentStore(place.StateDirectory).Load(report.Failure), session, cancellation);
         IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
         return [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
     }
@@ -38,7 +39,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         await RefuseAsync(scope.Place, scope.Domain, selection, cancellation);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, selection.Disks, BlockAccess.Change, cancellation, InPlaceWriting.Options);
         RequireFit(scope.Domain, session, selection);
-        await RefuseSharedAsync(scope, session, cancellation);
+        await RefuseSharedAsync(scope.Domain, scope.State, session, cancellation);
         IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
         VMRestoredDisk[] results = [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
         DiskDifference[] written = [.. differences.Where(difference => difference.Blocks.Count > 0)];
@@ -135,12 +136,12 @@ internal sealed class InPlaceRestore(EngineContext context)
     }
 
     // Whatever stands on the active layer, known to us or not, would show another content.
-    private async Task RefuseSharedAsync(ChangeScope scope, BlockSession session, CancellationToken cancellation)
+    private async Task RefuseSharedAsync(DomainDocument domain, DomainMoments state, BlockSession session, CancellationToken cancellation)
     {
-        ImageGraph graph = await new Dependencies(context.Catalogue).ScanAsync(scope.State, cancellation);
+        ImageGraph graph = await new Dependencies(context.Catalogue).ScanAsync(state, cancellation);
         foreach (SessionDisk disk in session.Disks.Values)
             if (graph.On(disk.Path).FirstOrDefault() is { } above)
-                throw InPlaceErrors.ImageShared(scope.Place.Name, disk.Name, disk.Path, above.Path);
+                throw InPlaceErrors.ImageShared(domain.Name, disk.Name, disk.Path, above.Path);
     }
 
     private static async Task<IReadOnlyList<DiskDifference>> DifferencesAsync(BlockSession session, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
