@@ -11,7 +11,7 @@ namespace MomentTools.Tests.Operations.Backups;
 /// console, starts QEMU's guest agent, and then writes files with hashes for as long as it runs. A hash is only there once its file is on
 /// the disk: so at every instant each file that has one must be whole.
 /// </summary>
-internal sealed partial class FileGuest : IDisposable
+public sealed partial class FileGuest : IDisposable
 {
     /// <summary>How the line begins that says that all is well.</summary>
     public const string Whole = "all files are whole: ";

@@ -58,11 +58,11 @@ internal sealed class CopiedDevices(XElement devices, string directory, string n
                 notes.Add($"The output of {id} goes to '{path}': '{file.Value}' is the first machine's.");
                 file.Value = path;
                 break;
-            case "unix" when port.Name == "channel" && source is not null:
+            case "unix" when port.Name == "channel":
                 // Without a path it gets a socket of its own when it starts.
-                string? socket = source.Attribute("path")?.Value;
-                source.RemoveAttributes();
-                source.SetAttributeValue("mode", "bind");
+                string? socket = source?.Attribute("path")?.Value;
+                source?.RemoveAttributes();
+                source?.SetAttributeValue("mode", "bind");
                 if (socket is not null && CharacterArguments.SocketPath(socket, server: true, null) is not null)
                     notes.Add($"The channel '{port.Element("target")?.Attribute("name")?.Value ?? id}' gets a socket of its own: '{socket}' is the first machine's.");
                 break;

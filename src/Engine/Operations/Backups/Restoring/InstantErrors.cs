@@ -26,7 +26,7 @@ internal static class InstantErrors
         return new MomentException(
             full ? FileErrors.StorageFull : RestoreMoveFailed,
             $"Cannot move the disk '{disk}' of '{vm}' into '{path}': {failure.Message}", path,
-            $"The machine runs on and still needs the backup. {(full ? "Free some space there" : "Look at QEMU's words")}, then move it again: Restore-VMBackup -AsDomain {vm} -Move.", failure)
+            $"The machine runs on and still needs the backup. {(full ? "Free some space there" : "Look at QEMU's words")}, then move it again: Restore-VMBackup -Repository … -AsDomain {vm} -Move.", failure)
         { PeerErrorClass = failure.PeerErrorClass };
     }
 }

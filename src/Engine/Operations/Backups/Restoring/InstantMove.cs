@@ -39,7 +39,7 @@ internal sealed class InstantMove(EngineContext context)
             }
             catch (OperationCanceledException)
             {
-                report.Warning($"'{name}' is not moved: it still needs the backup, and goes on as before. Restore-VMBackup -AsDomain {name} -Move moves it.");
+                report.Warning($"'{name}' is not moved: it still needs the backup, and goes on as before. Restore-VMBackup -Repository {repository.Root} -AsDomain {name} -Move moves it.");
                 throw;
             }
 

@@ -90,7 +90,7 @@ public sealed class InstantMoveTests
         Assert.Equal(VMState.Running, (await instant.CopyAsync()).State);
         Assert.Equal(instant.Backup.Disks[0].Path, InstantMachine.Backing(instant.Overlay()));
         Assert.Equal(0, (await instant.Engine.InvokeQmpAsync(InstantMachine.Copy, "query-jobs", null, CancellationToken.None)).GetArrayLength());
-        Assert.Contains(instant.Report.Warnings, warning => warning.Contains("Restore-VMBackup -AsDomain web2 -Move", StringComparison.Ordinal));
+        Assert.Contains(instant.Report.Warnings, warning => warning.Contains("-AsDomain web2 -Move moves it.", StringComparison.Ordinal));
         await instant.WriteAsync(5, 3 * Grain, Grain);
 
         await instant.MoveAsync();
