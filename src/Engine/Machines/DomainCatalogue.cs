@@ -68,6 +68,9 @@ internal sealed class DomainCatalogue(string stateRoot, string runtimeRoot)
         PrivateDirectory.Make(_domains);
         using DirectoryLock held = DirectoryLock.Take(_domains);
         RefuseTaken(domain, "register", self: null);
+        // Made under this lock alone: what is there was left by a process that died.
+        foreach (string left in Directory.EnumerateDirectories(_domains, ".new-*").ToArray())
+            Directory.Delete(left, recursive: true);
         string staging = Path.Combine(_domains, ".new-" + Guid.NewGuid().ToString("N")[..12]);
         PrivateDirectory.Make(staging);
         try

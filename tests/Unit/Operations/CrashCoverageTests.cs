@@ -47,6 +47,7 @@ public sealed class CrashCoverageTests
         ["machine-hold"] = (typeof(Snapshots.RestoreCrashTests), nameof(Snapshots.RestoreCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["snapshot-undo"] = (typeof(Undo.UndoCrashTests), nameof(Undo.UndoCrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["snapshot-use-end"] = (typeof(Undo.UndoCrashTests), nameof(Undo.UndoCrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["restore-instant"] = (typeof(Backups.Restoring.InstantCrashTests), nameof(Backups.Restoring.InstantCrashTests.AProcessKilledAtAnyStepLeavesAMachineThatRunsOrNone)),
         ["domain-unregister"] = (typeof(DomainRemovalTests), nameof(DomainRemovalTests.AProcessKilledAtAnyStepLeavesAllOrNothing)),
     };
 

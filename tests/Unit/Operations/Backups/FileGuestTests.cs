@@ -30,6 +30,7 @@ public sealed class FileGuestTests(FileGuest guest) : IClassFixture<FileGuest>
         TimedBackup pulled = await machine.BackupAsync(new BackupRequest { Repository = machine.Repository, Pull = true });
         await FileGuest.WroteAsync(machine.Serial, 3);
         Assert.Equal([VMBackupKind.Full, VMBackupKind.Incremental, VMBackupKind.Incremental], new[] { full, pushed, pulled }.Select(one => one.Backup.Kind));
+        Assert.Equal(["push", "push", "pull"], new[] { full, pushed, pulled }.Select(one => one.Backup.Mode));
 
         // Running at once, then moved off the backup while it runs and writes.
         await machine.RestoreAsync(pulled, new RestoreBackupRequest { Repository = machine.Repository, AsDomain = "instant", Destination = machine["instant"], Instant = true });

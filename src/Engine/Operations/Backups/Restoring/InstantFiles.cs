@@ -27,7 +27,7 @@ internal sealed class InstantFiles
         _selection = selection;
         _directory = Path.GetFullPath(directory);
         foreach (BackupChain chain in selection.Chains)
-            _overlays.Add(chain.Top.Disk.Name, Free($"{chain.Top.Disk.Name}.{OverlayFile.Format}"));
+            _overlays.Add(chain.Top.Disk.Name, Free($"{name}.{chain.Top.Disk.Name}.{OverlayFile.Format}"));
         Firmware = selection.Backup.Firmware is null ? null : Free($"{name}.{BackupManifestFirmware.FileName}");
     }
 
@@ -92,7 +92,7 @@ internal sealed class InstantFiles
 
     private static async Task CopyFirmwareAsync(string path, BackupManifest backup, CancellationToken cancellation)
     {
-        byte[] bytes = await BackupDocuments.FirmwareAsync(backup, cancellation);
+        byte[] bytes = DomainRestore.FirmwareOf(backup)!;
         await using FileStream file = OwnedFile.Create(path);
         await file.WriteAsync(bytes, cancellation);
         file.Flush(flushToDisk: true);

@@ -32,10 +32,14 @@ internal sealed class InstantMove(EngineContext context)
             if (above.Length == 0)
                 throw InstantErrors.Incomplete(name, $"its disk '{disk.Target}' is the backup's own file '{chain[0].Path}'", "Restore the backup to new files.");
             if (above.Length == chain.Count)
+            {
+                await CloseLeftAsync(scope, disk.Target, chain[0].Path, repository, cancellation);
                 continue;
+            }
+
             try
             {
-                await MoveAsync(scope, disk, above[^1].Path, [.. chain.Skip(above.Length).Select(layer => layer.Path)], report, cancellation);
+                await MoveAsync(scope, disk, above[^1].Path, [.. chain.Skip(above.Length).Select(layer => layer.Path)], repository, report, cancellation);
             }
             catch (OperationCanceledException)
             {
@@ -51,7 +55,8 @@ internal sealed class InstantMove(EngineContext context)
         return moved;
     }
 
-    private static async Task MoveAsync(ChangeScope scope, DomainDisk disk, string path, IReadOnlyList<string> below, IOperationReport report, CancellationToken cancellation)
+    private static async Task MoveAsync(
+        ChangeScope scope, DomainDisk disk, string path, IReadOnlyList<string> below, BackupRepository repository, IOperationReport report, CancellationToken cancellation)
     {
         DiskTracking tracking = scope.State.Disk(disk.Target);
         TrackingLayer? known = tracking.Layers.Values.FirstOrDefault(layer => layer.Path == path);
@@ -61,9 +66,7 @@ internal sealed class InstantMove(EngineContext context)
         if (known is { FrozenTop: not null })
             LayerThaw.Run(scope, tracking, null, [known]);
         DomainMoments next = known is null ? scope.State : scope.State.With(Standing(scope.State.Disk(disk.Target), known.Id, below));
-        ChainNodes nodes = await layers.NodesAsync(cancellation);
-        string node = nodes.Require(path).NodeName, jobId = $"mt-{MomentIds.New()}-move";
-        string[] repositoryNodes = [.. below.Select(nodes.Find).OfType<QmpBlockNode>().Select(one => one.NodeName)];
+        string node = (await layers.NodesAsync(cancellation)).Require(path).NodeName, jobId = $"mt-{MomentIds.New()}-move";
         using Journal journal = scope.Begin(
             LayerPull.Operation, new JsonObject { ["layer"] = path, ["backing"] = null, ["job"] = jobId, ["commit"] = scope.ChangesTo(next).ToJson() }, next);
         try
@@ -84,14 +87,28 @@ internal sealed class InstantMove(EngineContext context)
             throw;
         }
 
-        // QEMU would else keep the repository's files open, and locked, until it ends.
-        foreach (string open in layers.IsLive ? repositoryNodes : [])
-            if (await ChainNodes.CloseAsync(layers.Session.Qmp, open) is { } why)
-                report.Warning($"QEMU of '{scope.Place.Name}' keeps a file of the backup open: {why}");
+        if (layers.IsLive)
+            await CloseAsync(layers.Session.Qmp, repository);
         await layers.Session.CloseAsync(CancellationToken.None);
         DurableFile.FlushFile(path);
         scope.Commit(journal, next);
         await LayerThaw.RestoreAsync(scope, disk.Target, cancellation);
+    }
+
+    // One whose move was interrupted at its end: the repository's files are beneath it no more, and still open.
+    private static async Task CloseLeftAsync(ChangeScope scope, string disk, string path, BackupRepository repository, CancellationToken cancellation)
+    {
+        await using LayerSession? live = await LayerSession.TryMachineAsync(scope, disk, path, cancellation);
+        if (live is not null)
+            await CloseAsync(live.Session.Qmp, repository);
+    }
+
+    // QEMU would else keep the repository's files open, and locked, until it ends. What a disk still stands on it does not close.
+    private static async Task CloseAsync(QmpClient qmp, BackupRepository repository)
+    {
+        QmpBlockNode[] open = [.. (await qmp.QueryNamedBlockNodesAsync(CancellationToken.None)).Where(node => node.Driver == "qcow2" && NodeFile.Of(node.File) is { } file && File.Exists(file) && IsIn(repository.Root, file))];
+        foreach (QmpBlockNode node in open.OrderBy(node => node.NodeName.Length).ThenBy(node => node.NodeName, StringComparer.Ordinal))
+            await ChainNodes.CloseAsync(qmp, node.NodeName);
     }
 
     // The tree without the repository's files, which are beneath it no more.

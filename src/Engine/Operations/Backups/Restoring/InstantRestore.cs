@@ -21,11 +21,11 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
         string domainDirectory, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
     {
         BackupSelection selection = BackupSelection.Choose(repository, domainDirectory, request, report);
-        (string vm, string name, string destination) = Require(selection.Backup.Vm, request);
+        string vm = selection.Backup.Vm, name = Require(vm, request);
         await CheckAsync(selection, cancellation);
-        DomainDocument original = await BackupDocuments.DomainAsync(selection.Backup, cancellation);
+        DomainDocument original = DomainRestore.Document(selection.Backup);
         await InstantUndo.ClearAsync(context, name, report, cancellation);
-        var files = new InstantFiles(selection, destination, name);
+        var files = new InstantFiles(selection, request.Destination!, name);
         DomainCopy copy = DomainCopy.Make(original, name, files.Directory, files.Disks, files.Firmware);
         await StartAsync(copy.Domain, files, report, cancellation);
         foreach (string note in copy.Notes)
@@ -48,17 +48,13 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
         ];
     }
 
-    private static (string Vm, string Name, string Destination) Require(string vm, RestoreBackupRequest request)
+    private static string Require(string vm, RestoreBackupRequest request)
     {
         if (request.AsDomain is not { } name)
             throw InstantErrors.Incomplete(vm, "no name for the new domain is given", "Name it with -AsDomain.");
         MomentNames.CheckDomain(name);
-        if (request.InPlace)
-            throw InstantErrors.Incomplete(vm, "in place nothing new is started", "Leave out -InPlace or -Instant.");
-        if (request.Format != "qcow2")
-            throw InstantErrors.Incomplete(vm, $"an image of the format '{request.Format}' cannot stand on another one", "Leave -Format out, or leave -Instant out and start the new domain when it is restored.");
-        return request.Destination is { } destination ? (vm, name, destination)
-            : throw InstantErrors.Incomplete(vm, "no directory for the new disks is given", "Name one with -Destination; what the guest writes is kept there.");
+        return request.Format == "qcow2" ? name
+            : throw InstantErrors.Incomplete(vm, $"an image of the format '{request.Format}' cannot stand on another one", "Leave -Format out, or leave -Instant out and start the new domain when it is restored.");
     }
 
     private static async Task CheckAsync(BackupSelection selection, CancellationToken cancellation)

@@ -43,7 +43,7 @@ internal sealed class InstantMachine : IAsyncDisposable
         return made;
     }
 
-    public string Overlay(string disk = "vda") => Path.Combine(Destination, disk + ".qcow2");
+    public string Overlay(string disk = "vda") => Path.Combine(Destination, $"{Copy}.{disk}.qcow2");
 
     public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(RestoreBackupRequest? request = null, CancellationToken cancellation = default) =>
         Engine.RestoreBackupAsync(TestMachine.Name, request ?? Request, Report, cancellation);

@@ -125,9 +125,9 @@ public sealed class InstantRestoreTests
         await using InstantMachine instant = await InstantMachine.CreateAsync();
         RestoreBackupRequest request = instant.Request;
         await RefusedAsync("RestoreInstantIncomplete", request with { AsDomain = null });
-        await RefusedAsync("RestoreInstantIncomplete", request with { Destination = null });
+        await RefusedAsync("RestoreDestinationMissing", request with { Destination = null });
         await RefusedAsync("RestoreInstantIncomplete", request with { Format = "raw" });
-        await RefusedAsync("RestoreInstantIncomplete", request with { InPlace = true });
+        await RefusedAsync("RestoreBackupOptions", request with { InPlace = true });
         await RefusedAsync("DomainNameInvalid", request with { AsDomain = "../x" });
         await RefusedAsync("VMExists", request with { AsDomain = TestMachine.Name });
         await RefusedAsync("BackupNotFound", request with { Id = "20200101T000000Z-0000" });
