@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MomentTools.Files;
 
 namespace MomentTools.Operations.Backups;
 
@@ -18,7 +19,7 @@ internal sealed record BackupHead(string Vm, VMBackupKind Kind, DateTimeOffset C
     {
         try
         {
-            using var file = new FileStream(Path.Combine(directory, BackupManifest.FileName), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            using FileStream file = PlainFile.OpenRead(Path.Combine(directory, BackupManifest.FileName));
             byte[] bytes = new byte[Length];
             return Parse(bytes.AsSpan(0, file.ReadAtLeast(bytes, Length, throwOnEndOfStream: false)));
         }

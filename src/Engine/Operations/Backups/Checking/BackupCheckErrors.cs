@@ -1,5 +1,4 @@
 using MomentTools.Errors;
-using MomentTools.Files;
 
 namespace MomentTools.Operations.Backups.Checking;
 
@@ -38,7 +37,4 @@ internal static class BackupCheckErrors
         $"Disk '{disk}' of '{vm}' is not what the backup '{id}' has, at offset {offset} and on {bytes} bytes in {places} {(places == 1 ? "place" : "places")}, although nothing recorded a write there since the backup was made.",
         disk,
         "Either something wrote to the disk behind QEMU's back, or the backup was changed with its hashes. Keep both, see which one is right (restore the disk to a new file and compare), then make a backup in full (Backup-VMDomain -Full).");
-
-    /// <summary>A failure of the file system, as a finding.</summary>
-    public static MomentException Unreadable(Exception failure, string path) => FileErrors.From(failure, "read", path);
 }

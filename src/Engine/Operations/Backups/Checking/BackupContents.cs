@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Xml;
@@ -8,61 +7,37 @@ namespace MomentTools.Operations.Backups.Checking;
 /// <summary>What lies in a backup's directory besides the disks: its documents against the manifest, and whether anything is there that does not belong.</summary>
 internal sealed class BackupContents(BackupManifest backup, BackupFindings findings, IOperationReport report)
 {
-    // Of a document that may come from anywhere no more is read.
-    private const long LongestDocument = 64L << 20;
-
     // An NFS client keeps a file under such a name that was deleted while somebody reads it.
     private const string NfsLeftover = ".nfs";
 
     public async Task CheckAsync(CancellationToken cancellation)
     {
-        string document = Path.Combine(backup.Directory, BackupManifest.DomainFileName);
-        if (await CheckAsync(document, null, backup.DomainHash, cancellation) && Mismatch(document) is { } rule)
-            findings.Add(backup.Id, BackupCheckErrors.ManifestWrong(Path.Combine(backup.Directory, BackupManifest.FileName), rule), path: document);
-        if (backup.Firmware is { } firmware)
-            await CheckAsync(backup.PathOf(firmware), firmware.Size, firmware.Hash, cancellation);
+        await TryAsync(async () =>
+        {
+            DomainDocument domain = await BackupDocuments.DomainAsync(backup, cancellation);
+            if (domain.Uuid is { } uuid && uuid != backup.Uuid)
+                throw Wrong($"the machine's document is that of '{domain.Name}' with the UUID {uuid}, and the manifest's UUID is {backup.Uuid}");
+        });
+        if (backup.Firmware is not null)
+            await TryAsync(() => BackupDocuments.FirmwareAsync(backup, cancellation));
         FindStrangers();
     }
 
-    private async Task<bool> CheckAsync(string path, long? size, string hash, CancellationToken cancellation)
-    {
-        if (PlainFile.WhyNot(path) is { } why)
-        {
-            findings.Add(backup.Id, BackupErrors.Corrupt(path, $"it is {why}"));
-            return false;
-        }
-
-        try
-        {
-            await using FileStream file = PlainFile.OpenRead(path);
-            if (file.Length > LongestDocument || (size is { } bytes && file.Length != bytes))
-                findings.Add(backup.Id, BackupErrors.Corrupt(path, $"it has {file.Length} bytes{(size is null ? "" : $" where its manifest says {size}")}"), offset: Math.Min(file.Length, size ?? LongestDocument));
-            else if (Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellation)) != hash)
-                findings.Add(backup.Id, BackupErrors.Corrupt(path, "it does not agree with its hash"), offset: 0);
-            else
-                return true;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            findings.Add(backup.Id, BackupCheckErrors.Unreadable(failure, path));
-        }
-
-        return false;
-    }
-
-    // A document with the right hash that is another machine's: manifest and document were changed together.
-    private string? Mismatch(string path)
+    private async Task TryAsync(Func<Task> check)
     {
         try
         {
-            DomainDocument domain = DomainDocument.Parse(File.ReadAllText(path), path);
-            return domain.Uuid is { } uuid && uuid != backup.Uuid ? $"the machine's document is that of '{domain.Name}' with the UUID {uuid}, and the manifest's UUID is {backup.Uuid}" : null;
+            await check();
         }
         catch (MomentException failure)
         {
-            return $"the machine's document cannot be read ({failure.Message.TrimEnd('.')})";
+            // A document with the right hash that is none: it was changed together with the manifest.
+            bool parsed = failure.ErrorId == BackupErrors.BackupCorrupt || failure.ErrorId == BackupCheckErrors.BackupManifestWrong || failure.Kind is ErrorKind.Storage or ErrorKind.AccessDenied;
+            findings.Add(backup.Id, parsed ? failure : Wrong($"the machine's document cannot be read ({failure.Message.TrimEnd('.')})"), path: parsed ? null : Path.Combine(backup.Directory, BackupManifest.DomainFileName));
         }
     }
+
+    private MomentException Wrong(string rule) => BackupCheckErrors.ManifestWrong(Path.Combine(backup.Directory, BackupManifest.FileName), rule);
 
     private void FindStrangers()
     {

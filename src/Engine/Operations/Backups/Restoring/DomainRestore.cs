@@ -65,7 +65,7 @@ internal sealed class DomainRestore(EngineContext context, BackupRestore disks)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            using FileStream file = BackupDocuments.Open(path);
             if (file.Length > BackupManifestFirmware.MaxBytes || size is { } known && file.Length != known)
                 throw BackupErrors.Corrupt(path, $"it has {file.Length} bytes{(size is null ? "" : $" where its manifest says {size}")}");
             byte[] content = new byte[file.Length];
