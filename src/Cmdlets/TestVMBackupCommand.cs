@@ -93,8 +93,8 @@ public sealed class TestVMBackupCommand : MomentCmdlet
     protected override void EndProcessing()
     {
         // All of one machine at once: what several stand on is read once.
-        foreach (IGrouping<(string VM, string Repository), VMBackup> machine in _piped.GroupBy(backup => (backup.VM, backup.Repository)))
-            Test(machine.Key.VM, machine.Key.Repository, [.. machine.Select(backup => backup.Id)]);
+        foreach (IGrouping<(Guid Uuid, string Repository), VMBackup> machine in _piped.GroupBy(backup => (backup.Uuid, backup.Repository)))
+            Test(machine.MaxBy(backup => backup.Id, StringComparer.Ordinal)!.VM, machine.Key.Repository, [.. machine.Select(backup => backup.Id).Distinct(StringComparer.Ordinal)]);
         if (_asked && !Detailed)
             WriteObject(_sound);
     }

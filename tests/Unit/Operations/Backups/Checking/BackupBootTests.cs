@@ -59,6 +59,21 @@ public sealed class BackupBootTests
         AssertNothingLeft(machine);
     }
 
+    [SkippableFact]
+    public async Task ATestStartsWhatIsNotDamaged()
+    {
+        await using TestMachine machine = await MachineAsync(Agent);
+        var request = new TestBackupRequest { Repository = machine.Repository, Boot = true, BootText = "login:", BootTimeout = TimeSpan.FromSeconds(1) };
+        VMBackupFinding finding = Assert.Single(await machine.Engine.TestBackupsAsync(TestMachine.Name, request, machine.Report, CancellationToken.None));
+        Assert.Equal("BackupBootFailed", finding.Id);
+        AssertNothingLeft(machine);
+
+        VMBackup backup = Assert.Single(await machine.Engine.GetBackupsAsync(machine.Repository, null, null, machine.Report, CancellationToken.None));
+        Damage.Flip(backup.Disks[0].Path, 1000);
+        Assert.Equal("BackupCorrupt", Assert.Single(await machine.Engine.TestBackupsAsync(TestMachine.Name, request, machine.Report, CancellationToken.None)).Id);
+        Assert.Contains(machine.Report.Warnings, warning => warning.Contains("was not started", StringComparison.Ordinal));
+    }
+
     private static async Task<TestMachine> MachineAsync(string channel)
     {
         TestMachine machine = await TestMachine.CreateAsync(

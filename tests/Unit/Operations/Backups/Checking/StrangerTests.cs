@@ -3,6 +3,7 @@ using System.Text;
 using MomentTools.Errors;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Checking;
+using MomentTools.Qcow2;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Checking;
@@ -179,6 +180,37 @@ public sealed class StrangerTests
         Assert.Single(new CheckedChains(all, all, []).Breaks);
         Assert.Single(new CheckedChains(all, [all[500]], []).Breaks);
         Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5));
+    }
+
+    [SkippableFact]
+    public async Task AThousandImagesOnEachOtherAreRead()
+    {
+        const int count = 1000;
+        using var sample = new SampleRepository();
+        BackupManifest full = await sample.AddAsync(("vda", ["write -P 5 1M 64k"])), last = await sample.AddAsync(("vda", ["write -P 6 2M 64k"]));
+        byte[] image = await File.ReadAllBytesAsync(last.PathOf(last.Disks[0]));
+        byte[] document = await File.ReadAllBytesAsync(Path.Combine(last.Directory, BackupManifest.DomainFileName));
+        int name = image.AsSpan().IndexOf(Encoding.ASCII.GetBytes(full.Id));
+        for (int i = 2; i < count; i++)
+        {
+            string id = sample.NextId(), directory = Path.Combine(sample.Domain, id);
+            Directory.CreateDirectory(directory);
+            Encoding.ASCII.GetBytes(last.Id).CopyTo(image, name);
+            await File.WriteAllBytesAsync(Path.Combine(directory, "vda.qcow2"), image);
+            await File.WriteAllBytesAsync(Path.Combine(directory, BackupManifest.DomainFileName), document);
+            last = last with { Id = id, Directory = directory, Parent = last.Id, Disks = [last.Disks[0] with { ParentId = last.Id }] };
+            await Damage.BlessAsync(last, "vda");
+        }
+
+        List<BackupManifest> all = sample.Backups();
+        Assert.Equal(count, all.Count);
+        await using Qcow2Chain chain = await BackupChain.Resolve(all, all[^1], "vda").OpenAsync(CancellationToken.None);
+        byte[] read = new byte[4];
+        await chain.ReadAsync(1 << 20, read, CancellationToken.None);
+        Assert.Equal([5, 5, 5, 5], read);
+        Damage.Flip(all[1].PathOf(all[1].Disks[0]), 200);
+        await foreach (BackupDamage damage in new BackupVerification(sample.Report).CheckAsync("test", new CheckedChains(all, [all[^1]], []).Files, CancellationToken.None))
+            Assert.Equal(all[1].Id, damage.File.Backup.Id);
     }
 
     [SkippableFact]
