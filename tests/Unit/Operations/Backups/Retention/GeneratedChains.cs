@@ -13,7 +13,7 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// </summary>
 internal sealed class GeneratedChains : IDisposable
 {
-    private const string Vm = "web1";
+    public const string Vm = "web1";
     private const int Sector = 512;
 
     private static readonly Guid Uuid = new("8a8d6d2e-4e2b-4e2f-9f0e-7a3d5c1b2a11");
@@ -86,8 +86,29 @@ internal sealed class GeneratedChains : IDisposable
             "<domain/>", CancellationToken.None);
     }
 
-    /// <summary>Every backup shows what it showed when it was made, to our own reader and to QEMU's, and agrees with its manifest; nothing else is there.</summary>
+    /// <summary>The state and runtime directories of an engine that knows no machine.</summary>
+    public string State => _scratch["state"];
+
+    /// <summary>Keeps the backups as they are now, for <see cref="Reset"/>.</summary>
+    public void Keep() => Tool.Run("cp", "-a", Repository.Root, _scratch["kept"]);
+
+    /// <summary>Brings back what was kept.</summary>
+    public void Reset()
+    {
+        Directory.Delete(Repository.Root, recursive: true);
+        Tool.Run("cp", "-a", _scratch["kept"], Repository.Root);
+    }
+
+    /// <summary>All of them are sound, and nothing else is there.</summary>
     public async Task AssertSoundAsync(string where)
+    {
+        await AssertAllShowAsync(where);
+        string[] beside = [.. new DirectoryInfo(Domain).EnumerateFileSystemInfos().Select(entry => entry.Name).Where(name => !BackupId.IsValid(name)).Order(StringComparer.Ordinal)];
+        Assert.True(beside.All(name => name is ".lock" or "uuid"), $"{where}: {string.Join(' ', beside)}");
+    }
+
+    /// <summary>Every backup shows what it showed when it was made, to our own reader and to QEMU's, and agrees with its manifest.</summary>
+    public async Task AssertAllShowAsync(string where)
     {
         List<BackupManifest> backups = Backups();
         IReadOnlyList<VMBackupFinding> findings = (await new BackupTest(Repository, Domain, Vm, Report).RunAsync(new TestBackupRequest { Repository = Repository.Root }, CancellationToken.None)).Findings.All;
@@ -95,9 +116,20 @@ internal sealed class GeneratedChains : IDisposable
         foreach (BackupManifest backup in backups)
             foreach (BackupManifestDisk disk in backup.Disks)
                 await AssertShowsAsync(backups, backup, disk, where);
+    }
 
-        string[] beside = [.. new DirectoryInfo(Domain).EnumerateFileSystemInfos().Select(entry => entry.Name).Where(name => !BackupId.IsValid(name)).Order(StringComparer.Ordinal)];
-        Assert.True(beside.All(name => name is ".lock" or "uuid"), $"{where}: {string.Join(' ', beside)}");
+    /// <summary>Every disk of every backup restores to what it showed, by the command, which changes nothing.</summary>
+    public async Task AssertRestoreAsync(string where)
+    {
+        var engine = new MomentEngine(new MomentEngineOptions { StateRoot = State, RuntimeRoot = Runtime });
+        foreach (VMBackup backup in await engine.GetBackupsAsync(Repository.Root, null, null, new TestReport(), CancellationToken.None))
+        {
+            string destination = _scratch["restored"];
+            var request = new RestoreBackupRequest { Repository = Repository.Root, Id = backup.Id, Destination = destination, Format = "raw" };
+            foreach (VMRestoredDisk disk in await engine.RestoreBackupAsync(Vm, request, new TestReport(), CancellationToken.None))
+                Assert.True(_contents[(backup.Id, disk.Disk)].AsSpan().SequenceEqual(File.ReadAllBytes(disk.Path)), $"{where}: {backup.Id}, {disk.Disk} restores to something else");
+            Directory.Delete(destination, recursive: true);
+        }
     }
 
     public void Dispose() => _scratch.Dispose();

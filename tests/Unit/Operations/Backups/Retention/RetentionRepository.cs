@@ -113,9 +113,9 @@ internal sealed class RetentionRepository : IDisposable
         return id;
     }
 
-    public Task<IReadOnlyList<VMBackupPlan>> RemoveAsync(RemoveBackupRequest request) => Retention.RunAsync(Vm, request, Report, CancellationToken.None);
+    public Task<IReadOnlyList<VMBackupPlan>> RemoveAsync(RemoveBackupRequest request) => Retention.RunAsync(Vm, request.Repository, survey => RemovalChoice.Make(survey, request), Report, CancellationToken.None);
 
-    public Task<IReadOnlyList<VMBackupPlan>> PlanAsync(RemoveBackupRequest request) => Retention.PlanAsync(Vm, request, Report, CancellationToken.None);
+    public Task<IReadOnlyList<VMBackupPlan>> PlanAsync(RemoveBackupRequest request) => Retention.PlanAsync(Vm, request.Repository, survey => RemovalChoice.Make(survey, request), Report, CancellationToken.None);
 
     public RemoveBackupRequest Ids(params string[] ids) => new() { Repository = Repository.Root, Ids = ids };
 
