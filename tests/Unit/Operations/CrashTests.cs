@@ -187,6 +187,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
         Assert.DoesNotContain(bitmaps, bitmap => bitmap.Name.StartsWith("mt-tmp", StringComparison.Ordinal) || bitmap.Name.StartsWith("mt-inc", StringComparison.Ordinal));
         Assert.DoesNotContain(bitmaps, bitmap => bitmap.State == VMBitmapState.Foreign);
+        Assert.Empty(Directory.EnumerateFiles(machine.Scratch, "*.scratch.*"));
         Assert.Empty(Directory.EnumerateDirectories(machine.Repository, "*.partial", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
         if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
         {
