@@ -1,0 +1,58 @@
+using System.Globalization;
+using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Retention;
+using MomentTools.Tests.Support;
+using Xunit.Abstractions;
+
+namespace MomentTools.Tests.Operations.Backups.Retention;
+
+/// <summary>
+/// Backups are folded by a process that is killed at each of its steps. Right after, before anything is recovered, every backup that is there
+/// restores to the byte; then the same command runs again and leaves nothing but what it was to leave.
+/// </summary>
+public sealed class RewriteCrashTests(ITestOutputHelper output)
+{
+    // A seed whose newest backup stands on several, of which others stand on some: several are rewritten, several go.
+    private const int Seed = 5;
+    private const int MostSteps = 200;
+
+    [SkippableTheory]
+    [InlineData("merge-backup")]
+    [InlineData("merge-backup-by-renames")]
+    public async Task AProcessKilledAtAnyStepLosesNoBackup(string operation)
+    {
+        using GeneratedChains chains = await GeneratedChains.MakeAsync(Seed, backups: 7);
+        chains.Keep();
+        List<BackupManifest> backups = chains.Backups();
+        HashSet<string> going = [.. FoldedBackups.Choose(new BackupSurvey(GeneratedChains.Vm, backups, [], new Dictionary<string, string>(), new Dictionary<string, string>()), Request(chains, backups)).Remove];
+        RemovalPlan plan = RemovalPlan.Make(backups, going);
+        Assert.True(plan.Rewrites.Count > 1 && plan.Remove.Count > 1, $"{plan.Rewrites.Count} rewritten, {plan.Remove.Count} removed: another seed is needed");
+        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        {
+            chains.Reset();
+            (int exit, string printed, string error) = Tool.TryRun(
+                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), chains.State, chains.Runtime,
+                GeneratedChains.Vm, step.ToString(CultureInfo.InvariantCulture), operation, $"{chains.Repository.Root}|{backups[^1].Id}");
+            if (exit == 0)
+            {
+                CrashSteps.AssertIsEnd(step, printed);
+                output.WriteLine($"{operation}: killed at {CrashSteps.Tried(step)} steps");
+                return;
+            }
+
+            string where = $"step {step} of {operation}";
+            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
+            await chains.AssertRestoreAsync(where);
+            Assert.Empty(backups.Select(backup => backup.Id).Except(chains.Backups().Select(backup => backup.Id)).Except(going));
+            var engine = new MomentEngine(new MomentEngineOptions { StateRoot = chains.State, RuntimeRoot = chains.Runtime });
+            VMBackup merged = await engine.MergeBackupAsync(GeneratedChains.Vm, Request(chains, backups), new TestReport(), CancellationToken.None);
+            Assert.Empty(merged.DependsOn);
+            Assert.Equal(backups.Select(backup => backup.Id).Except(going), chains.Backups().Select(backup => backup.Id));
+            await chains.AssertSoundAsync(where);
+        }
+
+        Assert.Fail("The operation has no end.");
+    }
+
+    private static MergeBackupRequest Request(GeneratedChains chains, List<BackupManifest> backups) => new() { Repository = chains.Repository.Root, Id = backups[^1].Id };
+}
