@@ -11,15 +11,19 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
 {
     private const string FilesSet = "Files";
     private const string AsDomainSet = "AsDomain";
+    private const string InstantSet = "Instant";
+    private const string MoveSet = "Move";
     private const string InPlaceSet = "InPlace";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string FilesInputObjectSet = "FilesInputObject";
     private const string AsDomainInputObjectSet = "AsDomainInputObject";
+    private const string InstantInputObjectSet = "InstantInputObject";
     private const string InPlaceInputObjectSet = "InPlaceInputObject";
 
     /// <summary>The domain as it is named now, or was when it was backed up.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = FilesSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = AsDomainSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = InstantSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = InPlaceSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
@@ -29,6 +33,8 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <summary>The repository's directory.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = FilesSet)]
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = AsDomainSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = InstantSet)]
+    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = InPlaceSet)]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
@@ -36,6 +42,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <summary>The backup's id; the newest if neither this nor a time is given.</summary>
     [Parameter(ParameterSetName = FilesSet)]
     [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = InstantSet)]
     [Parameter(ParameterSetName = InPlaceSet)]
     [Alias("BackupId")]
     [ArgumentCompleter(typeof(BackupIdCompleter))]
@@ -45,6 +52,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <summary>The newest backup at or before this time.</summary>
     [Parameter(ParameterSetName = FilesSet)]
     [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = InstantSet)]
     [Parameter(ParameterSetName = InPlaceSet)]
     [ValidateNotNull]
     public DateTimeOffset? Until { get; set; }
@@ -52,6 +60,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <summary>Backup objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet, ValueFromPipeline = true)]
     [Alias("Backup")]
     [ValidateNotNullOrEmpty]
@@ -62,14 +71,31 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
     [ValidateNotNullOrEmpty]
     public string? Destination { get; set; }
 
     /// <summary>The name of a new domain, with a UUID and addresses of its own, that gets the disks.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
+    [ArgumentCompleter(typeof(DomainCompleter))]
     [ValidateNotNullOrEmpty]
     public string? AsDomain { get; set; }
+
+    /// <summary>Start the new domain at once, on overlays that stand on the backup.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
+    public SwitchParameter Instant { get; set; }
+
+    /// <summary>Copy the content into the overlays while the new domain runs, so that it needs the repository no longer.</summary>
+    [Parameter(ParameterSetName = InstantSet)]
+    [Parameter(ParameterSetName = InstantInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
+    public SwitchParameter Move { get; set; }
 
     /// <summary>Write what differs onto the disks of the stopped machine.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InPlaceSet)]
@@ -77,7 +103,14 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     public SwitchParameter InPlace { get; set; }
 
     /// <summary>The disks; all if not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = FilesSet)]
+    [Parameter(ParameterSetName = FilesInputObjectSet)]
+    [Parameter(ParameterSetName = AsDomainSet)]
+    [Parameter(ParameterSetName = AsDomainInputObjectSet)]
+    [Parameter(ParameterSetName = InstantSet)]
+    [Parameter(ParameterSetName = InstantInputObjectSet)]
+    [Parameter(ParameterSetName = InPlaceSet)]
+    [Parameter(ParameterSetName = InPlaceInputObjectSet)]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -93,7 +126,9 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (VM is not null)
+        if (ParameterSetName == MoveSet)
+            Attempt(AsDomain, () => Restore(AsDomain!, Request(FilePath(Repository))));
+        else if (VM is not null)
             Attempt(VM.Name, () => Restore(VM.Name, Request(FilePath(Repository)) with { Id = Id, Until = Until }));
         foreach (VMBackup backup in InputObject)
             Attempt(backup, () => Restore(backup.VM, Request(backup.Repository) with { Id = backup.Id, Uuid = backup.Uuid }));
@@ -105,12 +140,21 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
         Destination = Destination is null ? null : FilePath(Destination),
         AsDomain = AsDomain,
         InPlace = InPlace,
+        Instant = Instant,
+        Move = Move,
         Disks = Disk,
         Format = Format.ToLowerInvariant(),
     };
 
     private void Restore(string vm, RestoreBackupRequest request)
     {
+        if (ParameterSetName == MoveSet)
+        {
+            if (ShouldProcess(vm, $"Move its disks off the backups in {request.Repository}, while it runs"))
+                WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);
+            return;
+        }
+
         string backup = request.Id ?? (request.Until is { } until ? $"(the newest until {until.ToLocalTime():g})" : "(the newest)");
         if (ShouldProcess($"{vm}, backup {backup}", Action(vm, request)))
             WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);
@@ -119,6 +163,8 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     private string Action(string vm, RestoreBackupRequest request)
     {
         string disks = Disk.Length == 0 ? "all disks" : $"disk {string.Join(", ", Disk)}";
+        if (Instant)
+            return $"Start {disks} as the new domain '{AsDomain}', on overlays in {request.Destination}{(Move ? ", and move it off the backup" : ", which stand on the backup")}";
         if (AsDomain is not null)
             return $"Restore {disks} as the new domain '{AsDomain}' with new files in {request.Destination}";
         return !InPlace ? $"Restore {disks} to new files in {request.Destination}"
