@@ -1,24 +1,22 @@
 namespace MomentTools.Bench.Benches;
 
-/// <summary>A full or an incremental push backup of a running machine, beside the bare job, alone or with the flush and the hash that ours has.</summary>
-internal sealed class PushBackup(bool increment, bool hashed) : IBench
+/// <summary>A full push backup of a running machine beside the bare job, alone or with the flush and the hash that ours has.</summary>
+internal sealed class PushBackup(bool hashed) : IBench
 {
-    private const string Bitmap = "bare";
-    private const long Size = 1L << 30;
-    private const int Data = 256 << 20;
-    private const int Changed = 64 << 20;
+    private const long Size = 2L << 30;
+    private const int Data = 1 << 30;
 
     private Machine? _machine;
     private string _scratch = "";
     private int _round;
 
-    public string Subject => increment ? $"incremental push of {Changed >> 20} MiB that changed" : $"full push of {Data >> 20} MiB of data";
+    public string Subject => $"full push of {Data >> 20} MiB of data";
 
     public string OurWay => "MomentEngine.BackupAsync: copied, hashed, flushed, published, with its checkpoint";
 
     public string TheirWay => hashed ? "the bare blockdev-backup, then sync and sha256sum of its file" : "the bare blockdev-backup: target created over QMP, copied, closed";
 
-    private string Repository => Path.Combine(_scratch, increment ? "backup" : $"backup{_round}");
+    private string Repository => Path.Combine(_scratch, $"backup{_round}");
 
     private string Target => Path.Combine(_scratch, $"bare{_round}.qcow2");
 
@@ -29,32 +27,25 @@ internal sealed class PushBackup(bool increment, bool hashed) : IBench
         _scratch = scratch;
         _machine = await Machine.RegisterAsync(scratch, Size, Data, 1, cancellation);
         await _machine.Engine.StartDomainAsync(Machine.Name, paused: true, _machine, cancellation);
-        if (increment)
-        {
-            await BackupAsync(cancellation);
-            await BareBackup.RecordAsync(_machine, Bitmap, cancellation);
-        }
-
         return null;
     }
 
     public async Task BeforeRoundAsync(CancellationToken cancellation)
     {
         File.Delete(Target);
-        if (!increment && Directory.Exists(Repository))
+        if (Directory.Exists(Repository))
             Directory.Delete(Repository, recursive: true);
         _round++;
-        if (increment)
-            await _machine!.WriteAsync(0, Changed, _round, cancellation);
         // What earlier rounds wrote must not be flushed on this one's account.
         await Tool.RunAsync("sync", [], cancellation);
     }
 
-    public Task OursAsync(CancellationToken cancellation) => BackupAsync(cancellation);
+    public Task OursAsync(CancellationToken cancellation) =>
+        _machine!.Engine.BackupAsync(Machine.Name, new BackupRequest { Repository = Repository, Kind = VMBackupKind.Full }, _machine, cancellation);
 
     public async Task TheirsAsync(CancellationToken cancellation)
     {
-        await BareBackup.RunAsync(_machine!, Target, Size, increment ? Bitmap : null, cancellation);
+        await BareBackup.RunAsync(_machine!, Target, Size, null, cancellation);
         if (hashed)
             await BareBackup.FlushAndHashAsync(Target, cancellation);
     }
@@ -65,9 +56,4 @@ internal sealed class PushBackup(bool increment, bool hashed) : IBench
             await _machine.DisposeAsync();
         _machine = null;
     }
-
-    private Task<VMBackup> BackupAsync(CancellationToken cancellation) => _machine!.Engine.BackupAsync(
-        Machine.Name,
-        new BackupRequest { Repository = Repository, Kind = increment && _round > 0 ? VMBackupKind.Incremental : VMBackupKind.Full },
-        _machine, cancellation);
 }

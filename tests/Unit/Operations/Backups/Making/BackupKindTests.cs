@@ -177,10 +177,10 @@ public sealed class BackupKindTests
     [InlineData(false)]
     public async Task AThinDiskTakesNoRoomAndADiskOnASnapshotIsStoredWithAllBeneath(bool running)
     {
-        await using TestMachine machine = await TestMachine.CreateAsync(1L << 40, discard: false, null, ["vda"]);
+        await using TestMachine machine = await TestMachine.CreateAsync(64L << 30, discard: false, null, ["vda"]);
         if (running)
             await machine.StartAsync();
-        await machine.WriteAsync("vda", 1, 900L << 30, Grain);
+        await machine.WriteAsync("vda", 1, 60L << 30, Grain);
         await machine.WriteAsync("vda", 2, 5 * Grain, Grain);
         VMBackup thin = await machine.BackupAsync();
         await machine.SnapshotAsync("s", request => request with { DiskOnly = true });
