@@ -29,6 +29,7 @@
         'Get-VMSnapshot'
         'Import-VMMoment'
         'Invoke-VMQmpCommand'
+        'Merge-VMBackup'
         'Merge-VMSnapshot'
         'New-VMBlockSnapshot'
         'New-VMBranch'

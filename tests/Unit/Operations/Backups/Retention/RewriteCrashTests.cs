@@ -12,7 +12,7 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// </summary>
 public sealed class RewriteCrashTests(ITestOutputHelper output)
 {
-    // A seed whose newest backup stands on several, of which others stand on some: several are rewritten, several go.
+    // A seed of which one backup stands on several on which others stand too: several are rewritten, several go.
     private const int Seed = 5;
     private const int MostSteps = 200;
 
@@ -24,15 +24,15 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
         using GeneratedChains chains = await GeneratedChains.MakeAsync(Seed, backups: 7);
         chains.Keep();
         List<BackupManifest> backups = chains.Backups();
-        HashSet<string> going = [.. FoldedBackups.Choose(new BackupSurvey(GeneratedChains.Vm, backups, [], new Dictionary<string, string>(), new Dictionary<string, string>()), Request(chains, backups)).Remove];
-        RemovalPlan plan = RemovalPlan.Make(backups, going);
+        (MergeBackupRequest request, RemovalPlan plan) = backups.Select(backup => Plan(chains, backups, backup.Id)).MaxBy(one => one.Plan.Rewrites.Count);
         Assert.True(plan.Rewrites.Count > 1 && plan.Remove.Count > 1, $"{plan.Rewrites.Count} rewritten, {plan.Remove.Count} removed: another seed is needed");
+        string[] going = [.. plan.Remove.Select(backup => backup.Id)];
         for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
             chains.Reset();
             (int exit, string printed, string error) = Tool.TryRun(
                 "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), chains.State, chains.Runtime,
-                GeneratedChains.Vm, step.ToString(CultureInfo.InvariantCulture), operation, $"{chains.Repository.Root}|{backups[^1].Id}");
+                GeneratedChains.Vm, step.ToString(CultureInfo.InvariantCulture), operation, $"{request.Repository}|{request.Id}");
             if (exit == 0)
             {
                 CrashSteps.AssertIsEnd(step, printed);
@@ -45,7 +45,7 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
             await chains.AssertRestoreAsync(where);
             Assert.Empty(backups.Select(backup => backup.Id).Except(chains.Backups().Select(backup => backup.Id)).Except(going));
             var engine = new MomentEngine(new MomentEngineOptions { StateRoot = chains.State, RuntimeRoot = chains.Runtime });
-            VMBackup merged = await engine.MergeBackupAsync(GeneratedChains.Vm, Request(chains, backups), new TestReport(), CancellationToken.None);
+            VMBackup merged = await engine.MergeBackupAsync(GeneratedChains.Vm, request, new TestReport(), CancellationToken.None);
             Assert.Empty(merged.DependsOn);
             Assert.Equal(backups.Select(backup => backup.Id).Except(going), chains.Backups().Select(backup => backup.Id));
             await chains.AssertSoundAsync(where);
@@ -54,5 +54,10 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
         Assert.Fail("The operation has no end.");
     }
 
-    private static MergeBackupRequest Request(GeneratedChains chains, List<BackupManifest> backups) => new() { Repository = chains.Repository.Root, Id = backups[^1].Id };
+    private static (MergeBackupRequest Request, RemovalPlan Plan) Plan(GeneratedChains chains, List<BackupManifest> backups, string id)
+    {
+        var request = new MergeBackupRequest { Repository = chains.Repository.Root, Id = id };
+        var none = new Dictionary<string, string>(StringComparer.Ordinal);
+        return (request, RemovalPlan.Make(backups, FoldedBackups.Choose(new BackupSurvey(GeneratedChains.Vm, backups, [], none, none), request).Remove));
+    }
 }
