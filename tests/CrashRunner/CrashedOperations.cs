@@ -43,6 +43,7 @@ internal static class CrashedOperations
             "use" => UseAsync(engine, vm, argument, report),
             "repair" => engine.RepairMomentsAsync(vm, new RepairMomentRequest(), report, CancellationToken.None),
             _ when operation.StartsWith(CrashedInstants.Prefix, StringComparison.Ordinal) => CrashedInstants.RunAsync(engine, vm, operation, argument, report),
+            _ when operation.StartsWith(CrashedRestores.Prefix, StringComparison.Ordinal) => CrashedRestores.RunAsync(engine, vm, operation, argument, report),
             _ when operation.StartsWith(CrashedExports.Prefix, StringComparison.Ordinal) => CrashedExports.RunAsync(engine, vm, operation, argument, report),
             _ when operation.StartsWith(CrashedBranches.Prefix, StringComparison.Ordinal) => CrashedBranches.RunAsync(engine, vm, operation, argument, report),
             _ when operation.StartsWith(CrashedBlockSnapshots.Prefix, StringComparison.Ordinal) => CrashedBlockSnapshots.RunAsync(engine, vm, operation, argument, report),

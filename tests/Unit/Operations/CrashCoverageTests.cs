@@ -17,6 +17,7 @@ public sealed class CrashCoverageTests
         ["domain-update"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["backup"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
         ["backup-pull"] = (typeof(CrashTests), nameof(CrashTests.AProcessKilledAtAnyStepLosesNothing)),
+        ["restore-in-place"] = (typeof(Backups.Restoring.RestoreCrashTests), nameof(Backups.Restoring.RestoreCrashTests.AProcessKilledAtAnyStepRestoresAllOrNothing)),
         ["checkpoint-group"] = (typeof(GroupCrashTests), nameof(GroupCrashTests.AProcessKilledAtAnyStepMakesAllOrNone)),
         ["quiesce"] = (typeof(QuiesceTests), nameof(QuiesceTests.AProcessKilledAtAnyStepLeavesNoGuestFrozenForLong)),
         ["bitmap-remove"] = (typeof(BitmapRemovalTests), nameof(BitmapRemovalTests.AProcessKilledAtAnyStepLeavesItThereOrNot)),
