@@ -4,10 +4,7 @@ BeforeAll {
     $place = New-Place
 }
 
-AfterAll {
-    foreach ($name in 'now', 'later') { Stop-VMDomain $name -Force -ErrorAction Ignore -Confirm:$false }
-    Remove-Place $place
-}
+AfterAll { Remove-Place $place }
 
 Describe 'Restore-VMBackup -Instant' -Skip:(-not (Get-Command qemu-system-x86_64 -ErrorAction Ignore)) {
     BeforeAll {
