@@ -71,6 +71,7 @@
         'en-US/MomentTools.dll-Help.xml'
         'en-US/about_MomentTools.help.txt'
         'en-US/about_MomentTools_Automation.help.txt'
+        'en-US/about_MomentTools_Backups.help.txt'
         'en-US/about_MomentTools_Branches.help.txt'
         'en-US/about_MomentTools_Errors.help.txt'
         'en-US/about_MomentTools_Moments.help.txt'
