@@ -21,9 +21,14 @@ internal sealed record TransactionAction(string Type, JsonObject Data)
 
     public static TransactionAction BitmapClear(string node, string name) => On("block-dirty-bitmap-clear", node, name);
 
-    /// <summary>Adds the bits of the sources, which may lie on other nodes, to the target.</summary>
-    public static TransactionAction BitmapMerge(string node, string target, IEnumerable<BitmapRef> sources) =>
-        new("block-dirty-bitmap-merge", QmpBitmapCommands.MergeArguments(node, target, sources));
+    /// <summary>Adds the bits of the sources, of which there is at least one and which may lie on other nodes, to the target.</summary>
+    public static TransactionAction BitmapMerge(string node, string target, IEnumerable<BitmapRef> sources)
+    {
+        BitmapRef[] all = [.. sources];
+        // QEMU (7.2 at least) crashes when a transaction with a merge of nothing ends.
+        return all.Length > 0 ? new("block-dirty-bitmap-merge", QmpBitmapCommands.MergeArguments(node, target, all))
+            : throw new ArgumentException($"Nothing is to be merged into '{target}' of '{node}'.", nameof(sources));
+    }
 
     /// <summary>Starts a backup job, which stays in the list after its end (<c>auto-dismiss: false</c>).</summary>
     /// <param name="sync">QAPI <c>MirrorSyncMode</c>: full, top, none, bitmap, incremental.</param>

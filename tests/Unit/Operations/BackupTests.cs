@@ -155,6 +155,20 @@ public sealed class BackupTests
     }
 
     [SkippableFact]
+    public async Task AComparisonThatFindsNothingStoresNothing()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        await machine.WriteAsync("vda", 1, 0, 4 * Grain);
+        VMBackup first = await machine.BackupAsync();
+        await machine.RemoveAsync(first.Checkpoint!);
+        await machine.WriteAsync("vdb", 2, 8 * Grain, 5);
+        VMBackup second = await machine.BackupAsync(VMBackupKind.Incremental);
+
+        Assert.Equal([(true, 0L), (true, Grain)], second.Disks.Select(disk => (disk.Compared, disk.CopiedBytes)));
+        await AssertRestoresAsync(machine, second, machine.Content(machine.DiskPath("vda")));
+    }
+
+    [SkippableFact]
     public async Task WhereTheNewestBackupsCheckpointIsGoneTheIncrementStandsOnTheOneBefore()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();

@@ -191,6 +191,38 @@ internal sealed partial class RandomStory
         _counts.BackupsRemoved += gone.Length;
     }
 
+    // What a backup stands on is folded into it: all, or down to one that stays.
+    private async Task FoldAsync()
+    {
+        StoryBackup[] standing = [.. _backups.Where(one => one.Backup.DependsOn.Count > 0)];
+        if (standing.Length == 0)
+            return;
+        VMBackup top = Any(standing).Backup;
+        Dictionary<string, VMBackup> own = _backups.Where(one => one.Backup.Repository == top.Repository).ToDictionary(one => one.Backup.Id, one => one.Backup);
+        string[] beneath = [.. Beneath(top, own).Order(StringComparer.Ordinal)];
+        string? since = Chance(2) ? Any(beneath) : null;
+        Tell($"fold into {top.Id} in {Path.GetFileName(top.Repository)}{(since is null ? "" : $" down to {since}")}");
+        await _machine.Engine.MergeBackupAsync(TestMachine.Name, new MergeBackupRequest { Repository = top.Repository, Id = top.Id, Since = since }, _machine.Report, CancellationToken.None);
+        HashSet<string> left = [.. (await _machine.Engine.GetBackupsAsync(top.Repository, null, null, _machine.Report, CancellationToken.None)).Select(backup => backup.Id)];
+        string[] gone = [.. own.Keys.Where(id => !left.Contains(id)).Order(StringComparer.Ordinal)];
+        Tell($"  = without {string.Join(' ', gone)}");
+        Assert.Empty(gone.Except(beneath));
+        Assert.DoesNotContain(since, gone);
+        await ForgetBackupsAsync(top.Repository, gone);
+        if (since is null)
+            Assert.Empty(_backups.Single(one => one.Backup.Repository == top.Repository && one.Backup.Id == top.Id).Backup.DependsOn);
+        _counts.BackupsFolded += gone.Length;
+    }
+
+    private static HashSet<string> Beneath(VMBackup top, Dictionary<string, VMBackup> own)
+    {
+        HashSet<string> beneath = new(StringComparer.Ordinal);
+        foreach (VMBackupDisk disk in top.Disks)
+            for (string? id = disk.ParentId; id is not null; id = own[id].Disks.Single(one => one.Name == disk.Name).ParentId)
+                beneath.Add(id);
+        return beneath;
+    }
+
     private async Task ForgetBackupsAsync(string repository, string[] gone)
     {
         _removedBackups.AddRange(_backups.Where(one => one.Backup.Repository == repository && gone.Contains(one.Backup.Id)));

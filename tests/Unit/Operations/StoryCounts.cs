@@ -45,6 +45,8 @@ internal sealed class StoryCounts
 
     public int BackupsRemoved { get; set; }
 
+    public int BackupsFolded { get; set; }
+
     public int RestoredInPlace { get; set; }
 
     /// <summary>Disks read back out of backups and compared byte for byte.</summary>
@@ -86,7 +88,7 @@ internal sealed class StoryCounts
 
     public override string ToString() =>
         $"{Sequences} sequences, {Operations} operations, {Pairs} pairs checked ({MomentPairs} of two moments): {Exact} exact, {Superset} superset, {Unknown} unknown; "
-        + $"{Backups} backups ({Increments} with increments, {Comparisons} disks compared, {Copies} copies, {Pulls} by pull), {BackupsRemoved} removed, {RestoredInPlace} restored in place, {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
+        + $"{Backups} backups ({Increments} with increments, {Comparisons} disks compared, {Copies} copies, {Pulls} by pull), {BackupsRemoved} removed, {BackupsFolded} folded, {RestoredInPlace} restored in place, {Restored} restored disks compared; {Kills} kills ({LossyKills} lost data); {Cancelled} operations cancelled; {Resizes} resizes; {Removals} moments removed; {WritesBeneath} writes beneath a disk; "
         + $"{Snapshots} snapshots, {SnapshotRestores} restored, {Branches} branches, {Switches} switches, {Merges} merges, {Undone} undone, {Refused} refused; {StatesRead} snapshots and branches read back; "
         + $"{BlockSnapshots} block snapshots, {BlockExports} block exports, {ExportsRead} times read";
 }

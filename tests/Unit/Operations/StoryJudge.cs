@@ -9,7 +9,7 @@ namespace MomentTools.Tests.Operations;
 internal sealed class StoryJudge(TestMachine machine, IReadOnlyList<StoryDisk> disks, StoryCounts counts)
 {
     // What is said where all went well: of sizes, of disks that a snapshot leaves out, of what could no longer be taken back.
-    private static readonly string[] Expected = ["DiskResized: ", " does not cover disk ", "The snapshot was not kept, but the disks of ", " stays (", " are as after a power cut: ", "Removed block snapshot '", "Ended the export of "];
+    private static readonly string[] Expected = ["DiskResized: ", " does not cover disk ", "The snapshot was not kept, but the disks of ", " stays (", " are as after a power cut: ", "Removed block snapshot '", "Ended the export of ", " any more that can be restored."];
 
     /// <summary>Every moment on every disk that it covers: to now, and to every other moment.</summary>
     public async Task CheckMomentsAsync()
