@@ -160,10 +160,13 @@ internal sealed class PullInstant : IDisposable
 
     private IEnumerable<BackupDecision> Proven => _work.Decisions.Where(decision => decision.Changes is not null);
 
+    // QEMU 7.2 dies of a merge of no bitmaps; then all that changed is known from elsewhere.
+    private IEnumerable<BackupDecision> Recorded => Proven.Where(decision => decision.Changes!.Bitmaps.Count > 0);
+
     private IEnumerable<TransactionAction> Increments()
     {
         string increment = BackupCreation.IncrementBitmap(Scope.Id);
-        foreach (BackupDecision decision in Proven)
+        foreach (BackupDecision decision in Recorded)
         {
             string node = decision.Disk.NodeName;
             yield return TransactionAction.BitmapAdd(node, increment, granularity: TrackingProof.Granularity, disabled: true);
@@ -179,12 +182,9 @@ internal sealed class PullInstant : IDisposable
         string increment = BackupCreation.IncrementBitmap(Scope.Id);
         await using SessionExports exports = Session.OpenExports(cancellation);
         IReadOnlyDictionary<string, Segment> segments = await SegmentCapture.RunAsync(exports, _plan.Steps, _work.Seen, cancellation);
-        Dictionary<string, ExtentMap> changed = new(StringComparer.Ordinal);
-        foreach (BackupDecision decision in Proven)
-        {
-            Segment? read = await SegmentCapture.ReadAsync(exports, decision.Disk.NodeName, increment, decision.Disk.VirtualSize, cancellation);
-            changed[decision.Disk.Name] = read!.Blocks.Union(decision.Changes!.Saved).Clip(decision.Disk.VirtualSize);
-        }
+        Dictionary<string, ExtentMap> changed = Proven.ToDictionary(decision => decision.Disk.Name, decision => decision.Changes!.Saved.Clip(decision.Disk.VirtualSize), StringComparer.Ordinal);
+        foreach (SessionDisk disk in Recorded.Select(decision => decision.Disk))
+            changed[disk.Name] = changed[disk.Name].Union((await SegmentCapture.ReadAsync(exports, disk.NodeName, increment, disk.VirtualSize, cancellation))!.Blocks.Clip(disk.VirtualSize));
 
         Changed = changed;
         await LayerAcceptance.VerifyAsync(Scope.State, Session.Disks.Values, _work.Seen, cancellation);
@@ -195,7 +195,7 @@ internal sealed class PullInstant : IDisposable
         TransactionAction[] copies =
         [
             .. _plan.Steps.Where(step => step.Copy is not null).Select(step => TransactionAction.BitmapRemove(step.Node, step.Copy!)),
-            .. Proven.Select(decision => TransactionAction.BitmapRemove(decision.Disk.NodeName, increment)),
+            .. Recorded.Select(decision => TransactionAction.BitmapRemove(decision.Disk.NodeName, increment)),
         ];
         await exports.CloseAsync(() => copies.Length > 0 ? Session.Qmp.TransactionAsync(copies, cancellation) : Task.CompletedTask);
     }
