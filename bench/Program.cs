@@ -55,6 +55,8 @@ IBench[] benches =
     new PullBackup(convert: false, hashed: true),
     new PullBackup(convert: true, hashed: false),
     new PullBackup(convert: true, hashed: true),
+    new MergeBesideRebase(full: false),
+    new MergeBesideRebase(full: true),
     new VerifyBesideSha256(openssl: false),
     new VerifyBesideSha256(openssl: true),
     new SnapshotBesideVirsh(1, keptOpen: false),

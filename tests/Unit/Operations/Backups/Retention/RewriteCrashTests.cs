@@ -12,8 +12,6 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// </summary>
 public sealed class RewriteCrashTests(ITestOutputHelper output)
 {
-    // A seed of which one backup stands on several on which others stand too: several are rewritten, several go.
-    private const int Seed = 5;
     private const int MostSteps = 200;
 
     [SkippableTheory]
@@ -21,11 +19,10 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
     [InlineData("merge-backup-by-renames")]
     public async Task AProcessKilledAtAnyStepLosesNoBackup(string operation)
     {
-        using GeneratedChains chains = await GeneratedChains.MakeAsync(Seed, backups: 7);
+        (GeneratedChains made, MergeBackupRequest request, RemovalPlan plan) = await PrepareAsync();
+        using GeneratedChains chains = made;
         chains.Keep();
         List<BackupManifest> backups = chains.Backups();
-        (MergeBackupRequest request, RemovalPlan plan) = backups.Select(backup => Plan(chains, backups, backup.Id)).MaxBy(one => one.Plan.Rewrites.Count);
-        Assert.True(plan.Rewrites.Count > 1 && plan.Remove.Count > 1, $"{plan.Rewrites.Count} rewritten, {plan.Remove.Count} removed: another seed is needed");
         string[] going = [.. plan.Remove.Select(backup => backup.Id)];
         for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
         {
@@ -52,6 +49,20 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
         }
 
         Assert.Fail("The operation has no end.");
+    }
+
+    // One backup of them stands on several on which others stand too: several are rewritten, several go.
+    private static async Task<(GeneratedChains Chains, MergeBackupRequest Request, RemovalPlan Plan)> PrepareAsync()
+    {
+        for (int seed = 1; ; seed++)
+        {
+            GeneratedChains chains = await GeneratedChains.MakeAsync(seed, backups: 8);
+            List<BackupManifest> backups = chains.Backups();
+            foreach ((MergeBackupRequest request, RemovalPlan plan) in backups.Select(backup => Plan(chains, backups, backup.Id)))
+                if (plan.Rewrites.Count > 1 && plan.Remove.Count > 1)
+                    return (chains, request, plan);
+            chains.Dispose();
+        }
     }
 
     private static (MergeBackupRequest Request, RemovalPlan Plan) Plan(GeneratedChains chains, List<BackupManifest> backups, string id)
