@@ -83,7 +83,7 @@ internal sealed class GeneratedChains : IDisposable
                 User = "someone",
                 Disks = written,
             },
-            "<domain/>", CancellationToken.None);
+            $"<domain type='kvm'><name>{Vm}</name><uuid>{Uuid}</uuid></domain>", CancellationToken.None);
     }
 
     /// <summary>The state and runtime directories of an engine that knows no machine.</summary>
@@ -99,20 +99,20 @@ internal sealed class GeneratedChains : IDisposable
         Tool.Run("cp", "-a", _scratch["kept"], Repository.Root);
     }
 
-    /// <summary>All of them are sound, and nothing else is there.</summary>
+    /// <summary>All of them show what they showed and agree with their manifests, and nothing else is there.</summary>
     public async Task AssertSoundAsync(string where)
     {
         await AssertAllShowAsync(where);
+        IReadOnlyList<VMBackupFinding> findings = (await new BackupTest(Repository, Domain, Vm, Report).RunAsync(new TestBackupRequest { Repository = Repository.Root }, CancellationToken.None)).Findings.All;
+        Assert.True(findings.Count == 0, $"{where}: {string.Join(' ', findings.Select(finding => finding.Message))}");
         string[] beside = [.. new DirectoryInfo(Domain).EnumerateFileSystemInfos().Select(entry => entry.Name).Where(name => !BackupId.IsValid(name)).Order(StringComparer.Ordinal)];
         Assert.True(beside.All(name => name is ".lock" or "uuid"), $"{where}: {string.Join(' ', beside)}");
     }
 
-    /// <summary>Every backup shows what it showed when it was made, to our own reader and to QEMU's, and agrees with its manifest.</summary>
+    /// <summary>Every backup shows what it showed when it was made, to our own reader and to QEMU's.</summary>
     public async Task AssertAllShowAsync(string where)
     {
         List<BackupManifest> backups = Backups();
-        IReadOnlyList<VMBackupFinding> findings = (await new BackupTest(Repository, Domain, Vm, Report).RunAsync(new TestBackupRequest { Repository = Repository.Root }, CancellationToken.None)).Findings.All;
-        Assert.True(findings.Count == 0, $"{where}: {string.Join(' ', findings.Select(finding => finding.Message))}");
         foreach (BackupManifest backup in backups)
             foreach (BackupManifestDisk disk in backup.Disks)
                 await AssertShowsAsync(backups, backup, disk, where);
@@ -142,8 +142,6 @@ internal sealed class GeneratedChains : IDisposable
         await chain.ReadAsync(0, content, CancellationToken.None);
         Assert.True(expected.AsSpan().SequenceEqual(content), $"{where}: {backup.Id}, {disk.Name}: differs at {expected.AsSpan().CommonPrefixLength(content)}");
         Assert.True(expected.AsSpan().SequenceEqual(Read(backup.PathOf(disk))), $"{where}: {backup.Id}, {disk.Name}: QEMU reads something else");
-        if (backup.Merged is not null)
-            Tool.Run("qemu-img", "check", "-q", backup.PathOf(disk));
     }
 
     private BackupManifestDisk WriteDisk(BackupStaging staging, List<BackupManifest> backups, string id, string disk)

@@ -108,7 +108,7 @@ internal sealed class RetentionRepository : IDisposable
             {
                 Id = id, Parent = _newest, Vm = Vm, Uuid = Uuid, Created = created, Kind = kind, EngineVersion = "0.1.0", QemuVersion = "7.2.22", Host = "here", User = "someone", Disks = entries,
             },
-            "<domain/>", CancellationToken.None);
+            $"<domain type='kvm'><name>{Vm}</name><uuid>{Uuid}</uuid></domain>", CancellationToken.None);
         _newest = id;
         return id;
     }
