@@ -5,7 +5,7 @@ using MomentTools.Cmdlets.Views;
 namespace MomentTools.Cmdlets;
 
 /// <summary>Restores the disks of a backup: to new files, as a machine of its own, or onto the disks of the machine it is of.</summary>
-[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = FilesInputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMRestoredDisk))]
 public sealed class RestoreVMBackupCommand : MomentCmdlet
 {
@@ -15,7 +15,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     private const string MoveSet = "Move";
     private const string InPlaceSet = "InPlace";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string FilesInputObjectSet = "FilesInputObject";
+    private const string InputObjectSet = "InputObject";
     private const string AsDomainInputObjectSet = "AsDomainInputObject";
     private const string InstantInputObjectSet = "InstantInputObject";
     private const string InPlaceInputObjectSet = "InPlaceInputObject";
@@ -58,7 +58,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     public DateTimeOffset? Until { get; set; }
 
     /// <summary>Backup objects.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet, ValueFromPipeline = true)]
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet, ValueFromPipeline = true)]
@@ -68,7 +68,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
 
     /// <summary>The directory for the new files; made if it does not exist.</summary>
     [Parameter(Mandatory = true, ParameterSetName = FilesSet)]
-    [Parameter(Mandatory = true, ParameterSetName = FilesInputObjectSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
     [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
@@ -104,7 +104,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
 
     /// <summary>The disks; all if not given.</summary>
     [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = FilesInputObjectSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
     [Parameter(ParameterSetName = AsDomainSet)]
     [Parameter(ParameterSetName = AsDomainInputObjectSet)]
     [Parameter(ParameterSetName = InstantSet)]
@@ -117,7 +117,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
 
     /// <summary>The format of the new files.</summary>
     [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = FilesInputObjectSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
     [Parameter(ParameterSetName = AsDomainSet)]
     [Parameter(ParameterSetName = AsDomainInputObjectSet)]
     [ValidateSet("qcow2", "raw")]

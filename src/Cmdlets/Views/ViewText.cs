@@ -24,6 +24,9 @@ public static class ViewText
     /// <summary>The property Written.</summary>
     public static string Written(PSObject value) => Bytes(value, "Written");
 
+    /// <summary>The property WrittenBytes.</summary>
+    public static string WrittenBytes(PSObject value) => Bytes(value, "WrittenBytes");
+
     /// <summary>The property Granularity.</summary>
     public static string Granularity(PSObject value) => Bytes(value, "Granularity");
 

@@ -104,6 +104,46 @@ public sealed class BackupRestoreTests
     }
 
     [SkippableFact]
+    public async Task TheNewestAtOrBeforeATimeIsTakenAndBeforeTheFirstThatIsNamed()
+    {
+        Tool.Require("qemu-storage-daemon");
+        using var sample = new SampleRepository();
+        BackupManifest first = await sample.AddAsync(("vda", ["write -P 1 0 64k"]), ("vdb", ["write -P 1 0 64k"]));
+        BackupManifest second = await sample.AddAsync(("vda", ["write -P 2 0 64k"]));
+        async Task<string> UntilAsync(DateTimeOffset until, params string[] disks) => (await sample.RunAsync(
+            new RestoreBackupRequest { Repository = sample.Repository.Root, Until = until, Destination = sample.Scratch[Guid.NewGuid().ToString("N")], Disks = disks }))[0].BackupId;
+        Assert.Equal(second.Id, await UntilAsync(second.Created.AddYears(1)));
+        Assert.Equal(second.Id, await UntilAsync(second.Created));
+        // The newest that has the disk.
+        Assert.Equal(first.Id, await UntilAsync(second.Created, "vdb"));
+        MomentException none = await RefusedAsync(BackupErrors.BackupNoneBefore, sample, () => UntilAsync(first.Created.AddTicks(-1)));
+        Assert.Contains(first.Id, none.Message, StringComparison.Ordinal);
+        await RefusedAsync(BackupErrors.RestoreBackupOptions, sample, () => sample.RunAsync(new RestoreBackupRequest { Repository = sample.Repository.Root, Id = first.Id, Until = first.Created, Destination = sample.Scratch["out"] }));
+
+        // Which one the broken one was nobody knows: an older one in its place would be a silent loss.
+        File.Delete(Path.Combine(second.Directory, BackupManifest.FileName));
+        await RefusedAsync(BackupErrors.BackupNewestBroken, sample, () => UntilAsync(second.Created.AddYears(1)));
+    }
+
+    [SkippableFact]
+    public async Task AReadOnlyRepositoryRestores()
+    {
+        Tool.Require("qemu-storage-daemon", "mount", "umount");
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        (int exit, _, string error) = Tool.TryRun("mount", "--bind", sample.Repository.Root, sample.Repository.Root);
+        Skip.If(exit != 0, $"a read-only file system is needed, and mount says {error}");
+        try
+        {
+            Tool.Run("mount", "-o", "remount,bind,ro", sample.Repository.Root);
+            Assert.Equal(2, (await sample.RestoreAsync(null)).Count);
+        }
+        finally
+        {
+            Tool.Run("umount", sample.Repository.Root);
+        }
+    }
+
+    [SkippableFact]
     public async Task AFileInPlaceOfTheDestinationIsTold()
     {
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();

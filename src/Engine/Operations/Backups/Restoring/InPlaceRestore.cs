@@ -56,7 +56,7 @@ internal sealed class InPlaceRestore(EngineContext context)
     {
         RedoFile[] redos = [.. entry.Intent["redo"]!.AsArray().Select(redo => RedoFile.FromJson(redo!.AsObject()))];
         bool decided = (bool?)entry.Intent["decided"] == true;
-        if (decided)
+        if (decided && (bool?)entry.Intent["written"] != true)
         {
             await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. redos.Select(redo => redo.Disk)], BlockAccess.Change, cancellation, InPlaceWriting.Options);
             await new InPlaceWriting(place.Name, session, redos).ApplyAsync(report, cancellation);
@@ -95,7 +95,8 @@ internal sealed class InPlaceRestore(EngineContext context)
             // Decided: to stop in the middle would leave a mixture.
             journal.Pass("write");
             await writing.ApplyAsync(report, CancellationToken.None);
-            journal.Pass("written");
+            // From here on the redo files are not needed: where they are gone that is no loss.
+            journal.Extend(new JsonObject { ["written"] = true });
         }
         catch (MomentException failure)
         {
