@@ -61,6 +61,53 @@ Describe 'Restore-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorA
         './none' | Should -Not -Exist
     }
 
+    It 'takes the newest at or before a time, and names the first where there is none' {
+        (Restore-VMBackup web1 ./repo -Until $second.Created -Destination ./until2).BackupId | Should -Be $second.Id
+        (Restore-VMBackup web1 ./repo -Until $second.Created.AddTicks(-1) -Destination ./until1).BackupId | Should -Be $first.Id
+        $failure = { Restore-VMBackup web1 ./repo -Until '2001-01-01' -Destination ./none -ErrorAction Stop } | Should -Throw -ErrorId 'BackupNoneBefore,*' -PassThru
+        $failure.Exception.Message | Should -Match ([regex]::Escape($first.Id))
+        { Restore-VMBackup web1 ./repo -Id $first.Id -Until $second.Created -Destination ./none -ErrorAction Stop } | Should -Throw -ErrorId 'RestoreBackupOptions,*'
+        './none' | Should -Not -Exist
+    }
+
+    It 'makes a machine of its own of a backup' {
+        $disk = Get-VMBackup web1 ./repo | Select-Object -First 1 | Restore-VMBackup -AsDomain look -Destination ./look
+        $disk.Domain | Should -Be look
+        Test-SameContent $disk.Path ./first.qcow2 | Should -BeTrue
+        (Get-VMDomain look).Uuid | Should -Not -Be (Get-VMDomain web1).Uuid
+        (Backup-VMDomain look ./repo).Kind | Should -Be Full
+        { Restore-VMBackup web1 ./repo -AsDomain look -Destination ./look2 -ErrorAction Stop } | Should -Throw -ErrorId 'VMExists,*'
+        './look2' | Should -Not -Exist
+    }
+
+    It 'says with -WhatIf how many bytes it would write in place, and writes none' {
+        $before = Get-FileHash ./web1.qcow2
+        $log = "$place/whatif.log"
+        Start-Transcript $log | Out-Null
+        try { Restore-VMBackup web1 ./repo -InPlace -WhatIf | Should -BeNullOrEmpty } finally { Stop-Transcript | Out-Null }
+        Get-Content $log -Raw | Should -Match '2 MiB'
+        (Get-FileHash ./web1.qcow2).Hash | Should -Be $before.Hash
+    }
+
+    It 'writes only what differs onto the own disks, by name or from the pipeline' {
+        $disk = Restore-VMBackup web1 ./repo -InPlace
+        $disk.WrittenBytes | Should -Be 2MB
+        $disk.Path | Should -Be "$place/web1.qcow2"
+        Test-SameContent ./web1.qcow2 ./second.qcow2 | Should -BeTrue
+        $disk = $first | Restore-VMBackup -InPlace
+        $disk.WrittenBytes | Should -Be 1MB
+        Test-SameContent ./web1.qcow2 ./first.qcow2 | Should -BeTrue
+        (Restore-VMBackup web1 ./repo -Id $first.Id -InPlace).WrittenBytes | Should -Be 0
+        $next = Backup-VMDomain web1 ./repo
+        $next.Kind | Should -Be Incremental
+        Test-SameContent (Restore-VMBackup web1 ./repo -Id $next.Id -Destination ./next).Path ./first.qcow2 | Should -BeTrue
+        $disk | Format-Table | Out-String | Should -Match 'Written'
+    }
+
+    It 'refuses -InPlace together with a place for new files' {
+        { Restore-VMBackup web1 ./repo -InPlace -Destination ./none } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+    }
+
     It 'refuses a damaged backup, and names the file' {
         $image = (Get-VMBackup web1 ./repo | Select-Object -First 1).Disks.Path
         $stream = [IO.File]::Open($image, 'Open', 'ReadWrite')

@@ -44,6 +44,21 @@ public sealed class InPlaceRestoreTests
     }
 
     [SkippableFact]
+    public async Task OfAHundredthOfTwoGibibytesExactlyThatIsWritten()
+    {
+        const int blocks = 328;
+        const long size = 2L << 30;
+        await using TestMachine machine = await TestMachine.CreateAsync(size, discard: false, null, ["vda"]);
+        await machine.WriteAsync("vda", 1, 0, 64 << 20);
+        VMBackup backup = await machine.BackupAsync();
+        Tool.Run("qemu-io", ["-f", "qcow2", .. Enumerable.Range(0, blocks).SelectMany(block => (string[])["-c", $"write -P {2 + block % 200} {size / blocks * block / Grain * Grain} {Grain}"]), machine.DiskPath("vda")]);
+        VMRestoredDisk disk = Assert.Single(await RestoreAsync(machine, null));
+        Assert.Equal(blocks * Grain, disk.WrittenBytes);
+        Tool.Run("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", machine.DiskPath("vda"), backup.Disks[0].Path);
+        Assert.Equal(0, Assert.Single(await RestoreAsync(machine, null)).WrittenBytes);
+    }
+
+    [SkippableFact]
     public async Task ThinStaysThin()
     {
         await using TestMachine machine = await TestMachine.CreateAsync(TestMachine.DiskSize, discard: false, null, ["vda"]);
