@@ -71,7 +71,8 @@ internal sealed class ChangeScope : IDisposable
         {
             // Only now: while the lock was waited for the name may have gone to another domain.
             (DomainPlace place, DomainDocument domain) = context.Catalogue.Settle(vm);
-            await InstantUndo.RefuseHalfAsync(context, place, report);
+            if (recover)
+                await InstantUndo.RefuseHalfAsync(context, place, report);
             if (recover && Journal.Pending(place.StateDirectory).Count > 0)
             {
                 await Recovery.RunAsync(place, domain, report, cancellation);

@@ -20,13 +20,13 @@ internal static class InstantErrors
         RestoreInterrupted, $"There is no domain '{name}' any more: the process that made it of a backup was interrupted, and what it had made is removed now.", name,
         "Restore the backup again.");
 
-    public static MomentException MoveFailed(string vm, string disk, string path, MomentException failure)
+    public static MomentException MoveFailed(string vm, string disk, string path, string repository, MomentException failure)
     {
         bool full = failure.Message.Contains(NoSpace, StringComparison.Ordinal);
         return new MomentException(
             full ? FileErrors.StorageFull : RestoreMoveFailed,
             $"Cannot move the disk '{disk}' of '{vm}' into '{path}': {failure.Message}", path,
-            $"The machine runs on and still needs the backup. {(full ? "Free some space there" : "Look at QEMU's words")}, then move it again: Restore-VMBackup -Repository … -AsDomain {vm} -Move.", failure)
+            $"The machine runs on and still needs the backup. {(full ? "Free some space there" : "Look at QEMU's words")}, then move it again: Restore-VMBackup -Repository {repository} -AsDomain {vm} -Move.", failure)
         { PeerErrorClass = failure.PeerErrorClass };
     }
 }

@@ -83,7 +83,7 @@ internal sealed class InstantMove(EngineContext context)
             if ((await DiskChain.HeaderAsync(path, CancellationToken.None)).BackingFile is not null)
                 journal.End();
             if (failure is MomentException refused && (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed))
-                throw InstantErrors.MoveFailed(scope.Place.Name, disk.Target, path, refused);
+                throw InstantErrors.MoveFailed(scope.Place.Name, disk.Target, path, repository.Root, refused);
             throw;
         }
 

@@ -83,6 +83,36 @@ public sealed class InstantRestoreTests
     }
 
     [SkippableFact]
+    public async Task TheBackupThatItStandsOnIsNotRemovedBeforeItIsMoved()
+    {
+        await using InstantMachine instant = await InstantMachine.CreateAsync();
+        string full = (await instant.Engine.GetBackupsAsync(instant.Machine.Repository, null, null, instant.Report, CancellationToken.None))[0].Id;
+        await instant.RunAsync();
+        IReadOnlyDictionary<string, string> before = instant.Repository();
+
+        await RefusedAsync(() => RemoveAsync(instant.Backup.Id));
+        await RefusedAsync(() => RemoveAsync(full));
+        await instant.StopAsync();
+        // Nor while it is stopped: it would not start again.
+        await RefusedAsync(() => RemoveAsync(instant.Backup.Id));
+        await instant.MoveAsync();
+        await RemoveAsync(instant.Backup.Id);
+
+        await instant.Engine.StartDomainAsync(InstantMachine.Copy, paused: false, instant.Report, CancellationToken.None);
+        await instant.StopAsync();
+        Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())));
+
+        Task RemoveAsync(string id) =>
+            instant.Engine.RemoveBackupsAsync(TestMachine.Name, new RemoveBackupRequest { Repository = instant.Machine.Repository, Ids = [id], Merge = true }, instant.Report, CancellationToken.None);
+
+        async Task RefusedAsync(Func<Task> work)
+        {
+            await Assert.ThrowsAsync<MomentException>(work);
+            Assert.Equal(before, instant.Repository());
+        }
+    }
+
+    [SkippableFact]
     public async Task WhatFailsOrIsCancelledLeavesNothing()
     {
         string? fail = null;
