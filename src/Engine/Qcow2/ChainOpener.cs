@@ -3,7 +3,9 @@ using MomentTools.Errors;
 namespace MomentTools.Qcow2;
 
 /// <summary>Opens an image and what it names as its backing, layer by layer, each admitted by the gate first.</summary>
-internal sealed class ChainOpener(IImageGate gate)
+/// <param name="gate">Admits each file.</param>
+/// <param name="depth">How many layers there may be: where nobody knows, no more than a machine can work with.</param>
+internal sealed class ChainOpener(IImageGate gate, int depth = ChainOpener.MaximumDepth)
 {
     public const int MaximumDepth = 200;
 
@@ -47,10 +49,10 @@ internal sealed class ChainOpener(IImageGate gate)
         }
 
         string path = gate.Admit(overlay.Path, backing, format);
-        if (_layers.Count == MaximumDepth)
+        if (_layers.Count >= depth)
         {
             throw new MomentException(
-                Qcow2Errors.Qcow2ChainTooDeep, $"'{_layers[0].Path}' stands on more than {MaximumDepth} images.", _layers[0].Path,
+                Qcow2Errors.Qcow2ChainTooDeep, $"'{_layers[0].Path}' stands on more than {depth} images.", _layers[0].Path,
                 "Merge snapshots to make the chain shorter.");
         }
 

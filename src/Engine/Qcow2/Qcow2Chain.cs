@@ -20,6 +20,10 @@ internal sealed class Qcow2Chain : IBlockReader
     public static async Task<Qcow2Chain> OpenAsync(string path, IImageGate gate, CancellationToken cancellation) =>
         new(await new ChainOpener(gate).OpenAsync(path, cancellation));
 
+    /// <summary>The same of a chain whose files are known, all of them: it is as deep as it is.</summary>
+    public static async Task<Qcow2Chain> OpenAsync(IReadOnlyList<string> paths, CancellationToken cancellation) =>
+        new(await new ChainOpener(new PathListImageGate(paths), paths.Count).OpenAsync(paths[0], cancellation));
+
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellation)
     {
         await foreach (Qcow2ChainRun run in MapAsync(offset, buffer.Length, cancellation))

@@ -44,7 +44,7 @@ internal sealed class BackupChain
     {
         foreach (Link link in Links)
             await BackupImage.CheckAsync(link.Path, link.Disk.VirtualSize, link.BackingName, cancellation);
-        return await Qcow2Chain.OpenAsync(Top.Path, new PathListImageGate(Links.Select(link => link.Path)), cancellation);
+        return await Qcow2Chain.OpenAsync([.. Links.Select(link => link.Path)], cancellation);
     }
 
     public static Errors.MomentException UnknownDisk(BackupManifest backup, string diskName) => BackupErrors.NotFound(

@@ -123,9 +123,9 @@ public sealed class StrangerTests
         foreach ((string what, Action write) in makings)
         {
             write();
-            long before = GC.GetTotalAllocatedBytes(), start = Stopwatch.GetTimestamp();
+            long before = GC.GetAllocatedBytesForCurrentThread(), start = Stopwatch.GetTimestamp();
             MomentException broken = Assert.Throws<MomentException>(() => BackupManifestFile.Read(last.Directory));
-            long allocated = GC.GetTotalAllocatedBytes() - before;
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.True(broken.ErrorId == BackupErrors.BackupManifestBroken, $"{what}: {broken.ErrorId}");
             // The file itself, and no multiple of it.
             Assert.True(allocated < size * 1.5, $"{what}: {allocated} bytes");
