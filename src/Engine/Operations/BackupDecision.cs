@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Backups;
+using MomentTools.Qcow2;
 
 namespace MomentTools.Operations;
 
@@ -18,7 +19,7 @@ internal sealed record BackupDecision(SessionDisk Disk, BackupManifest? Parent, 
     /// <summary>
     /// Decides for one disk: an increment on the newest candidate from which every link to now is proven at this moment. Where that is an
     /// older one (the newest one's checkpoint was removed by hand), more is copied, never less. Where it is none, a comparison with the
-    /// newest that can be read and has the same size; and without such a one in full.
+    /// newest that can be read and has the same size; and without such a one, or where the chain is too long, in full.
     /// </summary>
     /// <param name="wanted">What was asked for.</param>
     /// <param name="candidates">What it may stand on, and all that these need to be read.</param>
@@ -35,6 +36,12 @@ internal sealed record BackupDecision(SessionDisk Disk, BackupManifest? Parent, 
             {
                 reason ??= unusable;
                 continue;
+            }
+
+            if (BackupChain.Resolve(candidates.All, backup, disk.Name).Links.Count >= ChainOpener.MaximumDepth)
+            {
+                reason ??= $"its chain has {ChainOpener.MaximumDepth} files already, and QEMU takes ever longer to open a longer one: Merge-VMBackup makes it shorter";
+                break;
             }
 
             if (Doubt(disk, backup, tracking, seen, segments, out ChangePath? changes) is not { } doubt)

@@ -31,6 +31,27 @@ internal static class Damage
         RewriteDisk(backup, name, disk => disk with { FileSize = hashes.Length, HashChunkSize = hashes.ChunkSize, Hash = hashes.Whole, ChunkHashes = hashes.Chunks });
     }
 
+    /// <summary>Puts copies of an increment onto it, each on the one before, until the chain has so many files.</summary>
+    /// <param name="last">The increment, of one disk, on a full backup.</param>
+    /// <param name="id">An id for the next one.</param>
+    /// <param name="count">How many files the chain is to have.</param>
+    public static async Task DeepenAsync(BackupManifest last, Func<string> id, int count)
+    {
+        string disk = last.Disks[0].Name, domain = Path.GetDirectoryName(last.Directory)!;
+        byte[] image = await File.ReadAllBytesAsync(last.PathOf(last.Disks[0]));
+        int name = image.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(last.Disks[0].ParentId!));
+        for (int i = 2; i < count; i++)
+        {
+            string next = id(), directory = Path.Combine(domain, next);
+            Directory.CreateDirectory(directory);
+            System.Text.Encoding.ASCII.GetBytes(last.Id).CopyTo(image, name);
+            await File.WriteAllBytesAsync(Path.Combine(directory, last.Disks[0].File), image);
+            File.Copy(Path.Combine(last.Directory, BackupManifest.DomainFileName), Path.Combine(directory, BackupManifest.DomainFileName));
+            last = last with { Id = next, Directory = directory, Parent = last.Id, Disks = [last.Disks[0] with { ParentId = last.Id }] };
+            await BlessAsync(last, disk);
+        }
+    }
+
     /// <summary>Puts other bytes into the machine's document, and their hash into the manifest.</summary>
     public static void Document(BackupManifest backup, string xml)
     {

@@ -187,20 +187,8 @@ public sealed class StrangerTests
     {
         const int count = 1000;
         using var sample = new SampleRepository();
-        BackupManifest full = await sample.AddAsync(("vda", ["write -P 5 1M 64k"])), last = await sample.AddAsync(("vda", ["write -P 6 2M 64k"]));
-        byte[] image = await File.ReadAllBytesAsync(last.PathOf(last.Disks[0]));
-        byte[] document = await File.ReadAllBytesAsync(Path.Combine(last.Directory, BackupManifest.DomainFileName));
-        int name = image.AsSpan().IndexOf(Encoding.ASCII.GetBytes(full.Id));
-        for (int i = 2; i < count; i++)
-        {
-            string id = sample.NextId(), directory = Path.Combine(sample.Domain, id);
-            Directory.CreateDirectory(directory);
-            Encoding.ASCII.GetBytes(last.Id).CopyTo(image, name);
-            await File.WriteAllBytesAsync(Path.Combine(directory, "vda.qcow2"), image);
-            await File.WriteAllBytesAsync(Path.Combine(directory, BackupManifest.DomainFileName), document);
-            last = last with { Id = id, Directory = directory, Parent = last.Id, Disks = [last.Disks[0] with { ParentId = last.Id }] };
-            await Damage.BlessAsync(last, "vda");
-        }
+        await sample.AddAsync(("vda", ["write -P 5 1M 64k"]));
+        await Damage.DeepenAsync(await sample.AddAsync(("vda", ["write -P 6 2M 64k"])), sample.NextId, count);
 
         List<BackupManifest> all = sample.Backups();
         Assert.Equal(count, all.Count);
@@ -211,6 +199,23 @@ public sealed class StrangerTests
         Damage.Flip(all[1].PathOf(all[1].Disks[0]), 200);
         await foreach (BackupDamage damage in new BackupVerification(sample.Report).CheckAsync("test", new CheckedChains(all, [all[^1]], []).Files, CancellationToken.None))
             Assert.Equal(all[1].Id, damage.File.Backup.Id);
+    }
+
+    [SkippableFact]
+    public async Task AChainThatIsTooLongIsEndedByAFullBackupThatSaysWhy()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.BackupAsync();
+        VMBackup second = await machine.BackupAsync();
+        BackupRepository repository = BackupRepository.Open(machine.Repository, create: false);
+        DateTimeOffset time = DateTimeOffset.UtcNow;
+        await Damage.DeepenAsync(
+            repository.Backups(repository.FindDomain(TestMachine.Name), broken => throw broken).Single(backup => backup.Id == second.Id), () => BackupId.New(time = time.AddSeconds(5), null), ChainOpener.MaximumDepth);
+        VMBackup next = await machine.BackupAsync();
+        Assert.Equal(VMBackupKind.Full, next.Kind);
+        Assert.Contains("Merge-VMBackup", next.Disks[0].Reason, StringComparison.Ordinal);
+        await machine.WriteAsync("vda", 1, 0, 65536);
+        Assert.Equal([next.Id], (await machine.BackupAsync(VMBackupKind.Incremental)).DependsOn);
     }
 
     [SkippableFact]
