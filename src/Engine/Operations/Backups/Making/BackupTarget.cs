@@ -12,6 +12,9 @@ internal sealed record BackupTarget(string Path, string NodeName, long VirtualSi
 {
     public string JobId => NodeName + "-job";
 
+    /// <summary>Whether written zeroes are looked for and stored as such; only for a file without a backing file.</summary>
+    public bool DetectZeroes { get; init; }
+
     private string FileNode => NodeName + "-f";
 
     /// <summary>
@@ -32,7 +35,8 @@ internal sealed record BackupTarget(string Path, string NodeName, long VirtualSi
         }
 
         await jobs.BlockdevCreateAsync(job, format, cancellation);
-        await jobs.Client.BlockdevAddAsync(new JsonObject { ["driver"] = "qcow2", ["node-name"] = NodeName, ["file"] = FileNode, ["backing"] = null }, cancellation);
+        await jobs.Client.BlockdevAddAsync(
+            new JsonObject { ["driver"] = "qcow2", ["node-name"] = NodeName, ["file"] = FileNode, ["backing"] = null, ["detect-zeroes"] = DetectZeroes ? "on" : "off" }, cancellation);
     }
 
     /// <summary>Closes the file, which writes out its tables.</summary>

@@ -131,7 +131,7 @@ internal sealed class DaemonCopy : IAsyncDisposable
         {
             await item.Target.OpenAsync(_jobs, cancellation);
             // A mirror is a third faster than a backup job. But it is free to leave out zeroes that the target has, and what lies beneath would show.
-            bool mirror = bitmap is null && item.Target.BackingName is null && !compress;
+            bool mirror = bitmap is null && item.Target.BackingName is null && item.HolesAreZeroes && !compress;
             await _jobs.RunAsync(item.Target.JobId, token => mirror ? MirrorAsync(item, speedLimit, progress, token) : BackUpAsync(item, bitmap, speedLimit, compress, token), progress, cancellation);
             await item.Target.CloseAsync(_jobs, cancellation);
         }

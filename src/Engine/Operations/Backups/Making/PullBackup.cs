@@ -112,7 +112,9 @@ internal sealed class PullBackup(BackupWork work, IOperationReport report)
         {
             string source = job.Target.NodeName + "-s";
             await copy.AddNbdAsync(source, address, name, cancellation);
-            items.Add(new DaemonCopyItem(source, job.Target, job.Decision.Parent is null ? null : job.Differing ?? instant.Changed[job.Decision.Disk.Name]));
+            ExtentMap? blocks = job.Decision.Parent is null ? null : job.Differing ?? instant.Changed[job.Decision.Disk.Name];
+            bool alone = work.Seen[job.Decision.Disk.Name].Chain is { Layers.Count: 1 };
+            items.Add(new DaemonCopyItem(source, job.Target with { DetectZeroes = blocks is null && !alone }, blocks) { HolesAreZeroes = alone });
         }
 
         instant.Journal.Pass("copying");
