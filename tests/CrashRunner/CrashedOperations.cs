@@ -27,6 +27,7 @@ internal static class CrashedOperations
             "backup-pull" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true }, report, CancellationToken.None),
             "backup-pull-copy" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true, Kind = VMBackupKind.Copy }, report, CancellationToken.None),
             "backup-remove" => engine.RemoveBackupsAsync(vm, new RemoveBackupRequest { Repository = argument, KeepLast = 1 }, report, CancellationToken.None),
+            "backup-copy" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Kind = VMBackupKind.Copy }, report, CancellationToken.None),
             "import" => engine.ImportMomentsAsync(vm, new ImportMomentsRequest { Paths = [argument] }, report, CancellationToken.None),
             "adopt" => engine.ImportBitmapsAsync(vm, new ImportBitmapsRequest { Bitmaps = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { [argument] = [] } }, report, CancellationToken.None),
             "hand-over" => engine.HandOverMomentsAsync(vm, new ExportMomentsRequest { Path = argument, Force = true }, report, CancellationToken.None),

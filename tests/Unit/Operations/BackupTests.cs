@@ -44,7 +44,7 @@ public sealed class BackupTests
     }
 
     [SkippableFact]
-    public async Task AfterAKillOfQemuTheNextBackupIsFullAndTheOneAfterAnIncrement()
+    public async Task AfterAKillOfQemuTheNextBackupComparesAndTheOneAfterIsAnIncrement()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.StartAsync();
@@ -52,12 +52,13 @@ public sealed class BackupTests
         await machine.WriteAsync("vda", 5, 0, Grain);
         await machine.KillMachineAsync();
         await machine.StartAsync();
-        VMBackup full = await machine.BackupAsync();
+        VMBackup compared = await machine.BackupAsync();
         await machine.WriteAsync("vda", 6, 2 * Grain, Grain);
         VMBackup increment = await machine.BackupAsync(VMBackupKind.Incremental);
 
-        Assert.Equal(VMBackupKind.Full, full.Kind);
-        Assert.NotNull(full.Disks[0].Reason);
+        Assert.Equal((VMBackupKind.Incremental, true, "pull"), (compared.Kind, compared.Disks[0].Compared, compared.Mode));
+        Assert.NotNull(compared.Disks[0].Reason);
+        Assert.False(increment.Disks[0].Compared);
         Assert.Equal(Grain, increment.Disks[0].CopiedBytes);
     }
 

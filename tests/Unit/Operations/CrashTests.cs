@@ -28,6 +28,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("update", false)]
     [InlineData("backup", true)]
     [InlineData("backup", false)]
+    [InlineData("backup-copy", true)]
+    [InlineData("backup-copy", false)]
     [InlineData("backup-pull", true)]
     [InlineData("backup-pull-copy", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)

@@ -23,6 +23,7 @@ internal static class BackupErrors
     public static readonly ErrorId BackupCorrupt = new("BackupCorrupt", ErrorKind.CorruptData);
     public static readonly ErrorId BackupImageMismatch = new("BackupImageMismatch", ErrorKind.CorruptData);
     public static readonly ErrorId BackupNewestBroken = new("BackupNewestBroken", ErrorKind.InvalidState);
+    public static readonly ErrorId BackupDescriptionTooLong = new("BackupDescriptionTooLong", ErrorKind.InvalidArgument);
     public static readonly ErrorId BackupMachineEnded = new("BackupMachineEnded", ErrorKind.InvalidState);
     public static readonly ErrorId BackupViewBroken = new("BackupViewBroken", ErrorKind.InvalidState);
     public static readonly ErrorId BackupPullUnsupported = new("BackupPullUnsupported", ErrorKind.Unsupported);
@@ -52,6 +53,9 @@ internal static class BackupErrors
     public static MomentException ChainBroken(string id, string disk, string missing, string why) => new(
         BackupChainBroken, $"The backup '{id}' cannot be used for the disk '{disk}': it stands on the backup '{missing}', {why}.", missing,
         "Restore another backup, or get the missing one back from a copy of the repository.");
+
+    public static MomentException DescriptionTooLong(string vm, int length) => new(
+        BackupDescriptionTooLong, $"Cannot back up '{vm}' with this description: it has {length} characters, more than the {BackupManifestRules.LongestText} that a manifest may hold.", vm, "Shorten it.");
 
     /// <summary>The guest shut down, or QEMU was stopped or killed, while the disks were being copied.</summary>
     public static MomentException MachineEnded(string vm, Exception reason) => new(

@@ -9,7 +9,9 @@ internal static class BackupManifestRules
 {
     public const int MaximumDisks = 1024;
 
-    private const int LongestText = 1024;
+    /// <summary>The longest text that a manifest may hold, in characters.</summary>
+    public const int LongestText = 1024;
+
     private const int LongestDiskName = 200;
     private const string Extension = ".qcow2";
 

@@ -26,7 +26,7 @@ internal static class BackupRecord
             {
                 Name = name,
                 Kind = job.Decision.Kind,
-                Reason = job.Decision.Reason,
+                Reason = Cut(job.Decision.Reason),
                 Compared = job.Decision.Compare,
                 File = Path.GetFileName(job.Target.Path),
                 ParentId = job.Decision.Parent?.Id,
@@ -56,6 +56,9 @@ internal static class BackupRecord
             Disks = disks,
         };
     }
+
+    // It may quote another failure with its paths; the manifest has room for so much.
+    private static string? Cut(string? reason) => reason is { Length: > BackupManifestRules.LongestText } ? reason[..(BackupManifestRules.LongestText - 1)] + "…" : reason;
 
     private static string? PointOf(DomainMoments next, StoredMoment? moment, string disk) => moment is null ? null : next.Disk(disk).PointOf(moment.Key)?.Id;
 

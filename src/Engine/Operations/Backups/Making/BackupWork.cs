@@ -62,6 +62,8 @@ internal sealed class BackupWork : IAsyncDisposable
 
     public static async Task<BackupWork> PrepareAsync(EngineContext context, ChangeScope scope, BackupRequest request, IOperationReport report, CancellationToken cancellation)
     {
+        if (request.Description is { Length: > BackupManifestRules.LongestText } description)
+            throw BackupErrors.DescriptionTooLong(scope.Place.Name, description.Length);
         string[] disks = BackupDisks.Choose(scope.Domain, request.Disks, report);
         string[] tracked = request.Kind == VMBackupKind.Copy ? [] : BackupDisks.Tracked(scope.Domain, disks);
         await BitmapCapability.RequireAsync(scope.Domain, tracked, cancellation);

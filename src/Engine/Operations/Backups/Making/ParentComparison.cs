@@ -1,5 +1,6 @@
 using MomentTools.Blocks;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Backups.Making;
@@ -33,7 +34,7 @@ internal static class ParentComparison
                 await using Qcow2Chain parent = await BackupChain.Resolve(work.Backups, decision.Parent!, disk).OpenAsync(cancellation);
                 differing[disk] = await new BlockComparison(parent, content, TrackingProof.Granularity).RunAsync(progress.Total($"{disk}: comparing with {decision.Parent!.Id}"), cancellation);
             }
-            catch (MomentException failure) when (failure.Kind == ErrorKind.CorruptData && work.Request.Kind != VMBackupKind.Incremental)
+            catch (MomentException failure) when (IsOfFiles(failure) && work.Request.Kind != VMBackupKind.Incremental)
             {
                 decisions[index] = new BackupDecision(decision.Disk, null, null, false, $"{decision.Reason}, and the backup it should stand on cannot be read ({failure.Message.TrimEnd('.')})");
                 report.Warning($"Disk '{disk}' of '{work.Vm}' is backed up in full: the backup '{decision.Parent!.Id}' cannot be read. {failure.Message}");
@@ -42,4 +43,8 @@ internal static class ParentComparison
 
         return (differing, decisions);
     }
+
+    // The disk is read over NBD and fails otherwise.
+    private static bool IsOfFiles(MomentException failure) =>
+        failure.Kind == ErrorKind.CorruptData || failure.ErrorId == FileErrors.StorageFailed || failure.ErrorId == FileErrors.StorageAccessDenied || failure.ErrorId == FileErrors.FileMissing;
 }
