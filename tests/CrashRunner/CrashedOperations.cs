@@ -25,6 +25,7 @@ internal static class CrashedOperations
             "merge-snapshot" => engine.MergeSnapshotAsync(vm, new MergeSnapshotRequest { Name = argument, Force = true }, report, CancellationToken.None),
             "backup" => engine.BackupAsync(vm, new BackupRequest { Repository = argument }, report, CancellationToken.None),
             "backup-pull" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true }, report, CancellationToken.None),
+            "backup-pull-slowly" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true, Kind = VMBackupKind.Full, SpeedLimit = 1 << 20 }, report, CancellationToken.None),
             "backup-pull-copy" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Pull = true, Kind = VMBackupKind.Copy }, report, CancellationToken.None),
             "backup-remove" => engine.RemoveBackupsAsync(vm, new RemoveBackupRequest { Repository = argument, KeepLast = 1 }, report, CancellationToken.None),
             "backup-copy" => engine.BackupAsync(vm, new BackupRequest { Repository = argument, Kind = VMBackupKind.Copy }, report, CancellationToken.None),

@@ -74,7 +74,7 @@ internal static class BackupErrors
     /// <param name="why">What is wrong with the view, without a full stop.</param>
     public static MomentException ViewBroken(string vm, string why, Exception? inner) => new(
         BackupViewBroken, $"The backup of '{vm}' was not finished: what it reads was lost, because {why}.", vm,
-        "Nothing was kept of this backup, and the guest was not disturbed. Give the scratch files more room with -ScratchDirectory or -ScratchLimit, or let QEMU copy by itself: leave out -Pull.", inner);
+        "Nothing was kept of this backup. Give the scratch files more room with -ScratchDirectory or -ScratchLimit, or let QEMU copy by itself: leave out -Pull.", inner);
 
     public static MomentException PullWithIoThread(string vm, Qmp.QmpVersion version) => new(
         BackupPullUnsupported, $"Cannot back up '{vm}' by pull: it has I/O threads, and QEMU {version} ends, and the guest with it, when a reader of such a disk leaves.", vm,

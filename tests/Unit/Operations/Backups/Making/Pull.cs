@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
@@ -9,6 +10,8 @@ namespace MomentTools.Tests.Operations.Backups.Making;
 internal sealed class Pull : IAsyncDisposable
 {
     private const long Grain = 65536;
+
+    private static readonly EnumerationOptions Hidden = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None };
 
     private (string Step, Func<Task> Action, bool Wait)? _at;
     private bool _writesOn;
@@ -57,6 +60,26 @@ internal sealed class Pull : IAsyncDisposable
         return failure;
     }
 
+    /// <summary>Has another process make a full backup, slowly, and kills it as soon as its storage daemon reads.</summary>
+    public async Task KillInTheMiddleAsync()
+    {
+        var start = new ProcessStartInfo("dotnet", [
+            Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(Machine.Scratch, "state"), Path.Combine(Machine.Scratch, "run"), TestMachine.Name, "0", "backup-pull-slowly", Machine.Repository])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        for (int look = 0; !Targets().Any(file => file.Length > 1 << 20); look++)
+        {
+            Assert.True(look < 1000 && !process.HasExited, "nothing is copied");
+            await Task.Delay(20);
+        }
+
+        process.Kill();
+        await process.WaitForExitAsync();
+        Assert.True(Daemons() > 0);
+    }
+
     /// <summary>Writes, zeroes and discards all over both disks, another way each round.</summary>
     public async Task ScribbleAsync(int round)
     {
@@ -100,9 +123,11 @@ internal sealed class Pull : IAsyncDisposable
     }
 
     /// <summary>After a backup that did not come to be: the one before is the newest, nothing is left, and the next is an increment that is right.</summary>
-    public async Task AssertGoesOnAsync(VMBackup before)
+    /// <param name="before">The backup before.</param>
+    /// <param name="abandoned">Whether the repository still has what was not finished: the next backup removes it.</param>
+    public async Task AssertGoesOnAsync(VMBackup before, bool abandoned = false)
     {
-        await AssertNothingLeftAsync();
+        await AssertNothingLeftAsync(abandoned);
         string[] checkpoints = [.. (await Machine.MomentsAsync()).Select(moment => moment.Name)];
         Assert.DoesNotContain(checkpoints, name => name != before.Checkpoint);
         Assert.Equal("running", (await QmpAsync("query-status")).GetProperty("status").GetString());
@@ -111,10 +136,11 @@ internal sealed class Pull : IAsyncDisposable
         await Machine.WriteAsync("vda", 77, 11 * Grain, Grain);
         string[] content = await ContentAsync();
         await AssertRestoresAsync(await BackupAsync(request => request with { Kind = VMBackupKind.Incremental }), content);
+        await AssertNothingLeftAsync();
         Assert.Empty(Machine.Report.Failures);
     }
 
-    public async Task AssertNothingLeftAsync()
+    public async Task AssertNothingLeftAsync(bool abandoned = false)
     {
         string nodes = await Machine.NodesAsync();
         foreach (string word in (string[])["mt-bs-", "mt-inc-", "mt-tmp-"])
@@ -123,9 +149,8 @@ internal sealed class Pull : IAsyncDisposable
             Assert.Equal(0, (await QmpAsync(query)).GetArrayLength());
         Assert.Empty(Directory.EnumerateFiles(Machine.Scratch, "*.scratch.*"));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(Machine.StateDirectory, "journal")));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Machine.Repository, "*.partial", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
-        foreach (string process in Directory.EnumerateDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
-            Assert.False(Line(process) is var line && line.Contains("qemu-storage-daemon", StringComparison.Ordinal) && line.Contains(Machine.Scratch, StringComparison.Ordinal), "a storage daemon is left");
+        Assert.Equal(abandoned ? 1 : 0, Directory.EnumerateFileSystemEntries(Machine.Repository, "*.partial", Hidden).Count());
+        Assert.Equal(0, Daemons());
     }
 
     public async ValueTask DisposeAsync()
@@ -148,6 +173,12 @@ internal sealed class Pull : IAsyncDisposable
         if (_writesOn && step is "backup-pull:taken" or "backup-pull:views" or "backup-pull:capture" or "backup-pull:comparing" or "backup-pull:exports" or "backup-pull:copying" or "backup-pull:copied" && _writesOn)
             ScribbleAsync(40 + _writes++).GetAwaiter().GetResult();
     }
+
+    private IEnumerable<FileInfo> Targets() =>
+        Directory.EnumerateFileSystemEntries(Machine.Repository, "*.partial", Hidden).SelectMany(Directory.EnumerateFiles).Select(path => new FileInfo(path));
+
+    private int Daemons() => Directory.EnumerateDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        .Count(process => Line(process) is var line && line.Contains("qemu-storage-daemon", StringComparison.Ordinal) && line.Contains(Machine.Scratch, StringComparison.Ordinal));
 
     private static string Line(string process)
     {

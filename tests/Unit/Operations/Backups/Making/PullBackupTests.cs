@@ -168,6 +168,18 @@ public sealed class PullBackupTests
     }
 
     [SkippableFact]
+    public async Task AProcessKilledWhileItsDaemonCopiesLeavesNothingForTheNextCommand()
+    {
+        await using Pull pull = await Pull.StartAsync();
+        await pull.Machine.WriteAsync("vda", 1, 0, 32 << 20);
+        VMBackup first = await pull.BackupAsync();
+        await pull.KillInTheMiddleAsync();
+        await pull.Machine.CheckpointAsync("after");
+        await pull.Machine.RemoveAsync("after");
+        await pull.AssertGoesOnAsync(first, abandoned: true);
+    }
+
+    [SkippableFact]
     public async Task AFullRepositoryIsSaidWithTheDisk()
     {
         await using Pull pull = await Pull.StartAsync();
