@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
@@ -119,10 +120,11 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
 
     private void Remove(string vm, RemoveBackupRequest request)
     {
-        IReadOnlyList<VMBackupPlan> plan = Run((report, cancellation) => Engine.PlanBackupRemovalAsync(vm, request, report, cancellation));
+        HashSet<string> told = new(StringComparer.Ordinal);
+        IReadOnlyList<VMBackupPlan> plan = Run((report, cancellation) => Engine.PlanBackupRemovalAsync(vm, request, new OnceReport(report, told), cancellation));
         VMBackupPlan[] going = [.. plan.Where(row => !row.Keep)];
         if (going.Length > 0 && ShouldProcess($"{vm}: {(going.Length == 1 ? "backup" : "backups")} {Listed([.. going.Select(row => row.BackupId)])} in '{request.Repository}'", Action(plan, going)))
-            plan = Run((report, cancellation) => Engine.RemoveBackupsAsync(vm, request, report, cancellation));
+            plan = Run((report, cancellation) => Engine.RemoveBackupsAsync(vm, request, new OnceReport(report, told), cancellation));
         WriteObject(plan, enumerateCollection: true);
     }
 

@@ -117,6 +117,15 @@ Describe 'Remove-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         $view | Should -Contain '   VM: web1'
     }
 
+    It 'warns once of a backup that cannot be read' {
+        $chain = New-Chain 3
+        Set-Content "./repo/web1/$($chain[2].Id)/manifest.json" '{'
+        $plan = Remove-VMBackup web1 ./repo -KeepLast 1 -Confirm:$false -WarningVariable warned -WarningAction SilentlyContinue
+        $warned | Should -HaveCount 1
+        $warned | Should -BeLike "*$($chain[2].Id)*"
+        ($plan | Where-Object Keep).BackupId | Should -Be $chain[1].Id
+    }
+
     It 'says what is not there' {
         New-Chain 1 | Out-Null
         { Remove-VMBackup web1 ./nosuch -KeepLast 1 -ErrorAction Stop } | Should -Throw -ErrorId 'BackupRepositoryMissing,*'

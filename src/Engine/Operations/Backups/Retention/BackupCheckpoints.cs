@@ -46,8 +46,11 @@ internal sealed class BackupCheckpoints(EngineContext context)
     [
         .. state.Moments.Values.Where(moment => moment.Key.Kind == MomentKind.Checkpoint && moment.Repository is { } repository && IsSame(repository, root)
             && moment.Key.Name.StartsWith(Prefix, StringComparison.Ordinal) && BackupId.IsValid(moment.Key.Name[Prefix.Length..])
-            && !Path.Exists(Path.Combine(domainDirectory, moment.Key.Name[Prefix.Length..]))).Select(moment => moment.Key),
+            && !IsThere(Path.Combine(domainDirectory, moment.Key.Name[Prefix.Length..]))).Select(moment => moment.Key),
     ];
+
+    // Who rewrites a backup at this moment may have its directory aside for an instant, where the file system cannot exchange two.
+    private static bool IsThere(string directory) => Path.Exists(directory) || Path.Exists(BackupPlaces.Aside(directory)) || Path.Exists(directory);
 
     private string? NameOf(Guid uuid) => context.Catalogue.Names().FirstOrDefault(name =>
     {

@@ -37,17 +37,17 @@ internal sealed class BackupRetention(EngineContext context, string runtimeDirec
             (survey, RemovalChoice choice, RemovalPlan plan) = await DecideAsync(repository, directory, choose, report, cancellation);
             var rewrite = new RepositoryRewrite(repository, runtimeDirectory, context.Probe);
             var removal = new BackupRemoval((step, backups, told, stop) => rewrite.RunAsync(directory, step, backups, told, stop), context.Probe);
-            IReadOnlyList<BackupManifest> left = await removal.RunAsync(plan, survey.Backups, report, cancellation);
-            rows = RemovalRows.Done(repository.Root, survey, choice, plan, left);
             foreach (BrokenBackup broken in choice.RemoveBroken)
                 removal.Delete(broken.Directory, report);
+            IReadOnlyList<BackupManifest> left = await removal.RunAsync(plan, survey.Backups, report, cancellation);
+            rows = RemovalRows.Done(repository.Root, survey, choice, plan, left);
             if (rows.Any(row => !row.Keep) && !left.Any(survey.Restores))
                 report.Warning($"The repository '{repository.Root}' has no backup of '{survey.Vm}' any more that can be restored.");
         }
 
         context.Probe?.Invoke("backup-removal:checkpoints");
-        if (rows.Any(row => !row.Keep) && survey.Backups.Count > 0)
-            await new BackupCheckpoints(context).RemoveOrphansAsync(repository.Root, directory, survey.Backups[^1].Uuid, report, cancellation);
+        if (rows.Any(row => !row.Keep) && DomainMarker.Read(directory) is { } uuid)
+            await new BackupCheckpoints(context).RemoveOrphansAsync(repository.Root, directory, uuid, report, cancellation);
         return rows;
     }
 

@@ -77,17 +77,31 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
         return Libc.IsKnownLocked(file, FirstLock, LockRange);
     }
 
+    // Who stands on a backup stands on all beneath it, too: what is frozen for a machine must not be exchanged under it.
     private async Task StandingAsync(string domainDirectory, Dictionary<string, string> uses, IOperationReport report, CancellationToken cancellation)
     {
         ImageGraph graph = await new Dependencies(catalogue).ScanAsync(DomainMoments.Empty, cancellation);
         foreach (string doubt in graph.Doubts)
             report.Warning($"Whether a registered machine stands on the backups in '{domainDirectory}' cannot be told for sure: {doubt}.");
+        Dictionary<(ulong, ulong), string> ids = [];
         foreach (string directory in Directory.EnumerateDirectories(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))))
-        {
             foreach (string file in Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")))
-                if (graph.On(file).FirstOrDefault(link => Path.GetDirectoryName(Path.GetDirectoryName(link.Path)) != domainDirectory) is { } overlay)
-                    uses.TryAdd(Path.GetFileName(directory), $"the image '{overlay.Path}', which stands on it");
-        }
+                if (FileStamp.Of(file) is { } stamp)
+                    ids[(stamp.Device, stamp.Inode)] = Path.GetFileName(directory);
+        foreach (ImageLink image in graph.Links.Where(link => !ids.ContainsKey((link.Stamp.Device, link.Stamp.Inode))))
+            foreach (string id in Beneath(graph, image).Select(link => ids.GetValueOrDefault((link.Stamp.Device, link.Stamp.Inode))).OfType<string>())
+                uses.TryAdd(id, $"the image '{image.Path}' of a registered machine, which stands on it");
+    }
+
+    private static HashSet<ImageLink> Beneath(ImageGraph graph, ImageLink image)
+    {
+        HashSet<ImageLink> seen = [];
+        Queue<ImageLink> next = new([image]);
+        while (next.TryDequeue(out ImageLink? link))
+            foreach (ImageLink below in link.Below.Select(graph.Find).OfType<ImageLink>())
+                if (seen.Add(below))
+                    next.Enqueue(below);
+        return seen;
     }
 
     private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);

@@ -8,8 +8,9 @@ namespace MomentTools.Operations.Backups.Retention;
 /// <param name="Id">Its id, which is its directory's name.</param>
 /// <param name="Directory">Its directory.</param>
 /// <param name="Failure">Why its manifest cannot be used.</param>
+/// <param name="Size">Bytes of all its files.</param>
 /// <param name="StandsOn">The ids of the backups that its images name as their backing files; null where an image cannot be read either.</param>
-internal sealed record BrokenBackup(string Id, string Directory, MomentException Failure, IReadOnlySet<string>? StandsOn)
+internal sealed record BrokenBackup(string Id, string Directory, MomentException Failure, long Size, IReadOnlySet<string>? StandsOn)
 {
     /// <summary>Whether it stands on a backup, as far as can be known: on an older one perhaps, where its images do not say.</summary>
     public bool MayStandOn(BackupManifest backup) =>
@@ -19,15 +20,14 @@ internal sealed record BrokenBackup(string Id, string Directory, MomentException
     public static async Task<BrokenBackup> LookAsync(MomentException failure, CancellationToken cancellation)
     {
         string directory = Path.GetDirectoryName(failure.Target)!;
-        return new BrokenBackup(BackupPlaces.IdOf(directory)!, directory, failure, await BackingsAsync(directory, cancellation));
+        return new BrokenBackup(BackupPlaces.IdOf(directory)!, directory, failure, SizeOf(directory), await BackingsAsync(directory, cancellation));
     }
 
-    /// <summary>Bytes of all its files.</summary>
-    public long Size()
+    private static long SizeOf(string directory)
     {
         try
         {
-            return new DirectoryInfo(Directory).EnumerateFiles().Sum(file => file.Length);
+            return new DirectoryInfo(directory).EnumerateFiles().Sum(file => file.Length);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

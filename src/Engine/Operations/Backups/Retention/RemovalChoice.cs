@@ -23,6 +23,7 @@ internal sealed record RemovalChoice(IReadOnlySet<string> Remove, IReadOnlyList<
             throw RetentionErrors.NothingKept(survey.Vm);
         BackupManifest[] counted = [.. survey.Backups.Where(backup => backup.Kind != VMBackupKind.Copy && survey.Restores(backup))];
         Dictionary<string, IReadOnlyList<string>> rules = new(KeepRules.Choose([.. counted.Select(backup => (backup.Id, backup.Created))], counts, zone), StringComparer.Ordinal);
+        KeepEveryDisk(counted, rules);
         HashSet<string> remove = new(StringComparer.Ordinal);
         foreach (BackupManifest backup in survey.Backups.Where(backup => !rules.ContainsKey(backup.Id)))
         {
@@ -33,6 +34,17 @@ internal sealed record RemovalChoice(IReadOnlySet<string> Remove, IReadOnlyList<
         }
 
         return new RemovalChoice(remove, [], rules);
+    }
+
+    // Not every backup has every disk. What is the last one of a disk is no less needed because another disk was backed up since.
+    private static void KeepEveryDisk(BackupManifest[] counted, Dictionary<string, IReadOnlyList<string>> rules)
+    {
+        foreach (string disk in counted.SelectMany(backup => backup.Disks).Select(disk => disk.Name).Distinct(StringComparer.Ordinal).ToArray())
+        {
+            BackupManifest[] having = [.. counted.Where(backup => backup.FindDisk(disk) is not null)];
+            if (!having.Any(backup => rules.ContainsKey(backup.Id)))
+                rules.Add(having[^1].Id, [$"last of {disk}"]);
+        }
     }
 
     private static string? Held(BackupSurvey survey, BackupManifest backup) =>

@@ -46,8 +46,8 @@ internal static class RemovalRows
             Created = BackupId.TimeOf(one.Id)!.Value,
             Kind = VMBackupKind.Automatic,
             Keep = false,
-            Size = one.Size(),
-            FreedBytes = one.Size(),
+            Size = one.Size,
+            FreedBytes = one.Size,
             Repository = root,
         });
         return [.. known.Concat(broken).OrderBy(row => row.BackupId, StringComparer.Ordinal)];

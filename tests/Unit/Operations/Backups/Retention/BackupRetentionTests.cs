@@ -107,6 +107,18 @@ public sealed class BackupRetentionTests
     }
 
     [SkippableFact]
+    public async Task TheLastBackupOfADiskStaysWhateverWasMadeOfOtherDisksSince()
+    {
+        using var sample = new RetentionRepository();
+        string both = await sample.AddAsync(RetentionRepository.Day(0), VMBackupKind.Full, ("vda", null), ("vdb", null));
+        string first = await sample.AddAsync(RetentionRepository.Day(1), VMBackupKind.Automatic, ("vda", both));
+        string second = await sample.AddAsync(RetentionRepository.Day(2), VMBackupKind.Automatic, ("vda", first));
+        IReadOnlyList<VMBackupPlan> done = await sample.RemoveAsync(sample.Rules(last: 1));
+        Assert.Equal([(both, "last of vdb"), (second, "last 1")], done.Where(row => row.Keep).Select(row => (row.BackupId, row.Rules.Single())));
+        await sample.AssertAllRestoreAsync();
+    }
+
+    [SkippableFact]
     public async Task WhatCannotBeReadNeitherCountsNorGoesByARuleAndWhatItStandsOnStays()
     {
         using RetentionRepository sample = await RetentionRepository.ChainAsync(5);
@@ -133,6 +145,7 @@ public sealed class BackupRetentionTests
         await RefusedAsync(sample, sample.Ids(ids[2]) with { Merge = true }, RetentionErrors.BackupNeeded);
         done = await sample.RemoveAsync(sample.Ids(ids[2], ids[3]));
         Assert.Equal([(ids[1], true), (ids[2], false), (ids[3], false)], done.Select(row => (row.BackupId, row.Keep)));
+        Assert.True(done[1].FreedBytes > 0);
         await sample.AssertAllRestoreAsync();
     }
 

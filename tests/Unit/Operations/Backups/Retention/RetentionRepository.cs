@@ -10,11 +10,11 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// <summary>A repository of real chains of any shape, and what each disk of each backup has to show whatever is removed around it.</summary>
 internal sealed class RetentionRepository : IDisposable
 {
-    public const string Vm = "web1";
+    public const string Vm = SampleRepository.Vm;
     private const int Size = 2 << 20;
     private const int Cluster = 65536;
 
-    public static readonly Guid Uuid = new("8a8d6d2e-4e2b-4e2f-9f0e-7a3d5c1b2a10");
+    public static readonly Guid Uuid = SampleRepository.Uuid;
 
     private readonly Random _random;
     private readonly Dictionary<string, byte[]> _now = new(StringComparer.Ordinal);
@@ -108,7 +108,7 @@ internal sealed class RetentionRepository : IDisposable
             {
                 Id = id, Parent = _newest, Vm = Vm, Uuid = Uuid, Created = created, Kind = kind, EngineVersion = "0.1.0", QemuVersion = "7.2.22", Host = "here", User = "someone", Disks = entries,
             },
-            $"<domain type='kvm'><name>{Vm}</name><uuid>{Uuid}</uuid></domain>", CancellationToken.None);
+            SampleRepository.Document, CancellationToken.None);
         _newest = id;
         return id;
     }
