@@ -52,6 +52,9 @@ internal sealed record BackupManifest
     /// <summary>When its files were written anew because backups that it stood on were removed; null where they are the first ones.</summary>
     public DateTimeOffset? Merged { get; init; }
 
+    /// <summary>The backups that it stood on before that, those alone that it does not stand on any more; where the command was interrupted, some are there still.</summary>
+    public IReadOnlyList<string>? Folded { get; init; }
+
     public required string EngineVersion { get; init; }
 
     public required string QemuVersion { get; init; }

@@ -26,6 +26,8 @@ internal static class BackupManifestRules
             return $"{XmlErrors.Quote(manifest.Id)} is no id of a backup";
         if (manifest.Parent is not null && (!BackupId.IsValid(manifest.Parent) || manifest.Parent == manifest.Id))
             return $"{XmlErrors.Quote(manifest.Parent)} cannot be its parent";
+        if (manifest.Folded?.All(BackupId.IsValid) == false)
+            return "what was folded into it is no id of a backup";
         if (MomentNames.DomainRule(manifest.Vm) is { } name)
             return $"{XmlErrors.Quote(manifest.Vm)} is no name of a machine: {name}";
         if (manifest.Uuid == Guid.Empty)

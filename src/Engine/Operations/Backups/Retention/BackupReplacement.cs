@@ -23,7 +23,7 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
         Dictionary<string, BackupManifestDisk> written = new(StringComparer.Ordinal);
         foreach (RewrittenDisk disk in disks)
             written[disk.Name] = await DescribeAsync(disk, progress, cancellation);
-        BackupManifest manifest = Describe(written);
+        BackupManifest manifest = Describe(written, backups);
         foreach (RewrittenDisk disk in disks)
             await CompareAsync(disk, BackupChain.Resolve(backups, manifest, disk.Name), report, cancellation);
         TakeOver(written);
@@ -65,7 +65,7 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
         }
     }
 
-    private BackupManifest Describe(Dictionary<string, BackupManifestDisk> written)
+    private BackupManifest Describe(Dictionary<string, BackupManifestDisk> written, IReadOnlyList<BackupManifest> backups)
     {
         BackupManifestDisk[] all = [.. old.Disks.Select(disk => written.GetValueOrDefault(disk.Name, disk))];
         bool full = all.All(disk => disk.Kind == VMBackupKind.Full);
@@ -76,6 +76,7 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
             Parent = all.Select(disk => disk.ParentId).Max(StringComparer.Ordinal),
             Kind = full ? VMBackupKind.Full : old.Kind == VMBackupKind.Full ? VMBackupKind.Incremental : old.Kind,
             Merged = DateTimeOffset.UtcNow,
+            Folded = [.. disks.SelectMany(disk => disk.Left).Concat((old.Folded ?? []).Where(id => backups.Any(backup => backup.Id == id))).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
             Disks = all,
         };
     }

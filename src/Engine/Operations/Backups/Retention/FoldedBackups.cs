@@ -14,6 +14,8 @@ internal static class FoldedBackups
             beneath.UnionWith(BackupChain.Resolve(survey.Backups, backup, disk.Name).Links.Skip(1).Select(link => link.Backup.Id));
         if (request.Since is { } since && !beneath.Contains(since))
             throw RetentionErrors.NotBeneath(survey.Vm, backup.Id, since, beneath);
+        // A run that was interrupted may have folded some into it and not removed them yet.
+        beneath.UnionWith((backup.Folded ?? []).Where(id => survey.Backups.Any(one => one.Id == id)));
         // Ids sort by time, and nothing stands on what is newer; so that a disk which the oldest one does not have keeps nothing newer than it.
         string[] folded = [.. beneath.Where(id => string.CompareOrdinal(id, request.Since) > 0)];
         return folded.Length == 0

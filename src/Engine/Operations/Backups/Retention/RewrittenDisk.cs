@@ -18,6 +18,9 @@ internal sealed record RewrittenDisk(BackupChain Chain, BackupChain? Parent, Rew
 
     public string? BackingName => ParentId is { } id ? BackupStaging.BackingName(id, Name) : null;
 
+    /// <summary>The backups that it stands on now and will not any more.</summary>
+    public IEnumerable<string> Left => Chain.Links.Skip(1).Select(link => link.Backup.Id).Except(Parent?.Links.Select(link => link.Backup.Id) ?? [], StringComparer.Ordinal);
+
     /// <summary>Bytes that the new file may take.</summary>
     public long Room
     {
