@@ -46,7 +46,16 @@ internal sealed class DiskCopies(string runtimeDirectory)
             lock (gate)
                 written[name] = progress.Done;
         });
-        await daemon.CloseAsync(cancellation);
+        try
+        {
+            await daemon.CloseAsync(cancellation);
+        }
+        catch (MomentException failure) when (failure.Message.Contains(NoSpace, StringComparison.Ordinal))
+        {
+            // What an image's tables met when they were written at the end, without the name of the file.
+            throw Explain(failure, selection.Disks[0], files.PathOf(selection.Disks[0]));
+        }
+
         return written;
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using MomentTools.Errors;
+using MomentTools.Files;
 
 namespace MomentTools.Operations.Backups.Restoring;
 
@@ -13,6 +14,10 @@ internal static class InPlaceErrors
     public static readonly ErrorId RestoreImageShared = new("RestoreImageShared", ErrorKind.InvalidState);
     public static readonly ErrorId RestoreUnfinished = new("RestoreUnfinished", ErrorKind.Storage);
     public static readonly ErrorId RestoreRedoLost = new("RestoreRedoLost", ErrorKind.CorruptData);
+
+    // ENOSPC, and what the C library calls it.
+    private const int NoSpace = 28;
+    private const string NoSpaceText = "No space left on device";
 
     public static MomentException MachineUnknown(BackupManifest backup, string? registered) => new(
         RestoreMachineUnknown,
@@ -33,6 +38,13 @@ internal static class InPlaceErrors
     public static MomentException ImageShared(string vm, string disk, string path, string above) => new(
         RestoreImageShared, $"Cannot restore disk '{disk}' of '{vm}' in place: the image '{above}' stands on '{path}', and would change with it.", disk,
         "Restore the disk to a new file (-Destination), or merge or remove the other image first.");
+
+    /// <summary>A failure of QEMU or its NBD server, where it is for want of space by that name.</summary>
+    public static MomentException Explain(RedoFile redo, MomentException failure) =>
+        failure.PeerErrorNumber != NoSpace && !failure.Message.Contains(NoSpaceText, StringComparison.Ordinal) ? failure
+            : new MomentException(
+                FileErrors.StorageFull, $"Cannot restore disk '{redo.Disk}' in place: what differs is stored in '{redo.Path}' first, and there is no space for it ({failure.Message.TrimEnd('.')}).", redo.Path,
+                "Free some space beside the disk, then run the command again: nothing was changed.", failure) { PeerErrorClass = failure.PeerErrorClass, PeerErrorNumber = failure.PeerErrorNumber };
 
     /// <param name="failure">What went wrong after it had been decided.</param>
     public static MomentException Unfinished(string vm, MomentException failure) => new(

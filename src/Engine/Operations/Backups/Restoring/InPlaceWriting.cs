@@ -1,3 +1,4 @@
+using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qcow2;
@@ -21,7 +22,15 @@ internal sealed class InPlaceWriting(string vm, BlockSession session, IReadOnlyL
         {
             await using Qcow2Chain backup = await selection.Chains.First(chain => chain.Top.Disk.Name == difference.Disk).OpenAsync(cancellation);
             journal.Pass("store");
-            await redo.WriteAsync(session, backup, difference.Blocks, new Steps(progress.Step($"{difference.Disk}: storing the blocks")), cancellation);
+            try
+            {
+                await redo.WriteAsync(session, backup, difference.Blocks, new Steps(progress.Step($"{difference.Disk}: storing the blocks")), cancellation);
+            }
+            catch (MomentException failure)
+            {
+                throw InPlaceErrors.Explain(redo, failure);
+            }
+
             journal.Pass("stored");
         }
     }

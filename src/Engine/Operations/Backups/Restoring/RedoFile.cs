@@ -51,13 +51,17 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path)
         await using (SessionExports exports = session.OpenExports(cancellation))
         {
             NbdClient target = await exports.ConnectAsync(node, [], [], cancellation, writable: true);
-            await new BlockCopier(source, target, new BlockCopyOptions { Blocks = blocks, ZeroGrain = Grain, Flush = false }).RunAsync(progress, cancellation);
+            await new BlockCopier(source, target, new BlockCopyOptions { Blocks = blocks, ZeroGrain = Grain }).RunAsync(progress, cancellation);
         }
 
         await session.Qmp.BlockdevDelAsync(node, cancellation);
         await session.Qmp.BlockdevDelAsync((string)file["node-name"]!, cancellation);
         DurableFile.FlushFile(Path);
         DurableFile.FlushDirectory(System.IO.Path.GetDirectoryName(Path)!);
+        // What its tables met when they were written at the end QMP does not tell.
+        await using Qcow2Chain redo = await OpenAsync(cancellation);
+        if (!blocks.Equals(await StoredAsync(redo, cancellation)))
+            throw InPlaceErrors.RedoLost(this, "its tables could not be written whole");
     }
 
     /// <summary>Writes what is stored in it to the disk; zeroes free their room. Doing it again does no harm.</summary>

@@ -258,6 +258,37 @@ public sealed class InPlaceRestoreTests
     }
 
     [SkippableFact]
+    public async Task AFullDiskWhereverItFillsUpIsToldAndAfterItTheNextCommandIsRight()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.WriteAsync("vda", 1, 0, 2 << 20);
+        await machine.BackupAsync();
+        byte[] restored = machine.Content(machine.DiskPath("vda"));
+        // What is restored needs room of its own on the disk, too.
+        Tool.Run("qemu-io", "-f", "qcow2", "-d", "unmap", "-c", "discard 0 2M", machine.DiskPath("vda"));
+        byte[] before = machine.Content(machine.DiskPath("vda"));
+        using SmallFileSystem small = SmallFileSystem.Over(machine.Scratch, 32);
+        HashSet<string> told = new(StringComparer.Ordinal);
+        foreach (int leave in (int[])[8 << 10, 256 << 10, 1 << 20, (2 << 20) + (512 << 10), 3 << 20, (3 << 20) + (512 << 10)])
+        {
+            small.Fill(leave);
+            MomentException failure = await Assert.ThrowsAsync<MomentException>(() => RestoreAsync(machine, null));
+            small.Free();
+            told.Add(failure.ErrorId.Name);
+            await machine.CheckpointAsync($"after-{leave}");
+            Assert.Equal(failure.ErrorId == InPlaceErrors.RestoreUnfinished ? restored : before, machine.Content(machine.DiskPath("vda")));
+            AssertNothingLeft(machine);
+            Tool.Run("qemu-io", "-f", "qcow2", "-d", "unmap", "-c", "discard 0 2M", machine.DiskPath("vda"));
+        }
+
+        // Where there is no room at all the disk cannot even be opened.
+        told.Remove("DiskOpenFailed");
+        Assert.Equal(["RestoreUnfinished", "StorageFull"], told.Order(StringComparer.Ordinal));
+        await RestoreAsync(machine, null);
+        Assert.Equal(restored, machine.Content(machine.DiskPath("vda")));
+    }
+
+    [SkippableFact]
     public async Task WithoutItsRedoFileAnInterruptedRestoreIsNotTakenForDone()
     {
         string? died = null;
