@@ -52,6 +52,8 @@ internal sealed class InstantMove(EngineContext context)
             moved.Add(new VMRestoredDisk { VM = name, BackupId = backup, Disk = disk.Target, Path = above[^1].Path, Format = "qcow2", Size = header.Size, Domain = name });
         }
 
+        if (moved.Count == 0)
+            report.Verbose($"No disk of '{name}' stands on the repository '{repository.Root}': there is nothing to move.");
         return moved;
     }
 

@@ -48,11 +48,13 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
         ];
     }
 
-    private static string Require(string vm, RestoreBackupRequest request)
+    private string Require(string vm, RestoreBackupRequest request)
     {
         if (request.AsDomain is not { } name)
             throw InstantErrors.Incomplete(vm, "no name for the new domain is given", "Name it with -AsDomain.");
         MomentNames.CheckDomain(name);
+        if ((Path.GetFullPath(request.Destination!) + "/").StartsWith(repository.Root.TrimEnd('/') + "/", StringComparison.Ordinal))
+            throw InstantErrors.Incomplete(vm, $"'{request.Destination}' lies in the repository, where only backups are", "Choose another directory for what the guest writes.");
         return request.Format == "qcow2" ? name
             : throw InstantErrors.Incomplete(vm, $"an image of the format '{request.Format}' cannot stand on another one", "Leave -Format out, or leave -Instant out and start the new domain when it is restored.");
     }

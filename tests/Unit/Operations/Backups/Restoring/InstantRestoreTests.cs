@@ -158,6 +158,7 @@ public sealed class InstantRestoreTests
         await RefusedAsync("RestoreDestinationMissing", request with { Destination = null });
         await RefusedAsync("RestoreInstantIncomplete", request with { Format = "raw" });
         await RefusedAsync("RestoreBackupOptions", request with { InPlace = true });
+        await RefusedAsync("RestoreInstantIncomplete", request with { Destination = Path.Combine(instant.Machine.Repository, "run") });
         await RefusedAsync("DomainNameInvalid", request with { AsDomain = "../x" });
         await RefusedAsync("VMExists", request with { AsDomain = TestMachine.Name });
         await RefusedAsync("BackupNotFound", request with { Id = "20200101T000000Z-0000" });
