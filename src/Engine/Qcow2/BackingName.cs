@@ -8,6 +8,9 @@ internal static class BackingName
 {
     private const string FileProtocol = "file:";
 
+    // A name like "../ID/vda.qcow2" adds to the path at each layer, and the system takes 4,096 bytes.
+    private const int Longest = 1024;
+
     /// <summary>The absolute path to open, links and all.</summary>
     public static string Resolve(string overlayPath, string name)
     {
@@ -23,7 +26,8 @@ internal static class BackingName
 
         // Not Path.GetFullPath, which takes "link/.." for nothing where the system follows the link first.
         string directory = Path.GetDirectoryName(Path.Combine(Environment.CurrentDirectory, overlayPath)) ?? "/";
-        return Path.Combine(directory, path);
+        string combined = Path.Combine(directory, path);
+        return combined.Length > Longest ? Libc.RealPath(combined) ?? combined : combined;
     }
 
     /// <summary>The file itself: the path without links and dots. The file has to be there.</summary>

@@ -4,6 +4,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -26,6 +27,10 @@ internal sealed class InstantFiles
     {
         _selection = selection;
         _directory = Path.GetFullPath(directory);
+        if (selection.Chains.FirstOrDefault(chain => chain.Links.Count >= ChainOpener.MaximumDepth) is { } deep)
+            throw InstantErrors.Incomplete(
+                selection.Backup.Vm, $"the disk '{deep.Top.Disk.Name}' consists of {deep.Links.Count} files on each other, and a machine's disk of at most {ChainOpener.MaximumDepth}",
+                "Fold some of its backups (Merge-VMBackup), or restore it without -Instant.");
         foreach (BackupChain chain in selection.Chains)
             _overlays.Add(chain.Top.Disk.Name, Free($"{name}.{chain.Top.Disk.Name}.{OverlayFile.Format}"));
         Firmware = selection.Backup.Firmware is null ? null : Free($"{name}.{BackupManifestFirmware.FileName}");
