@@ -25,6 +25,10 @@ internal static class PeakMemory
         ("verify", "test of that backup", 200),
         ("source", "test of it, compared with the running machine", 200),
         ("restore", "restore of it to a new file, every hash checked", 200),
+        ("pull", "full backup of it by pull", 200),
+        ("compare", "backup of it by comparison, nothing being proven", 200),
+        ("merge", "that one and the full one folded into one", 200),
+        ("in-place", "restore in place of the stopped machine", 200),
         ("changes", "changed blocks of a sparse 1 TiB disk, 100,000 runs, from a running machine", 200),
         ("bitmap", "the same bitmap read from the image file", 200),
         ("stopped", "changed blocks of a 1 TiB disk, 1,000,000 runs, each looked at, from a stopped machine", 64),
@@ -48,10 +52,12 @@ internal static class PeakMemory
             {
                 foreach ((string name, string what, int limit) in Operations)
                 {
+                    if (name == "in-place")
+                        await machine.Engine.StopDomainAsync(Machine.Name, force: true, TimeSpan.FromSeconds(60), machine, cancellation);
                     if (name == "running")
                         await dirty.Engine.StartDomainAsync(Machine.Name, paused: true, dirty, cancellation);
                     string printed = await Tool.RunAsync(
-                        Environment.ProcessPath!, [.. Host(), Option, name, name switch { "backup" or "verify" or "source" or "restore" => data, "stopped" or "running" => million, _ => huge }], cancellation);
+                        Environment.ProcessPath!, [.. Host(), Option, name, name switch { "changes" or "bitmap" => huge, "stopped" or "running" => million, _ => data }], cancellation);
                     lines.Add($"| {what} | {printed.Trim()} | {limit} MiB |");
                 }
             }
@@ -85,6 +91,22 @@ internal static class PeakMemory
             case "restore":
                 await machine.Engine.RestoreBackupAsync(
                     Machine.Name, new RestoreBackupRequest { Repository = repository, Destination = Path.Combine(scratch, "restored") }, machine, CancellationToken.None);
+                break;
+            case "pull":
+                await machine.Engine.BackupAsync(Machine.Name, new BackupRequest { Repository = repository, Kind = VMBackupKind.Full, Pull = true }, machine, CancellationToken.None);
+                break;
+            case "compare":
+                foreach (VMBackup backup in await machine.Engine.GetBackupsAsync(repository, Machine.Name, null, machine, CancellationToken.None))
+                    await machine.Engine.RemoveMomentsAsync(Machine.Name, new RemoveMomentRequest { Name = backup.Checkpoint! }, machine, CancellationToken.None);
+                if (!(await machine.Engine.BackupAsync(Machine.Name, new BackupRequest { Repository = repository }, machine, CancellationToken.None)).Disks[0].Compared)
+                    throw new InvalidOperationException("nothing was compared");
+                break;
+            case "merge":
+                VMBackup newest = (await machine.Engine.GetBackupsAsync(repository, Machine.Name, null, machine, CancellationToken.None))[^1];
+                await machine.Engine.MergeBackupAsync(Machine.Name, new MergeBackupRequest { Repository = repository, Id = newest.Id }, machine, CancellationToken.None);
+                break;
+            case "in-place":
+                await machine.Engine.RestoreBackupAsync(Machine.Name, new RestoreBackupRequest { Repository = repository, InPlace = true }, machine, CancellationToken.None);
                 break;
             case "stopped" or "running":
                 if (await DirtyMachine.AskAsync(machine, sum: false, CancellationToken.None) is not (Million, _))
