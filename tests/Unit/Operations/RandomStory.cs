@@ -55,7 +55,7 @@ internal sealed partial class RandomStory : IAsyncDisposable
         _serving = Chance(2);
         _operations =
         [
-            (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (6, BackupAsync), (1, RestoreAsync), (2, RetainAsync), (1, FoldAsync), (2, Alone(RestoreInPlaceAsync)),
+            (12, WriteAsync), (3, ZeroAsync), (2, DiscardAsync), (7, CheckpointAsync), (4, RemoveAsync), (4, ToggleAsync), (8, BackupAsync), (1, RestoreAsync), (2, RetainAsync), (2, FoldAsync), (2, Alone(RestoreInPlaceAsync)),
             (kills ? 3 : 0, KillAsync), (copies ? 4 : 0, CopyAsync), (copies ? 2 : 0, CopyBackAsync), (copies ? 2 : 0, Alone(LoseTrackingAsync)), (resizes ? 3 : 0, Alone(ResizeAsync)), (1, RenameAsync),
             (_layered && !_branching ? 5 : 0, Alone(WriteBeneathAsync)),
             (_branching ? 6 : 0, SnapshotAsync), (_branching ? 4 : 0, Alone(GoBackAsync)), (_branching ? 3 : 0, Alone(SwitchAsync)), (_branching ? 1 : 0, BranchAsync),
