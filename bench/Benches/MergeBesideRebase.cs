@@ -25,7 +25,7 @@ internal sealed class MergeBesideRebase(bool full) : IBench
 
     private string Theirs => Path.Combine(_scratch, "theirs");
 
-    private string Newest => Path.Combine(Theirs, Machine.Name, _ids[^1], "vda.qcow2");
+    private string Newest => Path.Combine(Theirs, Machine.Name, _ids[^1], "sda.qcow2");
 
     public async Task<string?> PrepareAsync(string scratch, CancellationToken cancellation)
     {
@@ -66,7 +66,7 @@ internal sealed class MergeBesideRebase(bool full) : IBench
     {
         string target = full ? Path.Combine(Theirs, "full.qcow2") : Newest;
         await Tool.RunAsync(
-            "qemu-img", full ? ["convert", "-f", "qcow2", "-O", "qcow2", Newest, target] : ["rebase", "-f", "qcow2", "-F", "qcow2", "-b", $"../{_ids[0]}/vda.qcow2", target], cancellation);
+            "qemu-img", full ? ["convert", "-f", "qcow2", "-O", "qcow2", Newest, target] : ["rebase", "-f", "qcow2", "-F", "qcow2", "-b", $"../{_ids[0]}/sda.qcow2", target], cancellation);
         await Tool.RunAsync("sync", [target], cancellation);
     }
 
