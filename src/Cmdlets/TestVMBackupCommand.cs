@@ -82,7 +82,8 @@ public sealed class TestVMBackupCommand : MomentCmdlet
                 repository = FilePath(Repository);
                 names = Run((_, _) => Engine.FindBackedUpAsync(repository, reference.Pattern));
             });
-            _asked = true;
+            // A pattern that means none is no answer.
+            _asked |= names is not { Count: 0 };
             _sound &= names is not null;
             foreach (string vm in names ?? [])
                 Test(vm, repository, Id);

@@ -82,6 +82,7 @@ Describe 'Test-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorActi
         { Test-VMBackup web1 ./repo -Id nosuch -ErrorAction Stop } | Should -Throw -ErrorId 'BackupNotFound,*'
         { Test-VMBackup web1 ./repo -Disk vdz -ErrorAction Stop } | Should -Throw -ErrorId 'BackupDiskNotFound,*'
         Test-VMBackup web9 ./repo -ErrorAction SilentlyContinue | Should -BeExactly $false
+        Test-VMBackup nosuch* ./repo | Should -BeNullOrEmpty
     }
 
     It 'needs no machine to be known' {

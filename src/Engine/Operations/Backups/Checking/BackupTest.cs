@@ -43,9 +43,12 @@ internal sealed class BackupTest(BackupRepository repository, string domainDirec
     private static bool Same(IReadOnlyList<BackupManifest> before, IReadOnlyList<BackupManifest> after) =>
         before.Select(backup => (backup.Id, backup.Checksum)).SequenceEqual(after.Select(backup => (backup.Id, backup.Checksum)));
 
-    private static List<BackupManifest> Choose(IReadOnlyList<BackupManifest> backups, List<MomentException> broken, TestBackupRequest request)
+    private List<BackupManifest> Choose(IReadOnlyList<BackupManifest> backups, List<MomentException> broken, TestBackupRequest request)
     {
         HashSet<string> ids = new(request.Ids, StringComparer.Ordinal);
+        // Of nothing nothing is wrong; but who asks wants to know that he has backups.
+        if (ids.Count == 0 && backups.Count == 0 && broken.Count == 0)
+            throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"There are no backups of '{vm}' to test.", vm, [], "backups");
         List<BackupManifest> chosen = [.. backups.Where(backup => ids.Count == 0 || ids.Contains(backup.Id))];
         if (ids.FirstOrDefault(id => chosen.TrueForAll(backup => backup.Id != id) && !broken.Exists(one => BackupSelection.IdOf(one) == id)) is { } unknown)
             throw BackupErrors.NotFound(BackupErrors.BackupNotFound, $"There is no backup '{unknown}' to test.", unknown, backups.Select(backup => backup.Id).Reverse(), "newest backups");
@@ -88,8 +91,17 @@ internal sealed class BackupTest(BackupRepository repository, string domainDirec
         if (_images is null)
             return null;
         Qcow2Header header;
-        await using (Qcow2Image image = await Qcow2Image.OpenAsync(file.Path, cancellation))
+        try
+        {
+            await using Qcow2Image image = await Qcow2Image.OpenAsync(file.Path, cancellation);
             header = image.Header;
+        }
+        catch (MomentException failure)
+        {
+            // It was there a moment ago: somebody changes the repository, or its storage fails.
+            return failure;
+        }
+
         if ((file.Disk.FileSize >> header.ClusterBits << header.RefcountOrder >> 3) > MostCountBytes)
         {
             report.Warning($"'{file.Path}' is too large to be checked by qemu-img: it was compared with its hashes.");

@@ -251,6 +251,15 @@ public sealed class BackupTestTests
     }
 
     [SkippableFact]
+    public async Task WithoutABackupThereIsNothingToAnswer()
+    {
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        foreach (BackupManifest backup in sample.Backups())
+            Directory.Delete(backup.Directory, recursive: true);
+        Assert.Equal(BackupErrors.BackupNotFound, (await Assert.ThrowsAsync<MomentException>(() => TestAsync(sample))).ErrorId);
+    }
+
+    [SkippableFact]
     public async Task WhatInterruptedBackupsLeftIsToldAndNoDamage()
     {
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
