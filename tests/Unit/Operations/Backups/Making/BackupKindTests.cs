@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using MomentTools.Errors;
-using MomentTools.Operations;
 using MomentTools.Operations.Backups;
 using MomentTools.Tests.Support;
 

@@ -1,6 +1,5 @@
 using System.Xml.Linq;
 using MomentTools.Errors;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Restoring;
 
