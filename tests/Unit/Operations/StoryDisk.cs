@@ -129,14 +129,17 @@ internal sealed class StoryDisk(string name, long size)
 
     public static HashSet<long> Written(StoryMoment one, StoryMoment other) => [.. StoryMoment.Between(one, other)];
 
-    /// <summary>The blocks in which two states differ; what one of them has more counts as different.</summary>
+    /// <summary>The blocks in which two states differ before an end; what one of them has more of there counts as different.</summary>
     public static IEnumerable<long> Differences(StoryMoment one, StoryMoment other, long end)
     {
-        for (int at = 0; at < end; at += Grain)
-            if (!Block(one, at).SequenceEqual(Block(other, at)))
+        for (long at = 0; at < end; at += Grain)
+            if (!IsSame(one, other, at, Math.Min(at + Grain, end)))
                 yield return at / Grain;
     }
 
-    private static ReadOnlySpan<byte> Block(StoryMoment moment, int at) =>
-        at >= moment.Content.Length ? [] : moment.Content.AsSpan(at, Math.Min(Grain, moment.Content.Length - at));
+    /// <summary>Whether two states hold the same bytes, and as many of them, in a run.</summary>
+    public static bool IsSame(StoryMoment one, StoryMoment other, long start, long end) => Part(one, start, end).SequenceEqual(Part(other, start, end));
+
+    private static ReadOnlySpan<byte> Part(StoryMoment moment, long start, long end) =>
+        start >= moment.Content.Length ? [] : moment.Content.AsSpan((int)start, (int)(Math.Min(end, moment.Content.Length) - start));
 }
