@@ -246,7 +246,8 @@ internal sealed partial class RandomStory
             _judge.CheckBackup(_backups[index]);
         }
 
-        await _judge.CheckRepositoryAsync(repository);
+        if (left.Count > 0)
+            await _judge.CheckRepositoryAsync(repository);
     }
 
     private string AnyRepository() => Chance(4) ? _machine.Repository + "-2" : _machine.Repository;
