@@ -51,7 +51,7 @@ internal static class OperationErrors
     /// <summary>A copy job that failed; QEMU says why in words only, in which a full disk is to be told apart.</summary>
     public static MomentException CopyFailed(string vm, string disk, string path, MomentException job)
     {
-        bool full = job.Message.EndsWith("No space left on device", StringComparison.Ordinal);
+        bool full = job.Message.Contains("No space left on device", StringComparison.Ordinal);
         return new MomentException(
             full ? FileErrors.StorageFull : BackupFailed,
             $"Cannot back up disk '{disk}' of '{vm}' to '{path}': {job.Message}",

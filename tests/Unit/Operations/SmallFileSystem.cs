@@ -10,7 +10,10 @@ internal sealed class SmallFileSystem : IDisposable
 
     private SmallFileSystem(string path) => _path = path;
 
-    private string Filling => Path.Combine(_path, "filling");
+    /// <summary>The directory.</summary>
+    public string Path => _path;
+
+    private string Filling => System.IO.Path.Combine(_path, "filling");
 
     /// <summary>Mounts it; skips the test, saying why, where this user may not.</summary>
     public static SmallFileSystem Over(string path, int mebibytes)

@@ -111,11 +111,12 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
                 firmware = await FirmwareVariables.ReadAsync(scope.Domain, session.IsMachine, report, token);
                 journal.Pass("copying");
             }, progress, cancellation);
+            journal.Pass("close targets");
+            await FlushAsync(exports, jobs, cancellation);
         }
 
         // Whoever wrote to a layer meanwhile made the copy one of no instant.
         await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, work.Seen, cancellation);
-        journal.Pass("close targets");
         foreach (BackupJob job in jobs)
             await job.Target.CloseAsync(session.Jobs, cancellation);
         TransactionAction[] copies =
@@ -130,5 +131,22 @@ internal sealed class PushBackup(BackupWork work, IOperationReport report)
             scope.Store.Segments.Write(scope.Id, segments);
         await session.CloseAsync(cancellation);
         return firmware;
+    }
+
+    // A QEMU that cannot write a file's tables when it closes it tells nobody, and clusters would be missing: a flush writes them, and fails.
+    private async Task FlushAsync(SessionExports exports, BackupJob[] jobs, CancellationToken cancellation)
+    {
+        foreach (BackupJob job in jobs)
+        {
+            NbdClient client = await exports.ConnectAsync(job.Target.NodeName, [], [], cancellation);
+            try
+            {
+                await client.FlushAsync(cancellation);
+            }
+            catch (MomentException failure) when (failure.PeerErrorNumber is not null)
+            {
+                throw OperationErrors.CopyFailed(work.Vm, job.Decision.Disk.Name, job.Target.Path, failure);
+            }
+        }
     }
 }

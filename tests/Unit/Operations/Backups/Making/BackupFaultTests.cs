@@ -124,6 +124,51 @@ public sealed class BackupFaultTests(ITestOutputHelper output)
         await AssertRestoresAsync(machine, first, content);
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task TablesThatCannotBeWrittenWhenAFileIsClosedAreNoticed(bool running)
+    {
+        SmallFileSystem? repository = null;
+        await using TestMachine machine = await TestMachine.CreateAsync(step =>
+        {
+            if (step == "backup:publish")
+                repository!.Free();
+            if (step != "backup:close targets")
+                return;
+            // As on a file system that puts what is overwritten in another place: QEMU has the tables in memory still.
+            string file = Directory.EnumerateFiles(repository!.Path, "vda.qcow2", SearchOption.AllDirectories).Single(path => path.Contains(".partial/", StringComparison.Ordinal));
+            Tool.Run("fallocate", "--punch-hole", "-o", FirstTableOf(file).ToString(System.Globalization.CultureInfo.InvariantCulture), "-l", "65536", file);
+            repository.Fill(0);
+        });
+        using SmallFileSystem small = repository = SmallFileSystem.Over(machine.Repository, 8);
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
+        MomentException failure = await Assert.ThrowsAsync<MomentException>(() => machine.BackupAsync());
+        output.WriteLine(failure.Message);
+
+        Assert.Equal(FileErrors.StorageFull, failure.ErrorId);
+        Assert.Contains("vda", failure.Message, StringComparison.Ordinal);
+        Assert.Empty(await machine.MomentsAsync());
+        Assert.Empty(await machine.Engine.GetBackupsAsync(machine.Repository, null, null, machine.Report, CancellationToken.None));
+    }
+
+    // Where the table lies that says where the first clusters are (qcow2, L1 table).
+    private static long FirstTableOf(string path)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return Number(Number(40)) & 0x00ff_ffff_ffff_fe00;
+
+        long Number(long at)
+        {
+            byte[] bytes = new byte[8];
+            file.Position = at;
+            file.ReadExactly(bytes);
+            return System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(bytes);
+        }
+    }
+
     [SkippableFact]
     public async Task TwoBackupsAtOnceOfOneMachineComeOneAfterTheOther()
     {
