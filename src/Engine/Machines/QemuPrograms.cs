@@ -3,6 +3,11 @@ namespace MomentTools.Machines;
 /// <summary>QEMU's programs on this host.</summary>
 internal static class QemuPrograms
 {
+    // Where some distributions have the emulator, which users are not to start by its name.
+    private const string Private = "/usr/libexec";
+
+    private static string[] Directories => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+
     /// <summary>The path of a program that has to be there: the name is looked up on PATH, a path is taken as it is.</summary>
     public static string Require(string program) => Find(program) ?? throw MachineErrors.ProgramMissing(program);
 
@@ -11,7 +16,11 @@ internal static class QemuPrograms
     {
         if (program.Contains('/', StringComparison.Ordinal))
             return File.Exists(program) ? program : null;
-        string[] directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        return directories.Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists);
+        return Directories.Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists);
     }
+
+    /// <summary>Whether a path is that of an emulator which is installed here, and no other program or place.</summary>
+    public static bool IsInstalled(string path) =>
+        File.Exists(path) && Path.GetDirectoryName(path) is { } directory && Directories.Append(Private).Contains(directory, StringComparer.Ordinal)
+        && (Path.GetFileName(path).StartsWith("qemu-", StringComparison.Ordinal) || Path.GetFileName(path) == "kvm");
 }

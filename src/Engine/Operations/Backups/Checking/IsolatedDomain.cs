@@ -6,8 +6,8 @@ using MomentTools.Xml;
 namespace MomentTools.Operations.Backups.Checking;
 
 /// <summary>
-/// A machine's document made that of one which is started for a test: it reaches nothing but its own files. No network, no device of the
-/// host, no display; what it writes on its consoles goes to files.
+/// A machine's document made that of one which is started for a test: it writes nothing but its own files. No network, no device of the
+/// host, no display, no program but the host's own QEMU, whoever wrote the document; what it writes on its consoles goes to files.
 /// </summary>
 /// <param name="Domain">The document.</param>
 /// <param name="Consoles">The files that its consoles write.</param>
@@ -36,6 +36,11 @@ internal sealed record IsolatedDomain(DomainDocument Domain, IReadOnlyList<strin
             driver.SetAttributeValue("io", null);
         }
 
+        // Another path than where emulators are installed may lead to anything: then it is the usual one that starts.
+        devices.Elements("emulator").Where(emulator => !QemuPrograms.IsInstalled(emulator.Value)).Remove();
+        foreach (XElement loader in root.Elements("os").Elements("loader"))
+            loader.SetAttributeValue("readonly", "yes");
+        root.Elements("os").Elements("nvram").Where(nvram => Path.GetDirectoryName(nvram.Value) != directory).Remove();
         return new IsolatedDomain(DomainDocument.FromElement(root, domain.Source), Listen(devices, directory));
     }
 

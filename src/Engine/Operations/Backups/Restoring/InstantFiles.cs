@@ -16,6 +16,9 @@ namespace MomentTools.Operations.Backups.Restoring;
 /// </summary>
 internal sealed class InstantFiles
 {
+    // "QFI\xfb", the first bytes of every qcow2 image.
+    private static readonly byte[] Magic = [0x51, 0x46, 0x49, 0xfb];
+
     private readonly BackupSelection _selection;
     private readonly string _directory;
     private readonly Dictionary<string, string> _overlays = new(StringComparer.Ordinal);
@@ -101,6 +104,12 @@ internal sealed class InstantFiles
         await using FileStream file = OwnedFile.Create(path);
         await file.WriteAsync(bytes, cancellation);
         file.Flush(flushToDisk: true);
+        if (!bytes.AsSpan().StartsWith(Magic))
+            return;
+        // QEMU would write to the file that it names.
+        Qcow2Header header = await DiskChain.HeaderAsync(path, cancellation);
+        if (header.BackingFile is not null || header.HasDataFile)
+            throw BackupErrors.Corrupt(backup.PathOf(backup.Firmware!), "it is an image that names another file");
     }
 
     private string Free(string name)

@@ -1,5 +1,6 @@
 using MomentTools.Machines;
 using MomentTools.Operations.Backups.Checking;
+using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
 namespace MomentTools.Tests.Operations.Backups.Checking;
@@ -29,6 +30,25 @@ public sealed class IsolatedDomainTests
         var chains = new Dictionary<string, IReadOnlyList<ImageLayer>>(StringComparer.Ordinal) { ["vda"] = [new ImageLayer("mt-vda", "/t/vda.qcow2", "qcow2", ReadOnly: false, IsBlockDevice: false)] };
         IReadOnlyList<string> arguments = QemuCommandLine.Build(isolated.Domain, new QemuRuntime("/r/qmp", "/r/qmp2", "/r/pid", null, chains)).Arguments;
         Assert.DoesNotContain(arguments, argument => argument.Contains("netdev", StringComparison.Ordinal));
+    }
+
+    [SkippableTheory]
+    [InlineData("/mnt/stick/qemu-system-x86_64", false)]
+    [InlineData("/usr/bin/../../mnt/qemu-system-x86_64", false)]
+    [InlineData("/usr/bin/env", false)]
+    [InlineData(null, true)]
+    public void OnlyAnInstalledEmulatorIsStartedAndNoFirmwareButItsOwnIsWritten(string? emulator, bool stays)
+    {
+        Tool.Require("qemu-system-x86_64");
+        emulator ??= QemuPrograms.Require("qemu-system-x86_64");
+        IsolatedDomain isolated = IsolatedDomain.Make(DomainDocument.Parse($"""
+            <domain type='qemu'><name>w</name><os><type>hvm</type><loader type='pflash' readonly='no'>/usr/share/code.fd</loader><nvram>/t/nvram.fd</nvram><nvram>/mine/nvram.fd</nvram></os>
+              <devices><emulator>{emulator}</emulator></devices></domain>
+            """, "backup"), "/t");
+
+        Assert.Equal(stays ? emulator : null, isolated.Domain.Emulator);
+        Assert.Equal("yes", isolated.Domain.Root.Descendants("loader").Single().Attribute("readonly")!.Value);
+        Assert.Equal("/t/nvram.fd", isolated.Domain.Root.Descendants("nvram").Single().Value);
     }
 
     [Fact]
