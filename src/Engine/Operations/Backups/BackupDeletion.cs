@@ -14,6 +14,8 @@ internal static class BackupDeletion
     {
         string removed = BackupPlaces.Removed(directory);
         Delete(removed);
+        // What it was before it was rewritten would else get the name that becomes free.
+        Delete(BackupPlaces.Aside(directory));
         DurableFile.Move(directory, removed);
         probe?.Invoke("backup-removal:renamed");
         Delete(removed);

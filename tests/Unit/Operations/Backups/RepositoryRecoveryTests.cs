@@ -49,6 +49,20 @@ public sealed class RepositoryRecoveryTests
     }
 
     [SkippableFact]
+    public async Task WhatABackupWasBeforeItWasRewrittenGoesWithIt()
+    {
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        BackupManifest last = sample.Backups()[2];
+        string aside = BackupPlaces.Aside(last.Directory);
+        Directory.CreateDirectory(aside);
+        foreach (string path in Directory.GetFiles(last.Directory))
+            File.Copy(path, Path.Combine(aside, Path.GetFileName(path)));
+        BackupDeletion.Run(last.Directory, null);
+        Assert.Equal(2, sample.Backups().Count);
+        Assert.False(Directory.Exists(aside));
+    }
+
+    [SkippableFact]
     public async Task ReadingBeginsAgainOnlyWhereTheBackupsChanged()
     {
         using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
