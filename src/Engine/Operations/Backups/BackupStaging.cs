@@ -93,6 +93,14 @@ internal sealed class BackupStaging : IAsyncDisposable
         if (!BackupId.IsValid(id))
             throw new ArgumentException($"'{id}' is no id of a backup.", nameof(id));
         var staging = new BackupStaging(repository, domainDirectory, uuid, id, report);
+        // Recovery has left it: somebody on another host may still write there.
+        if (System.IO.Directory.Exists(staging.Directory))
+        {
+            throw new MomentException(
+                FileErrors.FileExists, $"Cannot write the files of the backup '{id}': there is '{staging.Directory}' already, which another host may still write.", staging.Directory,
+                $"Wait for that command. Where its host is gone for good, remove that directory and '{staging.OwnerPath}'.");
+        }
+
         try
         {
             // The owner first: a staging directory without one is then always a dead process's.

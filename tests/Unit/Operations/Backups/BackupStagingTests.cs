@@ -150,6 +150,18 @@ public sealed class BackupStagingTests
         }
     }
 
+    [SkippableFact]
+    public async Task WhatAnotherHostMayStillWriteIsNotWrittenTo()
+    {
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        string other = Abandon(sample, StagingOwner.Current() with { Host = "elsewhere" }), id = Path.GetFileName(other)[1..^".partial".Length];
+        await sample.Repository.RecoverAsync(sample.Domain, sample.Report, CancellationToken.None);
+        MomentException refused = Assert.Throws<MomentException>(() => sample.Repository.Stage(sample.Domain, SampleRepository.Uuid, id, sample.Report));
+        Assert.Equal((FileErrors.FileExists, other), (refused.ErrorId, refused.Target));
+        Assert.Equal("half", await File.ReadAllTextAsync(Path.Combine(other, "vda.qcow2")));
+        Assert.Equal("elsewhere", StagingOwner.Read(Path.ChangeExtension(other, ".owner"))!.Host);
+    }
+
     private static StagingOwner Of(int processId) => StagingOwner.Current() with { ProcessId = processId, StartTime = HostProcess.Find(processId)!.StartTime };
 
     private static string Abandon(SampleRepository sample, StagingOwner? owner)
