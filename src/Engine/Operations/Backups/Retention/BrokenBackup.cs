@@ -13,8 +13,10 @@ namespace MomentTools.Operations.Backups.Retention;
 internal sealed record BrokenBackup(string Id, string Directory, MomentException Failure, long Size, IReadOnlySet<string>? StandsOn)
 {
     /// <summary>Whether it stands on a backup, as far as can be known: on an older one perhaps, where its images do not say.</summary>
-    public bool MayStandOn(BackupManifest backup) =>
-        backup.Kind != VMBackupKind.Copy && (StandsOn?.Contains(backup.Id) ?? string.CompareOrdinal(backup.Id, Id) < 0);
+    public bool MayStandOn(BackupManifest backup) => backup.Kind != VMBackupKind.Copy && MayStandOn(backup.Id);
+
+    /// <summary>The same of a backup of which nothing but its id is known.</summary>
+    public bool MayStandOn(string id) => id != Id && (StandsOn?.Contains(id) ?? string.CompareOrdinal(id, Id) < 0);
 
     /// <param name="failure">What reading its manifest failed with; the manifest's path is its target.</param>
     public static async Task<BrokenBackup> LookAsync(MomentException failure, CancellationToken cancellation)

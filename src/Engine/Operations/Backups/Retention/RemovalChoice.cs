@@ -82,7 +82,7 @@ internal sealed record RemovalChoice(IReadOnlySet<string> Remove, IReadOnlyList<
     private static void RequireFree(BackupSurvey survey, string id, HashSet<string> asked, bool merge)
     {
         BackupManifest? removed = survey.Backups.FirstOrDefault(backup => backup.Id == id);
-        if (removed is not null && survey.Broken.FirstOrDefault(broken => !asked.Contains(broken.Id) && broken.MayStandOn(removed)) is { } broken)
+        if (survey.Broken.FirstOrDefault(broken => !asked.Contains(broken.Id) && (removed is null ? broken.MayStandOn(id) : broken.MayStandOn(removed))) is { } broken)
             throw RetentionErrors.MayBeNeeded(survey.Vm, id, broken);
         BackupManifest[] above = [.. RemovalPlan.On(survey.Backups, id).Where(backup => !asked.Contains(backup.Id))];
         if (above.FirstOrDefault(backup => !survey.Restores(backup)) is { } faulty)

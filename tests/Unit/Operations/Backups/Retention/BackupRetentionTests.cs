@@ -150,6 +150,18 @@ public sealed class BackupRetentionTests
     }
 
     [SkippableFact]
+    public async Task AnUnreadableBackupThatAnotherUnreadableOneStandsOnGoesOnlyTogetherWithIt()
+    {
+        using RetentionRepository sample = await RetentionRepository.ChainAsync(3);
+        string[] ids = [.. sample.Backups().Select(backup => backup.Id)];
+        sample.Break(ids[1]);
+        sample.Break(ids[2]);
+        await RefusedAsync(sample, sample.Ids(ids[1]) with { Merge = true }, RetentionErrors.BackupMayBeNeeded);
+        await sample.RemoveAsync(sample.Ids(ids[1], ids[2]));
+        await sample.AssertAllRestoreAsync();
+    }
+
+    [SkippableFact]
     public async Task WhereNotEvenTheImageCanBeReadEverythingOlderStays()
     {
         using RetentionRepository sample = await RetentionRepository.ChainAsync(4);
