@@ -8,7 +8,9 @@ namespace MomentTools.Operations.Backups.Retention;
 /// </summary>
 /// <param name="rewrite">Gives a backup other parents; told all backups as they are then.</param>
 /// <param name="probe">Called at each step with its name; tests kill the process there.</param>
-internal sealed class BackupRemoval(Func<RewriteStep, IReadOnlyList<BackupManifest>, IOperationReport, CancellationToken, Task<BackupManifest>> rewrite, Action<string>? probe)
+/// <param name="check">Called when all is rewritten, which takes its time, before the first backup goes; it throws where one of them must stay.</param>
+internal sealed class BackupRemoval(
+    Func<RewriteStep, IReadOnlyList<BackupManifest>, IOperationReport, CancellationToken, Task<BackupManifest>> rewrite, Action<string>? probe, Func<CancellationToken, Task>? check = null)
 {
     /// <summary>Runs the plan; the lock of the machine's directory must be held, and what was interrupted in it recovered.</summary>
     /// <param name="plan">What to do.</param>
@@ -27,6 +29,8 @@ internal sealed class BackupRemoval(Func<RewriteStep, IReadOnlyList<BackupManife
             probe?.Invoke("backup-removal:rewritten");
         }
 
+        if (check is not null && plan.Rewrites.Count > 0)
+            await check(cancellation);
         foreach (BackupManifest backup in plan.Remove)
         {
             cancellation.ThrowIfCancellationRequested();

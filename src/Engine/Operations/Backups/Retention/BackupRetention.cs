@@ -36,7 +36,8 @@ internal sealed class BackupRetention(EngineContext context, string runtimeDirec
             await repository.RecoverAsync(directory, report, cancellation);
             (survey, RemovalChoice choice, RemovalPlan plan) = await DecideAsync(repository, directory, choose, report, cancellation);
             var rewrite = new RepositoryRewrite(repository, runtimeDirectory, context.Probe);
-            var removal = new BackupRemoval((step, backups, told, stop) => rewrite.RunAsync(directory, step, backups, told, stop), context.Probe);
+            var removal = new BackupRemoval(
+                (step, backups, told, stop) => rewrite.RunAsync(directory, step, backups, told, stop), context.Probe, stop => RequireUnusedAsync(repository.Root, directory, survey.Vm, choice.Remove, report, stop));
             foreach (BrokenBackup broken in choice.RemoveBroken)
                 removal.Delete(broken.Directory, report);
             IReadOnlyList<BackupManifest> left = await removal.RunAsync(plan, survey.Backups, report, cancellation);
@@ -57,6 +58,14 @@ internal sealed class BackupRetention(EngineContext context, string runtimeDirec
         BackupRepository repository = BackupRepository.Open(path, create: false);
         Guid? uuid = context.Catalogue.Names().Contains(vm, StringComparer.Ordinal) ? context.Catalogue.Load(context.Catalogue.Place(vm)).Uuid : null;
         return (repository, uuid is { } known && repository.FindDomain(known) is { } directory ? directory : repository.FindDomain(vm));
+    }
+
+    // A machine may have been started on one since: it runs without the repository's lock.
+    private async Task RequireUnusedAsync(string root, string directory, string vm, IReadOnlySet<string> remove, IOperationReport report, CancellationToken cancellation)
+    {
+        foreach ((string id, string who) in await new BackupUse(context.Catalogue).FindAsync(root, directory, report, cancellation))
+            if (remove.Contains(id))
+                throw RetentionErrors.InUse(vm, id, who);
     }
 
     private async Task<(BackupSurvey Survey, RemovalChoice Choice, RemovalPlan Plan)> DecideAsync(

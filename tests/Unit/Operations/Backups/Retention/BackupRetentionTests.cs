@@ -162,6 +162,30 @@ public sealed class BackupRetentionTests
     }
 
     [SkippableFact]
+    public async Task WhatIsBegunToBeUsedWhileOthersAreRewrittenStays()
+    {
+        using Process holder = new() { StartInfo = new ProcessStartInfo("bash") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true } };
+        string held = "";
+        using RetentionRepository sample = await RetentionRepository.ChainAsync(3, probe: step =>
+        {
+            if (step != "backup-removal:rewritten")
+                return;
+            holder.StartInfo.ArgumentList.Add("-c");
+            holder.StartInfo.ArgumentList.Add($"exec 7<'{held}'; echo open; read line");
+            holder.Start();
+            holder.StandardOutput.ReadLine();
+        });
+        string[] ids = [.. sample.Backups().Select(backup => backup.Id)];
+        held = Path.Combine(sample.Domain, ids[0], "vda.qcow2");
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => sample.RemoveAsync(sample.Rules(last: 1)));
+        holder.StandardInput.Close();
+        await holder.WaitForExitAsync();
+        Assert.Equal((RetentionErrors.BackupInUse, ids[0]), (refused.ErrorId, refused.Target));
+        Assert.Equal(ids, sample.Backups().Select(backup => backup.Id));
+        await sample.AssertAllRestoreAsync();
+    }
+
+    [SkippableFact]
     public async Task WhereNotEvenTheImageCanBeReadEverythingOlderStays()
     {
         using RetentionRepository sample = await RetentionRepository.ChainAsync(4);
