@@ -29,14 +29,11 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
         Dictionary<string, string> uses = new(StringComparer.Ordinal);
         Dictionary<int, string> daemons = Exports(root, uses);
         Open(Libc.RealPath(domainDirectory) ?? domainDirectory, daemons, uses);
-        foreach (string directory in Directory.EnumerateDirectories(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))))
-        {
-            string id = Path.GetFileName(directory);
-            if (!uses.ContainsKey(id) && Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")).Any(IsLocked))
+        (string Id, string Path)[] images = Images(domainDirectory);
+        foreach ((string id, string path) in images)
+            if (!uses.ContainsKey(id) && IsLocked(path))
                 uses.Add(id, "a QEMU that this host or this user does not see");
-        }
-
-        await StandingAsync(domainDirectory, uses, report, cancellation);
+        await StandingAsync(domainDirectory, images, uses, report, cancellation);
         return uses;
     }
 
@@ -68,8 +65,30 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
         }
     }
 
+    private static (string Id, string Path)[] Images(string domainDirectory)
+    {
+        try
+        {
+            return
+            [
+                .. from directory in Directory.GetDirectories(domainDirectory)
+                   let id = Path.GetFileName(directory)
+                   where BackupId.IsValid(id)
+                   from path in Directory.GetFiles(directory, BackupManifestRules.FileName("*"))
+                   select (id, path),
+            ];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "list the images in", domainDirectory);
+        }
+    }
+
     private static bool IsLocked(string path)
     {
+        // Nothing of ours is a device, and opening one may do anything.
+        if (PlainFile.WhyNot(path) is not null)
+            return false;
         int descriptor = Libc.Open(path, Libc.ReadOnly | Libc.CloseOnExec | Libc.NonBlocking);
         if (descriptor < 0)
             return false;
@@ -78,16 +97,15 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
     }
 
     // Who stands on a backup stands on all beneath it, too: what is frozen for a machine must not be exchanged under it.
-    private async Task StandingAsync(string domainDirectory, Dictionary<string, string> uses, IOperationReport report, CancellationToken cancellation)
+    private async Task StandingAsync(string domainDirectory, (string Id, string Path)[] images, Dictionary<string, string> uses, IOperationReport report, CancellationToken cancellation)
     {
         ImageGraph graph = await new Dependencies(catalogue).ScanAsync(DomainMoments.Empty, cancellation);
         foreach (string doubt in graph.Doubts)
             report.Warning($"Whether a registered machine stands on the backups in '{domainDirectory}' cannot be told for sure: {doubt}.");
         Dictionary<(ulong, ulong), string> ids = [];
-        foreach (string directory in Directory.EnumerateDirectories(domainDirectory).Where(path => BackupId.IsValid(Path.GetFileName(path))))
-            foreach (string file in Directory.EnumerateFiles(directory, BackupManifestRules.FileName("*")))
-                if (FileStamp.Of(file) is { } stamp)
-                    ids[(stamp.Device, stamp.Inode)] = Path.GetFileName(directory);
+        foreach ((string id, string path) in images)
+            if (FileStamp.Of(path) is { } stamp)
+                ids[(stamp.Device, stamp.Inode)] = id;
         foreach (ImageLink image in graph.Links.Where(link => !ids.ContainsKey((link.Stamp.Device, link.Stamp.Inode))))
             foreach (string id in Beneath(graph, image).Select(link => ids.GetValueOrDefault((link.Stamp.Device, link.Stamp.Inode))).OfType<string>())
                 uses.TryAdd(id, $"the image '{image.Path}' of a registered machine, which stands on it");
