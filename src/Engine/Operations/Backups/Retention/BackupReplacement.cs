@@ -109,6 +109,8 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
                 string target = Path.Combine(staging.Directory, Path.GetFileName(path));
                 if (Libc.TryLink(path, target))
                     continue;
+                if (PlainFile.WhyNot(path) is { } why)
+                    throw BackupErrors.Corrupt(path, $"it is {why}");
                 File.Copy(path, target);
                 DurableFile.FlushFile(target);
             }
