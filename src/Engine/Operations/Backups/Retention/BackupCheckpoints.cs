@@ -30,7 +30,8 @@ internal sealed class BackupCheckpoints(EngineContext context)
             using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, Cmdlet, report, cancellation);
             // No backup is being made while its machine's lock is held: what has no directory now has lost it.
             MomentKey[] orphans = Orphans(scope.State, root, domainDirectory);
-            if (orphans.Length == 0)
+            // Looked at last: where the repository's storage went away, no backup in it is there and none is gone.
+            if (orphans.Length == 0 || DomainMarker.TryRead(domainDirectory) != uuid)
                 return;
             MomentTree tree = scope.State.Tree(out _);
             await CheckpointRemoval.RunAsync(scope, tree, [.. tree.All.Reverse().Select(moment => moment.Key).Where(orphans.Contains)], BitmapScope.Moments, report, cancellation);
@@ -38,7 +39,7 @@ internal sealed class BackupCheckpoints(EngineContext context)
         }
         catch (MomentException failure)
         {
-            report.Warning($"The backups are removed, but not the checkpoints that they made on '{vm}': {failure.Message} Remove-VMCheckpoint removes them, or the next Remove-VMBackup.");
+            report.Warning($"The backups are removed, but not the checkpoints that they made on '{vm}': {failure.Message} Remove-VMCheckpoint removes them, or the next Remove-VMBackup that removes a backup.");
         }
     }
 

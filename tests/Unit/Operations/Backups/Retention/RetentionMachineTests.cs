@@ -1,5 +1,8 @@
 using MomentTools.Errors;
 using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Operations;
+using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Retention;
 using MomentTools.Tests.Support;
 
@@ -55,6 +58,20 @@ public sealed class RetentionMachineTests
         await RemoveAsync(machine, new RemoveBackupRequest { Repository = machine.Repository, KeepLast = 1 });
         Assert.Equal([taken[3].Backup.Checkpoint!], (await machine.MomentsAsync()).Select(moment => moment.Name));
         await AssertRestoresAsync(machine, taken[3].Backup.Id, taken[3].Content);
+    }
+
+    [SkippableFact]
+    public async Task WhereTheRepositoryWentAwayNoCheckpointGoes()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await TakeAsync(machine, 2);
+        string directory = Path.Combine(machine.Repository, TestMachine.Name);
+        Guid uuid = DomainMarker.Read(directory)!.Value;
+        Directory.Move(directory, Path.Combine(machine.Scratch, "away"));
+        var context = new EngineContext(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromSeconds(5), null, GuestAgentOptions.Default);
+        await new BackupCheckpoints(context).RemoveOrphansAsync(machine.Repository, directory, uuid, machine.Report, CancellationToken.None);
+        Assert.Equal(2, (await machine.MomentsAsync()).Count);
+        Directory.Move(Path.Combine(machine.Scratch, "away"), directory);
     }
 
     [SkippableFact]
