@@ -11,8 +11,12 @@ internal static partial class Libc
     public const int SeekHole = 4;
     public const int PathCapacity = 4096;
 
-    /// <summary>O_NOFOLLOW, the one flag here that is not the same on every architecture.</summary>
-    public static int NoFollow => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
+    /// <summary>O_DIRECTORY. It and O_NOFOLLOW are the flags here that are not the same on every architecture.</summary>
+    public static int Directory => IsArmOrPower ? 0x4000 : 0x10000;
+
+    public static int NoFollow => IsArmOrPower ? 0x8000 : 0x20000;
+
+    private static bool IsArmOrPower => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm or Architecture.Ppc64le;
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -6,7 +6,6 @@ namespace MomentTools.Files;
 internal static partial class Libc
 {
     public const int ReadOnly = 0;
-    public const int Directory = 0x10000;
     public const int CloseOnExec = 0x80000;
     public const int ReadWrite = 2;
     public const int Create = 0x40;
