@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using MomentTools.Files;
+using MomentTools.Machines;
+using MomentTools.Qcow2;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Backups;
@@ -8,6 +10,9 @@ namespace MomentTools.Operations.Backups;
 /// <summary>The small files of a backup, which are used only as they were written: the machine's document, and its firmware's variables.</summary>
 internal static class BackupDocuments
 {
+    // "QFI\xfb", the first bytes of every qcow2 image.
+    private static ReadOnlySpan<byte> Qcow2Magic => [0x51, 0x46, 0x49, 0xfb];
+
     /// <summary>The machine's document.</summary>
     public static async Task<DomainDocument> DomainAsync(BackupManifest backup, CancellationToken cancellation)
     {
@@ -20,7 +25,34 @@ internal static class BackupDocuments
     public static Task<byte[]> FirmwareAsync(BackupManifest backup, CancellationToken cancellation)
     {
         BackupManifestFirmware firmware = backup.Firmware ?? throw new ArgumentException("The backup holds no firmware variables.", nameof(backup));
-        return ReadAsync(Path.Combine(backup.Directory, firmware.File), BackupManifestFirmware.MaxBytes, firmware.Hash, cancellation);
+        return ReadAsync(backup.PathOf(firmware), BackupManifestFirmware.MaxBytes, firmware.Hash, cancellation);
+    }
+
+    /// <summary>Writes the firmware's variables to a new file of its owner's alone, flushed; an image that names another file is damage.</summary>
+    /// <param name="backup">The backup.</param>
+    /// <param name="content">The variables.</param>
+    /// <param name="path">The new file.</param>
+    /// <param name="name">The name that it gets in the end, for errors.</param>
+    /// <param name="cancellation">Stops it; what was written stays for the caller to remove.</param>
+    public static async Task StoreFirmwareAsync(BackupManifest backup, byte[] content, string path, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            await using FileStream file = OwnedFile.Create(path);
+            await file.WriteAsync(content, cancellation);
+            file.Flush(flushToDisk: true);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "write", name);
+        }
+
+        if (!content.AsSpan().StartsWith(Qcow2Magic))
+            return;
+        // QEMU would write to the file that it names.
+        Qcow2Header header = await DiskChain.HeaderAsync(path, cancellation);
+        if (header.BackingFile is not null || header.HasDataFile)
+            throw BackupErrors.Corrupt(backup.PathOf(backup.Firmware!), "it is an image that names another file");
     }
 
     /// <summary>Opens a file of a backup, which may come from anywhere: a link, a FIFO or a device of its name is damage.</summary>

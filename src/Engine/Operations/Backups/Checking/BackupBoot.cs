@@ -31,7 +31,8 @@ internal sealed class BackupBoot(string stateRoot, string runtimeRoot, IOperatio
         await using BootPlace boot = await BootPlace.MakeAsync(stateRoot, runtimeRoot);
         DomainPlace place = boot.Place;
         var files = new InstantFiles(new BackupSelection(backup, chains), place.StateDirectory, place.Name);
-        DomainCopy copy = DomainCopy.Make(DomainRestore.Document(backup), place.Name, place.StateDirectory, files.Disks, files.Firmware);
+        await files.CheckAsync(cancellation);
+        DomainCopy copy = DomainCopy.Make(await BackupDocuments.DomainAsync(backup, cancellation), place.Name, place.StateDirectory, files.Disks, files.Firmware);
         IsolatedDomain domain = IsolatedDomain.Make(copy.Domain, place.StateDirectory);
         string? agent = text is null ? GuestAgentChannel.SocketOf(place, domain.Domain) ?? throw BootErrors.SignMissing(backup.Vm, backup.Id) : null;
         await files.MakeAsync(place.RuntimeDirectory, cancellation);

@@ -1,6 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using MomentTools.Files;
 using MomentTools.Xml;
 
 namespace MomentTools.Operations.Backups.Restoring;
@@ -19,8 +16,8 @@ internal sealed class DomainRestore(EngineContext context, BackupRestore disks)
     {
         string name = request.AsDomain!, directory = Path.GetFullPath(request.Destination!);
         RequireFree(name);
-        DomainDocument original = Document(selection.Backup);
-        byte[]? firmware = FirmwareOf(selection.Backup);
+        DomainDocument original = await BackupDocuments.DomainAsync(selection.Backup, cancellation);
+        byte[]? firmware = selection.Backup.Firmware is null ? null : await BackupDocuments.FirmwareAsync(selection.Backup, cancellation);
         RestoreNote.Sweep(directory, uuid => context.Catalogue.NameOf(uuid) is not null, report);
         Dictionary<string, string> names = selection.Disks.ToDictionary(disk => disk, disk => $"{name}.{disk}.{request.Format}", StringComparer.Ordinal);
         string variables = name + ".nvram.fd";
@@ -30,7 +27,7 @@ internal sealed class DomainRestore(EngineContext context, BackupRestore disks)
         using var files = new RestoreFiles(directory, names.Select(disk => (disk.Key, disk.Value)).Concat(firmware is null ? [] : [(Firmware, variables)]), copy.Domain.Uuid, report);
         IReadOnlyDictionary<string, long> written = await disks.CopyAsync(selection, files, request.Format, report, cancellation);
         if (firmware is not null)
-            await StoreAsync(files, firmware, cancellation);
+            await BackupDocuments.StoreFirmwareAsync(selection.Backup, firmware, files.TemporaryOf(Firmware), files.PathOf(Firmware), cancellation);
         await files.PublishAsync(async () =>
         {
             context.Probe?.Invoke("restore-files:named");
@@ -42,58 +39,11 @@ internal sealed class DomainRestore(EngineContext context, BackupRestore disks)
         return [.. selection.Chains.Select(chain => BackupRestore.Result(selection, chain, files, request.Format, written) with { Domain = name })];
     }
 
-    /// <summary>The machine's document in a backup, as its hash says.</summary>
-    public static DomainDocument Document(BackupManifest backup)
-    {
-        string path = Path.Combine(backup.Directory, BackupManifest.DomainFileName);
-        byte[] text = Read(path, null, backup.DomainHash);
-        return DomainDocument.Parse(Encoding.UTF8.GetString(text), path);
-    }
-
-    /// <summary>The firmware's variables in a backup, as their hash says; null where it has none.</summary>
-    public static byte[]? FirmwareOf(BackupManifest backup) => backup.Firmware is { } firmware ? Read(backup.PathOf(firmware), firmware.Size, firmware.Hash) : null;
-
     // The name that the machine gets is checked before an hour of copying, and again when it is registered.
     private void RequireFree(string name)
     {
         MomentNames.CheckDomain(name);
         if (context.Catalogue.Names().Contains(name, StringComparer.Ordinal))
             throw Machines.MachineErrors.Exists(name, "restore a backup as", "a domain of this name is registered already");
-    }
-
-    private static byte[] Read(string path, long? size, string hash)
-    {
-        try
-        {
-            using FileStream file = BackupDocuments.Open(path);
-            if (file.Length > BackupManifestFirmware.MaxBytes || size is { } known && file.Length != known)
-                throw BackupErrors.Corrupt(path, $"it has {file.Length} bytes{(size is null ? "" : $" where its manifest says {size}")}");
-            byte[] content = new byte[file.Length];
-            file.ReadExactly(content);
-            return Convert.ToHexStringLower(SHA256.HashData(content)) == hash ? content : throw BackupErrors.Corrupt(path, "it does not agree with its hash");
-        }
-        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw BackupErrors.Corrupt(path, "it is missing");
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw FileErrors.From(failure, "read", path);
-        }
-    }
-
-    private static async Task StoreAsync(RestoreFiles files, byte[] content, CancellationToken cancellation)
-    {
-        string path = files.TemporaryOf(Firmware);
-        try
-        {
-            await using FileStream file = OwnedFile.Create(path);
-            await file.WriteAsync(content, cancellation);
-            file.Flush(flushToDisk: true);
-        }
-        catch (IOException failure)
-        {
-            throw FileErrors.From(failure, "write", files.PathOf(Firmware));
-        }
     }
 }

@@ -4,7 +4,6 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -16,9 +15,6 @@ namespace MomentTools.Operations.Backups.Restoring;
 /// </summary>
 internal sealed class InstantFiles
 {
-    // "QFI\xfb", the first bytes of every qcow2 image.
-    private static readonly byte[] Magic = [0x51, 0x46, 0x49, 0xfb];
-
     private readonly BackupSelection _selection;
     private readonly string _directory;
     private readonly Dictionary<string, string> _overlays = new(StringComparer.Ordinal);
@@ -70,6 +66,17 @@ internal sealed class InstantFiles
         };
     }
 
+    /// <summary>Whether the repository's files are, in all but the bytes, what their manifests say: QEMU opens whatever their headers name.</summary>
+    public async Task CheckAsync(CancellationToken cancellation)
+    {
+        foreach (BackupChain.Link link in _selection.Chains.SelectMany(chain => chain.Links))
+        {
+            await BackupImage.CheckAsync(link.Path, link.Disk.VirtualSize, link.BackingName, cancellation);
+            if (FileStamp.Of(link.Path) is not { } stamp || stamp.Length != link.Disk.FileSize)
+                throw BackupErrors.Corrupt(link.Path, $"it has {FileStamp.Of(link.Path)?.Length} bytes where its manifest says {link.Disk.FileSize}");
+        }
+    }
+
     /// <summary>Makes them, flushed.</summary>
     /// <param name="runtimeDirectory">Where the storage daemon's socket may lie.</param>
     public async Task MakeAsync(string runtimeDirectory, CancellationToken cancellation)
@@ -94,22 +101,8 @@ internal sealed class InstantFiles
         }
 
         if (Firmware is not null)
-            await CopyFirmwareAsync(Firmware, _selection.Backup, cancellation);
+            await BackupDocuments.StoreFirmwareAsync(_selection.Backup, await BackupDocuments.FirmwareAsync(_selection.Backup, cancellation), Firmware, Firmware, cancellation);
         DurableFile.FlushDirectory(_directory);
-    }
-
-    private static async Task CopyFirmwareAsync(string path, BackupManifest backup, CancellationToken cancellation)
-    {
-        byte[] bytes = DomainRestore.FirmwareOf(backup)!;
-        await using FileStream file = OwnedFile.Create(path);
-        await file.WriteAsync(bytes, cancellation);
-        file.Flush(flushToDisk: true);
-        if (!bytes.AsSpan().StartsWith(Magic))
-            return;
-        // QEMU would write to the file that it names.
-        Qcow2Header header = await DiskChain.HeaderAsync(path, cancellation);
-        if (header.BackingFile is not null || header.HasDataFile)
-            throw BackupErrors.Corrupt(backup.PathOf(backup.Firmware!), "it is an image that names another file");
     }
 
     private string Free(string name)

@@ -22,10 +22,10 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
     {
         BackupSelection selection = BackupSelection.Choose(repository, domainDirectory, request, report);
         string vm = selection.Backup.Vm, name = Require(vm, request);
-        await CheckAsync(selection, cancellation);
-        DomainDocument original = DomainRestore.Document(selection.Backup);
+        DomainDocument original = await BackupDocuments.DomainAsync(selection.Backup, cancellation);
         await InstantUndo.ClearAsync(context, name, report, cancellation);
         var files = new InstantFiles(selection, request.Destination!, name);
+        await files.CheckAsync(cancellation);
         DomainCopy copy = DomainCopy.Make(original, name, files.Directory, files.Disks, files.Firmware);
         await StartAsync(copy.Domain, files, report, cancellation);
         foreach (string note in copy.Notes)
@@ -57,16 +57,6 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
             throw InstantErrors.Incomplete(vm, $"'{request.Destination}' lies in the repository, where only backups are", "Choose another directory for what the guest writes.");
         return request.Format == "qcow2" ? name
             : throw InstantErrors.Incomplete(vm, $"an image of the format '{request.Format}' cannot stand on another one", "Leave -Format out, or leave -Instant out and start the new domain when it is restored.");
-    }
-
-    private static async Task CheckAsync(BackupSelection selection, CancellationToken cancellation)
-    {
-        foreach (BackupChain.Link link in selection.Chains.SelectMany(chain => chain.Links))
-        {
-            await BackupImage.CheckAsync(link.Path, link.Disk.VirtualSize, link.BackingName, cancellation);
-            if (FileStamp.Of(link.Path) is not { } stamp || stamp.Length != link.Disk.FileSize)
-                throw BackupErrors.Corrupt(link.Path, $"it has {FileStamp.Of(link.Path)?.Length} bytes where its manifest says {link.Disk.FileSize}");
-        }
     }
 
     private async Task StartAsync(DomainDocument domain, InstantFiles files, IOperationReport report, CancellationToken cancellation)
