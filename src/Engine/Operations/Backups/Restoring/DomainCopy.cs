@@ -67,6 +67,12 @@ internal sealed record DomainCopy(DomainDocument Domain, IReadOnlyList<string> N
         foreach (string file in (string[])["loader", "kernel", "initrd", "dtb"])
             if (os.Element(file)?.Value.Trim() is { Length: > 0 } path && !File.Exists(path))
                 notes.Add($"The file '{path}' of <{file}> is not there: the machine will not start without it.");
+        if (os.Element("loader") is { } loader && loader.Attribute("type")?.Value == "pflash" && loader.Attribute("readonly")?.Value is not (null or "yes"))
+        {
+            loader.SetAttributeValue("readonly", "yes");
+            notes.Add($"The firmware '{loader.Value.Trim()}' is only read: the first machine writes to it.");
+        }
+
         if (os.Element("nvram") is not { } nvram)
             return;
         string was = nvram.Element("source")?.Attribute("file")?.Value ?? nvram.Value.Trim();

@@ -99,6 +99,14 @@ public sealed class DomainCopyTests
     }
 
     [Fact]
+    public void FirmwareThatTheFirstMachineWritesIsOnlyRead()
+    {
+        DomainCopy copy = Make("<domain type='qemu'><name>w</name><os><type machine='q35'>hvm</type><loader readonly='no' type='pflash'>/var/w.fd</loader></os></domain>");
+        Assert.Equal("yes", copy.Domain.Root.Element("os")!.Element("loader")!.Attribute("readonly")!.Value);
+        Assert.Contains(copy.Notes, note => note.Contains("'/var/w.fd' is only read", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void NoSocketPortOrFileOfTheHostIsSharedAndQemuStillTakesIt()
     {
         DomainCopy copy = Make("""
