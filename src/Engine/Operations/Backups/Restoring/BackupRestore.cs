@@ -1,20 +1,19 @@
 namespace MomentTools.Operations.Backups.Restoring;
 
 /// <summary>Restores disks of a backup to new files: copied while all that is read is compared with its hashes, and published once both have ended well.</summary>
+/// <param name="context">What operations work with.</param>
 /// <param name="runtimeDirectory">Where the storage daemon's socket may lie.</param>
-/// <param name="probe">Told the steps by name.</param>
-internal sealed class BackupRestore(string runtimeDirectory, Action<string>? probe)
+internal sealed class BackupRestore(EngineContext context, string runtimeDirectory)
 {
     /// <summary>Restores all of it, or nothing.</summary>
     public async Task<IReadOnlyList<VMRestoredDisk>> RunAsync(BackupSelection selection, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
     {
         string directory = Path.GetFullPath(request.Destination!);
-        // What is whole stands for itself: no machine decides about it.
-        RestoreNote.Sweep(directory, _ => true, report);
+        RestoreNote.Sweep(directory, uuid => context.Catalogue.NameOf(uuid) is not null, report);
         using var files = new RestoreFiles(directory, selection.Disks.Select(disk => (disk, $"{disk}.{request.Format}")), null, report);
         IReadOnlyDictionary<string, long> written = await CopyAsync(selection, files, request.Format, report, cancellation);
         await files.PublishAsync(null);
-        probe?.Invoke("restore-files:published");
+        context.Probe?.Invoke("restore-files:published");
         return [.. selection.Chains.Select(chain => Result(selection, chain, files, request.Format, written))];
     }
 
@@ -24,10 +23,10 @@ internal sealed class BackupRestore(string runtimeDirectory, Action<string>? pro
         BackupSelection selection, RestoreFiles files, string format, IOperationReport report, CancellationToken cancellation)
     {
         files.Begin();
-        probe?.Invoke("restore-files:begun");
+        context.Probe?.Invoke("restore-files:begun");
         IReadOnlyDictionary<string, long> written = await new CheckedFiles(selection, report).WhileAsync(
             token => new DiskCopies(runtimeDirectory).RunAsync(selection, files, format, report, token), cancellation);
-        probe?.Invoke("restore-files:copied");
+        context.Probe?.Invoke("restore-files:copied");
         cancellation.ThrowIfCancellationRequested();
         return written;
     }

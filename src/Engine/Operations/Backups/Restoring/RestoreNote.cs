@@ -53,27 +53,30 @@ internal sealed record RestoreNote(StagingOwner Owner, Guid? Domain, IReadOnlyLi
         if (!Directory.Exists(directory))
             return;
         foreach (string path in Directory.GetFiles(directory, $"{Prefix}*{Extension}"))
-            if (Read(path) is { } note && note.Owner.IsGone())
+            if (Read(path) is { } note && note.Owner.IsGone() && Libc.Owner(path) is { } writer)
             {
                 bool wanted = note.Domain is not { } uuid || isRegistered(uuid);
-                note.Settle(directory, wanted);
+                note.Settle(directory, wanted, writer.User);
                 DurableFile.Delete(path);
                 report.Warning($"A restore into '{directory}' had been interrupted: {(wanted ? "it was finished as far as it was whole" : "what it had made was removed")}.");
             }
     }
 
-    private void Settle(string directory, bool wanted)
+    private void Settle(string directory, bool wanted, uint user)
     {
+        // Where several may write, a note is about nobody's files but its writer's.
+        bool IsOwn(string path) => Libc.Owner(path) is not { } owner || owner.User == user;
+
         // All are whole, or none counts.
         bool whole = wanted && Files.All(file => file.Inode != 0);
         foreach (Entry file in Files)
         {
             string temporary = Path.Combine(directory, file.Temporary), final = Path.Combine(directory, file.Name);
-            if (whole && File.Exists(temporary) && !Path.Exists(final))
+            if (whole && File.Exists(temporary) && IsOwn(temporary) && !Path.Exists(final))
                 DurableFile.Move(temporary, final);
-            else
+            else if (IsOwn(temporary))
                 DurableFile.Delete(temporary);
-            if (!wanted && file.IsPublished(directory))
+            if (!wanted && IsOwn(final) && file.IsPublished(directory))
                 DurableFile.Delete(final);
         }
     }
@@ -83,9 +86,10 @@ internal sealed record RestoreNote(StagingOwner Owner, Guid? Domain, IReadOnlyLi
     {
         try
         {
-            if (new FileInfo(path).Length > LongestFile)
+            using FileStream stream = PlainFile.OpenRead(path);
+            if (stream.Length > LongestFile)
                 return null;
-            JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+            JsonNode json = JsonNode.Parse(stream)!;
             JsonArray owner = json["owner"]!.AsArray();
             Entry[] files = [.. json["files"]!.AsArray().Select(file => new Entry((string)file![0]!, (string)file[1]!, (ulong)file[2]!, (ulong)file[3]!, (long)file[4]!, (long)file[5]!))];
             string mark = Path.GetFileNameWithoutExtension(path);

@@ -21,7 +21,7 @@ internal sealed class RestoreOperation(EngineContext context, string runtimeRoot
             BackupSelection selection = BackupSelection.Choose(repository, directory, request, report);
             if (request.InPlace)
                 return new InPlaceRestore(context).RunAsync(Machine(vm, selection), selection, report, cancellation);
-            var files = new BackupRestore(_runtimeDirectory, context.Probe);
+            var files = new BackupRestore(context, _runtimeDirectory);
             return request.AsDomain is null ? files.RunAsync(selection, request, report, cancellation) : new DomainRestore(context, files).RunAsync(selection, request, report, cancellation);
         }, report, cancellation);
     }

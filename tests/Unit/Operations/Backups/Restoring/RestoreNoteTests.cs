@@ -91,6 +91,26 @@ public sealed class RestoreNoteTests : IDisposable
         Assert.Equal([".mt-a.restore"], Left());
     }
 
+    [Fact]
+    public void AFifoOfSuchANameHoldsNobody()
+    {
+        Tool.Run("mkfifo", _scratch[".mt-a.restore"]);
+        Sweep();
+        Assert.Equal([".mt-a.restore"], Left());
+    }
+
+    [SkippableFact]
+    public void ANoteIsAboutNobodysFilesButItsWriters()
+    {
+        RestoreNote.Entry file = Make("a", ".mt-a-0.partial").Stamped(_scratch.Path);
+        File.Move(_scratch[file.Temporary], _scratch["a"]);
+        Make("a", ".mt-a-0.partial");
+        new RestoreNote(Dead, Guid.NewGuid(), [file]).Write(_scratch[".mt-a.restore"]);
+        Skip.If(Tool.TryRun("chown", "65534", _scratch[".mt-a.restore"]).Exit != 0, "only root can give a file away");
+        Sweep();
+        Assert.Equal([".mt-a-0.partial", "a"], Left());
+    }
+
     public void Dispose() => _scratch.Dispose();
 
     private RestoreNote.Entry Make(string name, string temporary)
