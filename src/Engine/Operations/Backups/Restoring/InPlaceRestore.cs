@@ -59,6 +59,9 @@ internal sealed class InPlaceRestore(EngineContext context)
         if (decided && (bool?)entry.Intent["written"] != true)
         {
             await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. redos.Select(redo => redo.Disk)], BlockAccess.Change, cancellation, InPlaceWriting.Options);
+            // Somebody started it past us: its guest must not have its disk exchanged beneath it.
+            if (session.IsMachine)
+                throw InPlaceErrors.Unfinished(place.Name, new MomentException(MachineErrors.VMRunning, "The machine was started meanwhile.", place.Name, $"Stop it first: Stop-VMDomain {place.Name}."));
             await new InPlaceWriting(place.Name, session, redos).ApplyAsync(report, cancellation);
         }
 

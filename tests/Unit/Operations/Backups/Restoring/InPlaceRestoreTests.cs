@@ -315,6 +315,35 @@ public sealed class InPlaceRestoreTests
         AssertNothingLeft(machine);
     }
 
+    [SkippableFact]
+    public async Task AnInterruptedRestoreDoesNotGoOnBeneathARunningGuest()
+    {
+        bool dies = true;
+        await using TestMachine machine = await TestMachine.CreateAsync(step =>
+        {
+            if (step == $"{InPlaceRestore.Operation}:write" && dies)
+                throw new IOException(step);
+        });
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
+        await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 0, 8 * Grain);
+        await Assert.ThrowsAsync<IOException>(() => RestoreAsync(machine, null));
+        dies = false;
+        // Past us: a start of ours would have gone on with it.
+        string journal = Path.Combine(machine.StateDirectory, "journal"), away = journal + ".away";
+        Directory.Move(journal, away);
+        await machine.StartAsync();
+        Directory.Delete(journal, recursive: true);
+        Directory.Move(away, journal);
+        MomentException runs = await Assert.ThrowsAsync<MomentException>(() => machine.CheckpointAsync("after"));
+        Assert.Equal(InPlaceErrors.RestoreUnfinished, runs.ErrorId);
+        Assert.Contains("Stop-VMDomain", runs.Advice, StringComparison.Ordinal);
+        await machine.StopAsync();
+        await machine.CheckpointAsync("after");
+        Assert.Equal(1, machine.Content(machine.DiskPath("vda"))[0]);
+        AssertNothingLeft(machine);
+    }
+
     internal static RestoreBackupRequest Request(TestMachine machine, string? id) => new() { Repository = machine.Repository, Id = id, InPlace = true };
 
     internal static void AssertNothingLeft(TestMachine machine)
