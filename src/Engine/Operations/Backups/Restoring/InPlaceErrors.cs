@@ -1,6 +1,7 @@
 using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Files;
+using MomentTools.Machines;
 
 namespace MomentTools.Operations.Backups.Restoring;
 
@@ -18,6 +19,10 @@ internal static class InPlaceErrors
     // ENOSPC, and what the C library calls it.
     private const int NoSpace = 28;
     private const string NoSpaceText = "No space left on device";
+
+    public static MomentException Running(string vm, BackupManifest backup, HostProcess? process) => new(
+        MachineErrors.VMRunning, $"Cannot restore the backup '{backup.Id}' onto the disks of '{vm}': the machine runs{(process is null ? "" : $", as process {process.Id}")}.", vm,
+        "Stop it first (Stop-VMDomain), or restore to new files (-Destination) or as a machine of its own (-AsDomain with -Destination).");
 
     public static MomentException MachineUnknown(BackupManifest backup, string? registered) => new(
         RestoreMachineUnknown,

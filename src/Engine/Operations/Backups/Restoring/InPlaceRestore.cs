@@ -19,6 +19,8 @@ internal sealed class InPlaceRestore(EngineContext context)
 {
     public const string Operation = "restore-in-place";
 
+    private const Qcow2IncompatibleFeatures Readable = Qcow2IncompatibleFeatures.Dirty | Qcow2IncompatibleFeatures.ExtendedL2;
+
     /// <summary>What would be written, by disk; nothing is changed.</summary>
     public async Task<IReadOnlyList<VMRestoredDisk>> PlanAsync(string vm, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
     {
@@ -28,7 +30,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, selection.Disks, BlockAccess.Read, cancellation);
         RequireFit(domain, session, selection);
         await RefuseSharedAsync(domain, new MomentStore(place.StateDirectory).Load(report.Failure), session, cancellation);
-        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
+        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(domain, session, selection, report, cancellation);
         return [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
     }
 
@@ -40,7 +42,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, selection.Disks, BlockAccess.Change, cancellation, InPlaceWriting.Options);
         RequireFit(scope.Domain, session, selection);
         await RefuseSharedAsync(scope.Domain, scope.State, session, cancellation);
-        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(session, selection, report, cancellation);
+        IReadOnlyList<DiskDifference> differences = await DifferencesAsync(scope.Domain, session, selection, report, cancellation);
         VMRestoredDisk[] results = [.. differences.Select(difference => Result(vm, selection, session.Disks[difference.Disk], difference))];
         DiskDifference[] written = [.. differences.Where(difference => difference.Blocks.Count > 0)];
         if (written.Length > 0)
@@ -126,14 +128,15 @@ internal sealed class InPlaceRestore(EngineContext context)
         if (machine.Trouble is { } trouble)
             throw trouble;
         if (machine.State != VMState.Stopped)
-            throw new MomentException(
-                MachineErrors.VMRunning, $"Cannot restore the backup '{selection.Backup.Id}' onto the disks of '{place.Name}': the machine runs{(machine.Process is { } process ? $", as process {process.Id}" : "")}.", place.Name,
-                "Stop it first (Stop-VMDomain), or restore to new files (-Destination) or as a machine of its own (-AsDomain with -Destination).");
+            throw InPlaceErrors.Running(place.Name, selection.Backup, machine.Process);
         ServedDisks.Of(place).Refuse(selection.Disks, $"restore the disks of '{place.Name}' in place");
     }
 
     private static void RequireFit(DomainDocument domain, BlockSession session, BackupSelection selection)
     {
+        // Started past us since it was looked at.
+        if (session.IsMachine)
+            throw InPlaceErrors.Running(domain.Name, selection.Backup, null);
         foreach (BackupManifestDisk disk in selection.Chains.Select(chain => chain.Top.Disk))
             if (session.Disks[disk.Name].VirtualSize != disk.VirtualSize)
                 throw InPlaceErrors.SizeDiffers(domain.Name, disk.Name, session.Disks[disk.Name].VirtualSize, disk.VirtualSize);
@@ -148,7 +151,8 @@ internal sealed class InPlaceRestore(EngineContext context)
                 throw InPlaceErrors.ImageShared(domain.Name, disk.Name, disk.Path, above.Path);
     }
 
-    private static async Task<IReadOnlyList<DiskDifference>> DifferencesAsync(BlockSession session, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DiskDifference>> DifferencesAsync(
+        DomainDocument domain, BlockSession session, BackupSelection selection, IOperationReport report, CancellationToken cancellation)
     {
         var progress = new ByteProgress(report, $"Comparing {selection.Backup.Vm}", selection.Chains.Sum(chain => chain.Top.Disk.VirtualSize));
         return await new CheckedFiles(selection, report).WhileAsync<IReadOnlyList<DiskDifference>>(async token =>
@@ -159,7 +163,8 @@ internal sealed class InPlaceRestore(EngineContext context)
             {
                 string name = chain.Top.Disk.Name;
                 await using Qcow2Chain backup = await chain.OpenAsync(token);
-                IBlockReader disk = await exports.ConnectAsync(session.Disks[name].NodeName, [], [Nbd.NbdContext.BaseAllocation], token);
+                await using Qcow2Chain? files = await OpenFilesAsync(domain, session.Disks[name], token);
+                IBlockReader disk = files ?? (IBlockReader)await exports.ConnectAsync(session.Disks[name].NodeName, [], [Nbd.NbdContext.BaseAllocation], token);
                 ExtentMap blocks = await new BlockComparison(backup, disk, RedoFile.Grain).RunAsync(new Steps(progress.Step($"{name}: comparing with {selection.Backup.Id}")), token);
                 report.Verbose($"Disk '{name}' differs from the backup {selection.Backup.Id} in {blocks.TotalLength} bytes.");
                 differences.Add(new DiskDifference(name, blocks));
@@ -167,6 +172,19 @@ internal sealed class InPlaceRestore(EngineContext context)
 
             return differences;
         }, cancellation);
+    }
+
+    // A disk out of its files, without a copy through QEMU: the machine is stopped, the storage daemon holds their locks, and writes nothing
+    // before it is told to. Null for what QEMU has to read: a raw disk, and what is compressed, encrypted or stored apart in another way.
+    private static async Task<Qcow2Chain?> OpenFilesAsync(DomainDocument domain, SessionDisk disk, CancellationToken cancellation)
+    {
+        IReadOnlyList<ImageLayer> layers = await DiskChain.ResolveAsync(domain.Name, domain.FindDisk(disk.Name)!, readOnly: true, cancellation);
+        if (disk.Format != "qcow2" || layers[0].Path != disk.Path)
+            return null;
+        foreach (ImageLayer layer in layers.Where(layer => layer.Format == "qcow2"))
+            if (await DiskChain.HeaderAsync(layer.Path, cancellation) is { } header && (header.EncryptionMethod != 0 || (header.IncompatibleFeatures & ~Readable) != Qcow2IncompatibleFeatures.None))
+                return null;
+        return await Qcow2Chain.OpenAsync([.. layers.Select(layer => layer.Path)], cancellation);
     }
 
     private static VMRestoredDisk Result(string vm, BackupSelection selection, SessionDisk disk, DiskDifference difference) => new()
