@@ -100,7 +100,12 @@ internal sealed class PullBackup(BackupWork work, IOperationReport report)
         await using (SessionExports readers = session.OpenExports(cancellation))
         {
             (IReadOnlyDictionary<string, ExtentMap> differing, IReadOnlyList<BackupDecision> decisions) = await ParentComparison.RunAsync(
-                work, async decision => await readers.ConnectAsync(views[decision.Disk.Name], [], [NbdContext.BaseAllocation], cancellation), report, cancellation);
+                work, async decision =>
+                {
+                    IBlockReader view = await readers.ConnectAsync(views[decision.Disk.Name], [], [NbdContext.BaseAllocation], cancellation);
+                    instant.Journal.Pass("reading");
+                    return view;
+                }, report, cancellation);
             jobs = work.Jobs(staging, decisions, differing);
         }
 

@@ -4,6 +4,7 @@ using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Qcow2;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
