@@ -75,29 +75,10 @@ internal sealed class DaemonCopy : IAsyncDisposable
     public async Task RunAsync(IReadOnlyList<DaemonCopyItem> items, long speedLimit, bool compress, IProgress<JobProgress>? progress, CancellationToken cancellation)
     {
         IReadOnlyDictionary<DaemonCopyItem, string> bitmaps = await AuthorAsync(items, cancellation);
-        using var others = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var room = new SemaphoreSlim(MostAtOnce);
-        MomentException? first = null;
-        await Task.WhenAll(items.Select(async item =>
-        {
-            try
-            {
-                await room.WaitAsync(others.Token);
-                await WriteAsync(item, bitmaps.GetValueOrDefault(item), speedLimit, compress, progress, others.Token);
-                room.Release();
-            }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-            {
-                // Another one failed, and tells why.
-            }
-            catch (MomentException failure)
-            {
-                Interlocked.CompareExchange(ref first, failure, null);
-                await others.CancelAsync();
-            }
-        }));
-        if (first is not null)
-            throw first;
+        // The first that fails stops the others, and tells why.
+        await Parallel.ForEachAsync(
+            items, new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellation },
+            async (item, token) => await WriteAsync(item, bitmaps.GetValueOrDefault(item), speedLimit, compress, progress, token));
         await EndAsync(items, cancellation);
     }
 
