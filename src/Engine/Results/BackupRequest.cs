@@ -30,7 +30,7 @@ public sealed record BackupRequest
     /// <summary>A <c>&lt;domainbackup&gt;</c> document that says the rest, or null.</summary>
     public string? Xml { get; init; }
 
-    /// <summary>Where the document was read from, for the messages.</summary>
+    /// <summary>The path of a file with such a document, or null.</summary>
     public string? XmlPath { get; init; }
 
     /// <summary>The disks; empty means every disk that can be backed up.</summary>

@@ -121,16 +121,10 @@ internal sealed class BackupWork : IAsyncDisposable
     /// <summary>What whoever asked for the backup is told of it.</summary>
     public VMBackup ToResult(BackupManifest manifest) => new BackupRelations([.. Backups, manifest]).ToResult(manifest, Repository.Root);
 
-    /// <summary>Lets go of the monitor, for another line to the same machine; the guest's agent too. The repository stays held.</summary>
-    public async ValueTask ReleaseMachineAsync()
+    public async ValueTask DisposeAsync()
     {
         await Guest.DisposeAsync();
         await Session.DisposeAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await ReleaseMachineAsync();
         _held.Dispose();
     }
 

@@ -170,8 +170,7 @@ internal sealed class PullInstant : IDisposable
         {
             string node = decision.Disk.NodeName;
             yield return TransactionAction.BitmapAdd(node, increment, granularity: TrackingProof.Granularity, disabled: true);
-            if (decision.Changes!.Bitmaps.Count > 0)
-                yield return TransactionAction.BitmapMerge(node, increment, decision.Changes.Bitmaps.Select(name => new BitmapRef(node, name)));
+            yield return TransactionAction.BitmapMerge(node, increment, decision.Changes!.Bitmaps.Select(name => new BitmapRef(node, name)));
         }
     }
 
