@@ -184,24 +184,27 @@ public sealed class BackupFaultTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task TwoMachinesBackUpIntoOneRepositorySideBySide()
     {
-        await using TestMachine one = await TestMachine.CreateAsync();
+        // The first is held in the middle until the second has ended.
+        TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously), free = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestMachine one = await TestMachine.CreateAsync(step =>
+        {
+            if (step == "backup:close targets" && held.TrySetResult())
+                free.Task.WaitAsync(TimeSpan.FromMinutes(2)).GetAwaiter().GetResult();
+        });
         await one.Engine.RenameDomainAsync(TestMachine.Name, "web2", one.Report, CancellationToken.None);
         string xml = one.Xml().Replace("<name>web1</name>", "<name>web3</name>", StringComparison.Ordinal).Replace("6f1b2a6e-", "7f1b2a6e-", StringComparison.Ordinal)
             .Replace(one.DiskPath("vda"), one.DiskPath("other"), StringComparison.Ordinal);
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", one.DiskPath("other"), "64M");
         Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 5 0 8M", one.DiskPath("other"));
         await one.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, one.Report, CancellationToken.None);
-        // The one is held in the middle until the other has ended.
-        bool ended = false;
-        var slow = new BackupRequest { Repository = one.Repository, SpeedLimit = 2 << 20 };
-        Task<VMBackup> held = one.Engine.BackupAsync("web3", slow, one.Report, CancellationToken.None);
-        await CopiesAsync(one.Report);
-        VMBackup free = await one.Engine.BackupAsync("web2", new BackupRequest { Repository = one.Repository }, new TestReport(), CancellationToken.None);
-        ended = held.IsCompleted;
-        VMBackup slowest = await held;
-        Assert.False(ended);
+        Task<VMBackup> first = Task.Run(() => one.Engine.BackupAsync("web3", new BackupRequest { Repository = one.Repository }, one.Report, CancellationToken.None));
+        await Task.WhenAny(held.Task, first);
+        VMBackup second = await one.Engine.BackupAsync("web2", new BackupRequest { Repository = one.Repository }, new TestReport(), CancellationToken.None);
+        Assert.False(first.IsCompleted);
+        free.SetResult();
+        Assert.Equal("web3", (await first).VM);
         Assert.Equal(["web2", "web3"], (await one.Engine.GetBackupsAsync(one.Repository, null, null, one.Report, CancellationToken.None)).Select(backup => backup.VM).Order());
-        Assert.NotEqual(free.Uuid, slowest.Uuid);
+        Assert.NotEqual(second.Uuid, (await first).Uuid);
     }
 
     [SkippableFact]
