@@ -33,6 +33,12 @@ internal sealed class FirmwareVariables
         if (Find(domain) is not { } variables)
             return null;
         (string path, string format) = variables;
+        if (path.Length == 0)
+        {
+            report.Warning($"The firmware variables of '{domain.Name}' are not stored: its document names no file for them.");
+            return null;
+        }
+
         if (!File.Exists(path))
         {
             report.Verbose($"The firmware variables of '{domain.Name}' are not stored: there is no file '{path}' yet.");
@@ -56,9 +62,8 @@ internal sealed class FirmwareVariables
     {
         if (domain.Root.Element("os")?.Element("nvram") is not { } nvram)
             return null;
-        XElement? source = nvram.Element("source");
-        string path = source?.Attribute("file")?.Value ?? nvram.Value.Trim();
-        return path.Length == 0 ? null : (path, nvram.Attribute("format")?.Value ?? "raw");
+        string path = nvram.Element("source")?.Attribute("file")?.Value ?? nvram.Value.Trim();
+        return (path, nvram.Attribute("format")?.Value ?? "raw");
     }
 
     // A backup of the disks alone is better than none: what is in the way is told.

@@ -147,6 +147,16 @@ public sealed class BackupKindTests
     }
 
     [SkippableFact]
+    public async Task FirmwareVariablesThatAreInNoFileAreSaidToBeLeftOut()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        string xml = machine.Xml().Replace("</os>", "<nvram type='block'><source dev='/dev/vars'/></nvram></os>", StringComparison.Ordinal);
+        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Update = true, Xml = xml }, machine.Report, CancellationToken.None);
+        Assert.False((await machine.BackupAsync()).HasFirmware);
+        Assert.Contains(machine.Report.Warnings, warning => warning.Contains("names no file", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
     public async Task ATpmIsSaidToBeLeftOut()
     {
         await using TestMachine machine = await TestMachine.CreateAsync(TestMachine.DiskSize, discard: false, null, ["vda"], "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>");
