@@ -35,7 +35,10 @@ internal sealed record RewriteMap(ExtentMap Blocks, IReadOnlyList<BackupChain.Li
         long shortest = chain.Links.Concat(parent?.Links ?? []).Min(link => link.Disk.VirtualSize);
         if (parent is not null && shortest < length)
             sum = sum.Union(ExtentMap.Of(new Extent(shortest, length - shortest)));
-        return new RewriteMap(sum.Clip(length).RoundOut(Granularity, length), [.. above, .. parents], compressed);
+        ExtentMap told = sum.Clip(length), blocks = told.RoundOut(Granularity, length);
+        // Where smaller clusters leave a part of a granule, or a file ends within, that part is read from what lies beneath.
+        bool beneath = blocks.TotalLength > told.TotalLength || parent is not null && shortest < length;
+        return new RewriteMap(blocks, [.. beneath ? chain.Links : above, .. parents], compressed);
     }
 
     private static BackupChain.Link[] Above(BackupChain chain, HashSet<string> known) => [.. chain.Links.TakeWhile(link => !known.Contains(link.Path))];

@@ -5,6 +5,7 @@ using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Checking;
 using MomentTools.Operations.Backups.Retention;
 using MomentTools.Qcow2;
+using MomentTools.Tests.Operations.Backups.Checking;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Retention;
@@ -47,6 +48,24 @@ public sealed class RepositoryRewriteTests
         BackupDeletion.Run(backups[0].Directory, null);
         await AssertSoundAsync(sample);
         Tool.Run("qemu-img", "check", "-q", now.PathOf(now.Disks[0]));
+    }
+
+    [SkippableFact]
+    public async Task RotBeneathIsNotTakenOverWhereSmallClustersLeaveAPartOfAGranule()
+    {
+        using SampleRepository sample = await SampleRepository.WithThreeBackupsAsync();
+        List<BackupManifest> backups = sample.Backups();
+        string top = backups[2].PathOf(backups[2].FindDisk("vda")!), bottom = backups[0].PathOf(backups[0].FindDisk("vda")!);
+        File.Delete(top);
+        Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "-b", BackupStaging.BackingName(backups[1].Id, "vda"), "-F", "qcow2", top, $"{backups[2].FindDisk("vda")!.VirtualSize}");
+        Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 9 5M 4k", top);
+        await Damage.BlessAsync(backups[2], "vda");
+        var parents = new Dictionary<string, string?> { ["vda"] = backups[0].Id };
+        using var map = System.Text.Json.JsonDocument.Parse(Tool.Run("qemu-img", "map", "--output=json", "-f", "qcow2", bottom));
+        Damage.Flip(bottom, map.RootElement[0].GetProperty("offset").GetInt64() + (5 << 20) + 8192);
+        Assert.Equal(BackupErrors.BackupCorrupt, (await Assert.ThrowsAsync<MomentException>(() => RewriteAsync(sample, sample.Backups()[2], parents))).ErrorId);
+        Damage.Flip(bottom, map.RootElement[0].GetProperty("offset").GetInt64() + (5 << 20) + 8192);
+        Assert.Equal(backups[0].Id, (await RewriteAsync(sample, sample.Backups()[2], parents)).FindDisk("vda")!.ParentId);
     }
 
     [SkippableFact]
