@@ -1,3 +1,4 @@
+using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Retention;
 
 namespace MomentTools;
@@ -27,7 +28,7 @@ public sealed partial class MomentEngine
         return (await GetBackupsAsync(request.Repository, rows.First(row => row.BackupId == request.Id).VM, request.Id, report, cancellation))[0];
     }
 
-    private BackupRetention Merging => new(_context, Path.Combine(_options.RuntimeRoot, "rewrite"), "Merge-VMBackup");
+    private BackupRetention Merging => new(_context, BackupRepository.RuntimeDirectory(_options.RuntimeRoot), "Merge-VMBackup");
 
-    private BackupRetention Retention => new(_context, Path.Combine(_options.RuntimeRoot, "rewrite"));
+    private BackupRetention Retention => new(_context, BackupRepository.RuntimeDirectory(_options.RuntimeRoot));
 }

@@ -20,6 +20,12 @@ internal sealed class BackupRepository
     /// <summary>The repository's absolute path.</summary>
     public string Root { get; }
 
+    /// <summary>
+    /// Where the sockets of all storage daemons lie that copy from a repository, whatever for: whoever looks for those that a dead command left
+    /// finds them there.
+    /// </summary>
+    public static string RuntimeDirectory(string runtimeRoot) => Path.Combine(runtimeRoot, "repository");
+
     /// <summary>Opens a repository.</summary>
     /// <param name="create">Makes the directory where it is missing; else that is an error.</param>
     public static BackupRepository Open(string path, bool create)

@@ -7,7 +7,7 @@ namespace MomentTools.Operations.Backups.Restoring;
 /// <param name="runtimeRoot">Where sockets may lie.</param>
 internal sealed class RestoreOperation(EngineContext context, string runtimeRoot)
 {
-    private readonly string _runtimeDirectory = Path.Combine(runtimeRoot, "restore");
+    private readonly string _runtimeDirectory = BackupRepository.RuntimeDirectory(runtimeRoot);
 
     public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
     {

@@ -1,4 +1,5 @@
 using MomentTools.Files;
+using MomentTools.Machines;
 
 namespace MomentTools.Operations.Backups.Retention;
 
@@ -71,6 +72,8 @@ internal sealed class BackupRetention(EngineContext context, string runtimeDirec
     private async Task<(BackupSurvey Survey, RemovalChoice Choice, RemovalPlan Plan)> DecideAsync(
         BackupRepository repository, string directory, Func<BackupSurvey, RemovalChoice> choose, IOperationReport report, CancellationToken cancellation)
     {
+        // What a command that died left open is nobody's use.
+        await StorageDaemon.EndOrphansAsync(runtimeDirectory, cancellation);
         BackupSurvey survey = await BackupSurvey.MakeAsync(repository, directory, new BackupUse(context.Catalogue), report, cancellation);
         RemovalChoice choice = choose(survey);
         foreach (BrokenBackup broken in survey.Broken.Except(choice.RemoveBroken))
