@@ -21,7 +21,7 @@ internal sealed class BackupCheckpoints(EngineContext context)
     /// <param name="cancellation">Stops the work.</param>
     public async Task RemoveOrphansAsync(string root, string domainDirectory, Guid uuid, IOperationReport report, CancellationToken cancellation)
     {
-        if (NameOf(uuid) is not { } vm)
+        if (context.Catalogue.NameOf(uuid) is not { } vm)
             return;
         try
         {
@@ -52,19 +52,6 @@ internal sealed class BackupCheckpoints(EngineContext context)
 
     // Who rewrites a backup at this moment may have its directory aside for an instant, where the file system cannot exchange two.
     private static bool IsThere(string directory) => Path.Exists(directory) || Path.Exists(BackupPlaces.Aside(directory)) || Path.Exists(directory);
-
-    private string? NameOf(Guid uuid) => context.Catalogue.Names().FirstOrDefault(name =>
-    {
-        try
-        {
-            return context.Catalogue.Load(context.Catalogue.Place(name)).Uuid == uuid;
-        }
-        catch (MomentException)
-        {
-            // A broken document of another domain is told where that domain is used.
-            return false;
-        }
-    });
 
     private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);
 }
