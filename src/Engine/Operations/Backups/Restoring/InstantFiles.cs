@@ -106,6 +106,18 @@ internal sealed class InstantFiles
         DurableFile.FlushDirectory(_directory);
     }
 
+    /// <summary>
+    /// Refuses a backup that was removed while the machine was started: QEMU has its files open, and would never find them again. One that is
+    /// removed later is seen to be used.
+    /// </summary>
+    public void RequireBackup()
+    {
+        if (!_selection.Chains.All(chain => File.Exists(chain.Top.Path)))
+            throw new MomentException(
+                BackupErrors.BackupNotFound, $"The backup '{_selection.Backup.Id}' of '{_selection.Backup.Vm}' was removed while a machine was started on it.", _selection.Backup.Id,
+                "Choose another one: Get-VMBackup lists them.");
+    }
+
     private string Free(string name)
     {
         string path = Path.Combine(_directory, name);

@@ -77,7 +77,15 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
                 context.Probe?.Invoke($"{Operation}:files");
                 await files.MakeAsync(place.RuntimeDirectory, cancellation);
                 context.Probe?.Invoke($"{Operation}:start");
-                StartedMachine started = await new MachineLauncher(place, domain).StartAsync(paused: false, check: null, cancellation);
+                StartedMachine started = await new MachineLauncher(place, domain).StartAsync(
+                    paused: false,
+                    (_, _) =>
+                    {
+                        context.Probe?.Invoke($"{Operation}:opened");
+                        files.RequireBackup();
+                        return Task.CompletedTask;
+                    },
+                    cancellation);
                 context.Probe?.Invoke($"{Operation}:started");
                 foreach (string warning in started.Warnings)
                     report.Warning(warning);

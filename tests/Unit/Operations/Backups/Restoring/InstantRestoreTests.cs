@@ -36,6 +36,21 @@ public sealed class InstantRestoreTests
     }
 
     [SkippableFact]
+    public async Task ABackupThatIsRemovedWhileTheMachineIsStartedLeavesNoMachineWithoutIt()
+    {
+        string backup = "";
+        await using InstantMachine instant = await InstantMachine.CreateAsync(step =>
+        {
+            if (step == "restore-instant:opened")
+                Directory.Delete(backup, recursive: true);
+        });
+        backup = Path.GetDirectoryName(instant.Backup.Disks[0].Path)!;
+        MomentException refused = await Assert.ThrowsAsync<MomentException>(() => instant.RunAsync());
+        Assert.Equal("BackupNotFound", refused.ErrorId.Name);
+        Assert.DoesNotContain(InstantMachine.Copy, instant.Engine.FindDomains("*"));
+    }
+
+    [SkippableFact]
     public async Task NeitherSnapshotsNorForgettingTheMachineTouchTheBackup()
     {
         await using InstantMachine instant = await InstantMachine.CreateAsync();
