@@ -97,7 +97,7 @@ internal sealed class BackupStaging : IAsyncDisposable
         if (System.IO.Directory.Exists(staging.Directory))
         {
             throw new MomentException(
-                FileErrors.FileExists, $"Cannot write the files of the backup '{id}': there is '{staging.Directory}' already, which another host may still write.", staging.Directory,
+                FileErrors.FileExists, $"Cannot write the files of the backup '{id}': there is '{staging.Directory}' already: another host may still write there, or it could not be removed.", staging.Directory,
                 $"Wait for that command. Where its host is gone for good, remove that directory and '{staging.OwnerPath}'.");
         }
 
