@@ -68,7 +68,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         }
 
         foreach (RedoFile redo in redos)
-            await redo.RemoveAsync(entry.Started, cancellation);
+            redo.Remove();
         Journal.Remove(entry.Path);
         return decided;
     }
@@ -77,7 +77,6 @@ internal sealed class InPlaceRestore(EngineContext context)
         ChangeScope scope, BlockSession session, BackupSelection selection, IReadOnlyList<DiskDifference> differences, IOperationReport report, CancellationToken cancellation)
     {
         RedoFile[] redos = [.. differences.Select(difference => RedoFile.For(session.Disks[difference.Disk], scope.Place, scope.Domain.Uuid!.Value, scope.Id))];
-        DateTimeOffset begun = DateTimeOffset.UtcNow;
         using Journal journal = scope.Begin(Operation, new JsonObject { ["backup"] = selection.Backup.Id, ["redo"] = new JsonArray([.. redos.Select(redo => redo.ToJson())]) }, scope.State);
         var writing = new InPlaceWriting(scope.Place.Name, session, redos);
         try
@@ -90,7 +89,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         {
             await session.DisposeAsync();
             foreach (RedoFile redo in redos)
-                await redo.RemoveAsync(begun, CancellationToken.None);
+                redo.Remove();
             journal.End();
             throw;
         }
@@ -109,7 +108,7 @@ internal sealed class InPlaceRestore(EngineContext context)
         }
 
         foreach (RedoFile redo in redos)
-            await redo.RemoveAsync(begun, CancellationToken.None);
+            redo.Remove();
         journal.End();
     }
 

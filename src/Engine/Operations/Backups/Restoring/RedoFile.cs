@@ -83,8 +83,8 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path)
         return (await StoredAsync(redo, cancellation)).TotalLength;
     }
 
-    /// <summary>Removes the file, if it is the one that was made since then.</summary>
-    public Task RemoveAsync(DateTimeOffset since, CancellationToken cancellation) => new MadeFile(Path, null).RemoveAsync(since, cancellation);
+    /// <summary>Removes the file. No other has the operation's id in its name, so no time is asked: a clock that was set back would leave it for ever.</summary>
+    public void Remove() => DurableFile.Delete(Path);
 
     private async Task<Qcow2Chain> OpenAsync(CancellationToken cancellation)
     {

@@ -316,6 +316,30 @@ public sealed class InPlaceRestoreTests
     }
 
     [SkippableFact]
+    public async Task AClockThatWasSetBackLeavesNoRedoFile()
+    {
+        bool dies = true;
+        await using TestMachine machine = await TestMachine.CreateAsync(step =>
+        {
+            if (step == $"{InPlaceRestore.Operation}:write" && dies)
+                throw new IOException(step);
+        });
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
+        await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 0, 8 * Grain);
+        await Assert.ThrowsAsync<IOException>(() => RestoreAsync(machine, null));
+        dies = false;
+        // The operation began when it was tomorrow.
+        string journal = Assert.Single(Directory.GetFiles(Path.Combine(machine.StateDirectory, "journal")), path => File.ReadAllText(path).Contains("\"started\"", StringComparison.Ordinal));
+        string text = await File.ReadAllTextAsync(journal), later = System.Text.RegularExpressions.Regex.Replace(text, "\"started\":\"[^\"]*\"", $"\"started\":\"{DateTimeOffset.UtcNow.AddDays(1):O}\"");
+        Assert.NotEqual(text, later);
+        await File.WriteAllTextAsync(journal, later);
+        await machine.CheckpointAsync("after");
+        Assert.Equal(1, machine.Content(machine.DiskPath("vda"))[0]);
+        AssertNothingLeft(machine);
+    }
+
+    [SkippableFact]
     public async Task AnInterruptedRestoreDoesNotGoOnBeneathARunningGuest()
     {
         bool dies = true;
