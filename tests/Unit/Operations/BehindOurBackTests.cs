@@ -62,7 +62,7 @@ public sealed class BehindOurBackTests
         Do(machine, way);
         await CheckUnknownAsync(machine, first, second, differs: false, []);
         VMBackup again = await machine.BackupAsync();
-        Assert.Equal(VMBackupKind.Full, again.Disks.Single().Kind);
+        Assert.True(again.Disks.Single().Compared);
         await machine.StopAsync();
         await machine.StartAsync();
         await UnknownAsync(machine, again);
@@ -170,6 +170,8 @@ public sealed class BehindOurBackTests
         VMChangedBlock closed = Assert.Single(await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, first.Checkpoint!, second.Checkpoint!, ["vda"], machine.Report, CancellationToken.None));
         Assert.Equal((4 * Grain, Grain), (closed.Offset, closed.Length));
         machine.Report.Warnings.Clear();
+        // What was written within a tick of the file system's clock before an opening might have been written after it, and is not accepted.
+        await Task.Delay(50);
         await CheckComparedAsync(machine, content: before.Length > 0);
         Assert.Contains(machine.Report.Warnings, warning => warning.StartsWith("LayerChanged: ", StringComparison.Ordinal) && warning.Contains(Base(machine, 0), StringComparison.Ordinal));
     }
