@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Xml.Linq;
 using MomentTools.Files;
 using MomentTools.Xml;
 

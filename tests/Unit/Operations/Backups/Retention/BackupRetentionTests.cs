@@ -169,7 +169,7 @@ public sealed class BackupRetentionTests
         string run = sample.Scratch["run"], image = Path.Combine(sample.Domain, sample.Backups()[0].Id, "vda.qcow2");
         Directory.CreateDirectory(run);
         // A shell starts it just as we do, and dies.
-        using Process starter = Process.Start(new ProcessStartInfo("sh", ["-c", $"setsid qemu-storage-daemon --blockdev driver=qcow2,node-name=d,read-only=on,file.driver=file,file.filename={image} --chardev socket,id=m,path={run}/sd-$$-0123abcd,server=on,wait=off --monitor chardev=m & read line"]) { RedirectStandardInput = true })!;
+        using Process starter = Process.Start(new ProcessStartInfo("sh", ["-c", $"setsid qemu-storage-daemon --blockdev driver=qcow2,node-name=d,read-only=on,file.driver=file,file.filename={image} --chardev socket,id=m,path={run}/sd-$$-0123abcd,server=on,wait=off --monitor chardev=m & read line"]) { RedirectStandardInput = true, UseShellExecute = false })!;
         Assert.True(SpinWait.SpinUntil(() => Directory.EnumerateFileSystemEntries(run).Any(), TimeSpan.FromSeconds(60)));
         await RefusedAsync(sample, sample.Ids(sample.Backups()[0].Id) with { Merge = true }, RetentionErrors.BackupInUse);
         starter.Kill();
