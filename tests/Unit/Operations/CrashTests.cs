@@ -34,8 +34,9 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("backup-pull-copy", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
+        (int first, Func<int, int> next) = Steps(operation);
         int tried = 0;
-        for (int step = 1; step <= MostSteps; step++, tried++)
+        for (int step = first; step <= MostSteps; step = next(step), tried++)
         {
             await using TestMachine machine = await PrepareAsync(running);
             (int exit, string printed, string error) = Tool.TryRun(
@@ -44,7 +45,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             if (exit == 0)
             {
                 output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {tried} points of death tried, {tried} survived");
-                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
+                Assert.InRange(int.Parse(printed, CultureInfo.InvariantCulture), step - (next(step) - step), step - 1);
                 return;
             }
 
@@ -62,8 +63,9 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("backup-pull")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
     {
+        (int first, Func<int, int> next) = Steps(operation);
         int tried = 0;
-        for (int step = 1; step <= MostSteps; step++, tried++)
+        for (int step = first; step <= MostSteps; step = next(step), tried++)
         {
             int at = 0, qemu = 0;
             bool killed = false;
@@ -100,6 +102,10 @@ public sealed class CrashTests(ITestOutputHelper output)
 
         Assert.Fail("The operation has no end.");
     }
+
+    // The longer ones of backups: some steps each day, all where that is asked for.
+    private static (int First, Func<int, int> Next) Steps(string operation) =>
+        operation.StartsWith("backup-", StringComparison.Ordinal) ? (CrashSteps.First, CrashSteps.After) : (1, step => step + 1);
 
     private static string Argument(string operation, TestMachine machine) => operation switch
     {
