@@ -105,7 +105,7 @@ public sealed class CrashTests(ITestOutputHelper output)
 
     // The longer ones of backups: some steps each day, all where that is asked for.
     private static (int First, Func<int, int> Next) Steps(string operation) =>
-        operation.StartsWith("backup-", StringComparison.Ordinal) ? (CrashSteps.First, CrashSteps.After) : (1, step => step + 1);
+        operation.StartsWith("backup", StringComparison.Ordinal) ? (CrashSteps.First, CrashSteps.After) : (1, step => step + 1);
 
     private static string Argument(string operation, TestMachine machine) => operation switch
     {
