@@ -50,6 +50,28 @@ internal sealed class SegmentFile(string directory)
     public Segment Read(string id, string disk)
     {
         string path = PathOf(id);
+        ReadOnlyMemory<byte> sections = Verified(path);
+        try
+        {
+            return Find(sections, disk) ?? throw Unreadable(path, $"it has no section for disk '{disk}'");
+        }
+        catch (Exception failure) when (failure is EndOfStreamException or FormatException or ArgumentException or OverflowException)
+        {
+            throw Unreadable(path, failure.Message, failure);
+        }
+    }
+
+    /// <summary>Whether the segment of a disk can be read.</summary>
+    public bool IsWhole(string id, string disk) => Succeeds(() => Read(id, disk));
+
+    /// <summary>Whether the file is there as it was written. One that a killed process was still writing is not.</summary>
+    public bool IsWhole(string id) => Succeeds(() => Verified(PathOf(id)));
+
+    public void Delete(IEnumerable<string> ids) => DurableFile.WriteAll([.. ids.Select(id => (PathOf(id), (byte[]?)null))], null);
+
+    // What stands between the magic and the checksum.
+    private static ReadOnlyMemory<byte> Verified(string path)
+    {
         byte[] bytes;
         try
         {
@@ -65,21 +87,25 @@ internal sealed class SegmentFile(string directory)
         int end = bytes.Length - SHA256.HashSizeInBytes;
         if (end < Magic.Length || !bytes.AsSpan().StartsWith(Magic) || !SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
             throw Unreadable(path, "its checksum does not match its content");
+        return bytes.AsMemory(Magic.Length, end - Magic.Length);
+    }
+
+    private static bool Succeeds<T>(Func<T> read)
+    {
         try
         {
-            return Find(bytes, end, disk) ?? throw Unreadable(path, $"it has no section for disk '{disk}'");
+            read();
+            return true;
         }
-        catch (Exception failure) when (failure is EndOfStreamException or FormatException or ArgumentException or OverflowException)
+        catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
         {
-            throw Unreadable(path, failure.Message, failure);
+            return false;
         }
     }
 
-    public void Delete(IEnumerable<string> ids) => DurableFile.WriteAll([.. ids.Select(id => (PathOf(id), (byte[]?)null))], null);
-
-    private static Segment? Find(byte[] bytes, int end, string disk)
+    private static Segment? Find(ReadOnlyMemory<byte> content, string disk)
     {
-        using var reader = new BinaryReader(new MemoryStream(bytes, Magic.Length, end - Magic.Length), Encoding.UTF8);
+        using var reader = new BinaryReader(new MemoryStream(content.ToArray(), writable: false), Encoding.UTF8);
         for (int sections = reader.Read7BitEncodedInt(); sections > 0; sections--)
         {
             string name = reader.ReadString();

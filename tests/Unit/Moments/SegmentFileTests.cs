@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Moments;
+using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Moments;
@@ -55,7 +56,9 @@ public sealed class SegmentFileTests : IDisposable
             byte[] bad = [.. good];
             bad[at] ^= (byte)(1 << (at % 8));
             AssertUnreadable(bad);
+            Assert.False(_segments.IsWhole("bad"));
             AssertUnreadable(good[..at]);
+            Assert.False(_segments.IsWhole("bad"));
         }
 
         AssertUnreadable([.. good, 0]);
@@ -68,6 +71,18 @@ public sealed class SegmentFileTests : IDisposable
         MomentException failure = Assert.Throws<MomentException>(() => _segments.Read("one", "vdb"));
         Assert.Equal(MomentErrors.SegmentUnreadable, failure.ErrorId);
         Assert.Contains("'vdb'", failure.Message, StringComparison.Ordinal);
+        Assert.True(_segments.IsWhole("one") && _segments.IsWhole("one", "vda"));
+        Assert.False(_segments.IsWhole("one", "vdb"));
+    }
+
+    [Fact]
+    public void WhatAKilledProcessWasStillWritingIsWrittenAgain()
+    {
+        _segments.Write("one", Of(("vda", Small())));
+        using (FileStream file = File.OpenWrite(_segments.PathOf("one")))
+            file.SetLength(file.Length - 1);
+        FrozenSegments.Write(_segments, "one", Of(("vda", Small())), null);
+        Assert.Equal(Small(), _segments.Read("one", "vda"));
     }
 
     [Fact]

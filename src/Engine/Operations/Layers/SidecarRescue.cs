@@ -21,21 +21,8 @@ internal sealed class SidecarRescue(ChangeScope scope, string disk, BlockSession
         Dictionary<SegmentSource.Bitmap, SegmentSource> saved = [];
         Dictionary<string, Segment> written = new(StringComparer.Ordinal);
         foreach (SegmentSource.Bitmap bitmap in closed)
-            saved[bitmap] = bitmap.SidecarId is { } sidecar && IsWhole(sidecar) ? new SegmentSource.Sidecar(sidecar) : await SaveAsync(tracking, layer, bitmap, cancellation);
+            saved[bitmap] = bitmap.SidecarId is { } sidecar && scope.Store.Segments.IsWhole(sidecar, disk) ? new SegmentSource.Sidecar(sidecar) : await SaveAsync(tracking, layer, bitmap, cancellation);
         return (tracking.OnSidecars(layer.Id, bitmap => saved[bitmap]), [.. closed.Select(bitmap => bitmap.Name).Distinct(StringComparer.Ordinal)]);
-    }
-
-    private bool IsWhole(string sidecar)
-    {
-        try
-        {
-            scope.Store.Segments.Read(sidecar, disk);
-            return true;
-        }
-        catch (MomentException damaged) when (damaged.ErrorId == MomentErrors.SegmentUnreadable)
-        {
-            return false;
-        }
     }
 
     private async Task<SegmentSource> SaveAsync(DiskTracking tracking, TrackingLayer layer, SegmentSource.Bitmap bitmap, CancellationToken cancellation)

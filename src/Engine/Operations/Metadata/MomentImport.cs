@@ -118,10 +118,13 @@ internal sealed class MomentImport(EngineContext context)
         if (package is null)
             return;
         HashSet<string> used = [.. next.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(TrackingPacking.SidecarOf).OfType<string>()];
-        foreach ((string id, byte[] content) in package.Sidecars.Where(sidecar => used.Contains(sidecar.Key) && !File.Exists(segments.PathOf(sidecar.Key))))
+        foreach ((string id, byte[] content) in package.Sidecars.Where(sidecar => used.Contains(sidecar.Key) && !segments.IsWhole(sidecar.Key)))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(segments.PathOf(id))!);
             written.Add(id);
+            // Not onto what an import that was killed, or damage, left under this name.
+            if (File.Exists(segments.PathOf(id)))
+                segments.Delete([id]);
             DurableFile.WriteNew(segments.PathOf(id), content);
         }
     }

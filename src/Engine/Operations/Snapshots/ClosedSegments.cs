@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qmp;
@@ -24,7 +23,7 @@ internal sealed record ClosedSegments(IReadOnlyDictionary<string, SegmentSource>
         foreach (SegmentSource.Bitmap bitmap in tracking.Points.Values.SelectMany(point => point.Sources).OfType<SegmentSource.Bitmap>()
             .Where(bitmap => bitmap.LayerId == tip.LayerId && bitmap.Name != tip.Recording).Distinct())
         {
-            if (bitmap.SidecarId is { } sidecar && IsWhole(sidecars, sidecar, tracking.Disk))
+            if (bitmap.SidecarId is { } sidecar && sidecars.IsWhole(sidecar, tracking.Disk))
             {
                 sources[bitmap.Name] = new SegmentSource.Sidecar(sidecar);
             }
@@ -79,19 +78,6 @@ internal sealed record ClosedSegments(IReadOnlyDictionary<string, SegmentSource>
         finally
         {
             await session.Qmp.BitmapRemoveAsync(node, copy, CancellationToken.None);
-        }
-    }
-
-    private static bool IsWhole(SegmentFile sidecars, string id, string disk)
-    {
-        try
-        {
-            sidecars.Read(id, disk);
-            return true;
-        }
-        catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
-        {
-            return false;
         }
     }
 }

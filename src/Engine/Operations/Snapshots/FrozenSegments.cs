@@ -33,10 +33,13 @@ internal static class FrozenSegments
     /// <summary>Writes the sidecar. Where there is no space for it, it is done without: it is the second copy.</summary>
     public static void Write(SegmentFile file, string id, IReadOnlyDictionary<string, Segment> segments, Action<string>? warn)
     {
-        if (segments.Count == 0 || File.Exists(file.PathOf(id)))
+        if (segments.Count == 0 || file.IsWhole(id))
             return;
         try
         {
+            // What a killed process was still writing when it died.
+            if (File.Exists(file.PathOf(id)))
+                file.Delete([id]);
             file.Write(id, segments);
         }
         catch (MomentException failure) when (failure.ErrorId == FileErrors.StorageFull || failure.ErrorId == FileErrors.StorageFailed || failure.ErrorId == FileErrors.StorageAccessDenied)

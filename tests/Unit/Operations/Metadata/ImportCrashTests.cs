@@ -54,6 +54,27 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
         Assert.Fail("The operation has no end.");
     }
 
+    [SkippableFact]
+    public async Task WhatAKilledImportWasStillWritingIsWrittenAgain()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.CheckpointAsync("a");
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.CheckpointAsync("b");
+        string file = Path.Combine(machine.Scratch, "all.xml");
+        await File.WriteAllTextAsync(file, await machine.ExportAsync());
+        foreach (string folder in (string[])["checkpoints", "branches"])
+            Directory.Delete(Path.Combine(machine.StateDirectory, folder), recursive: true);
+        File.Delete(Path.Combine(machine.StateDirectory, "disks.xml"));
+        string half = Assert.Single(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")));
+        await File.WriteAllBytesAsync(half, (await File.ReadAllBytesAsync(half))[..^1]);
+
+        await machine.ImportAsync(new ImportMomentsRequest { Paths = [file] });
+
+        Assert.True(new MomentTools.Moments.SegmentFile(Path.GetDirectoryName(half)!).IsWhole(Path.GetFileName(half)));
+        Assert.Equal([(0, Grain)], await machine.ChangesAsync("a"));
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
