@@ -125,7 +125,7 @@ public sealed class CheckpointGroupTests
         }
 
         (string Vms, string Name)[] groups = [("a,b,c", "left"), ("c,b", "right"), ("b,a", "third"), ("c,a", "fourth")];
-        (int Exit, string Output, string Error)[] ended = await Task.WhenAll(groups.Select(group => Task.Run(() => fleet.RunApart(0, group.Vms, "group", group.Name))));
+        (int Exit, string Printed, string Error)[] ended = await Task.WhenAll(groups.Select(group => Task.Run(() => fleet.RunApart(group.Vms, "group", group.Name))));
         Assert.All(ended, one => Assert.True(one.Exit == 0, one.Error));
         foreach (string name in fleet.Names)
         {

@@ -1,9 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations;
@@ -16,7 +14,6 @@ namespace MomentTools.Tests.Operations;
 public sealed class CrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 100;
 
     [SkippableTheory]
     [InlineData("checkpoint", true)]
@@ -34,26 +31,14 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("backup-pull-copy", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
-        (int first, Func<int, int> next) = Steps(operation);
-        int tried = 0;
-        for (int step = first; step <= MostSteps; step = next(step), tried++)
+        await CrashHarness.RunAsync(output, $"{operation}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await PrepareAsync(running);
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, Argument(operation, machine));
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {tried} points of death tried, {tried} survived");
-                Assert.InRange(int.Parse(printed, CultureInfo.InvariantCulture), step - (next(step) - step), step - 1);
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-            await AssertSoundAsync(machine, $"step {step} of {operation}", mayBeUnknown: false);
-        }
-
-        Assert.Fail("The operation has no end.");
+            if (!machine.Dies(step, operation, Argument(operation, machine)))
+                return false;
+            await AssertSoundAsync(machine, where, mayBeUnknown: false);
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -63,49 +48,29 @@ public sealed class CrashTests(ITestOutputHelper output)
     [InlineData("backup-pull")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
     {
-        (int first, Func<int, int> next) = Steps(operation);
-        int tried = 0;
-        for (int step = first; step <= MostSteps; step = next(step), tried++)
+        await CrashHarness.RunAsync(output, $"{operation}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using TestMachine machine = await PrepareAsync(running: true, _ =>
-            {
-                if (++at != step || qemu == 0)
-                    return;
-                using var process = Process.GetProcessById(qemu);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
-            at = 0;
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            var killer = new StepKiller(step);
+            await using TestMachine machine = await PrepareAsync(running: true, killer.Probe);
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, Argument(operation, machine));
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step} of {operation}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            if (!killed)
-            {
-                output.WriteLine($"{operation}: QEMU killed at {tried} points, {tried} survived");
-                return;
-            }
+            if (!killer.Killed)
+                return false;
 
-            qemu = 0;
+            killer.Rest();
             await machine.StartAsync();
-            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", mayBeUnknown: true);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, where, mayBeUnknown: true);
+            return true;
+        });
     }
-
-    // The longer ones of backups: some steps each day, all where that is asked for.
-    private static (int First, Func<int, int> Next) Steps(string operation) =>
-        operation.StartsWith("backup", StringComparison.Ordinal) ? (CrashSteps.First, CrashSteps.After) : (1, step => step + 1);
 
     private static string Argument(string operation, TestMachine machine) => operation switch
     {

@@ -1,9 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 using MomentTools.Xml;
 
@@ -12,7 +10,6 @@ namespace MomentTools.Tests.Operations;
 public sealed class DomainRenameTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 20;
 
     [SkippableTheory]
     [InlineData(true)]
@@ -93,17 +90,14 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepLeavesOneWholeDomain(bool running)
     {
         HashSet<string> names = [];
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"rename, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync();
             if (running)
                 await machine.StartAsync();
             await machine.CheckpointAsync("a");
             await machine.WriteAsync("vda", 1, 0, Grain);
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "rename", "web2");
-            Assert.True(exit is 0 or 137, error);
+            bool died = machine.Dies(step, "rename", "web2");
             string name = Assert.Single(machine.Engine.FindDomains("*"));
             names.Add(name);
             Assert.Single(await machine.Engine.GetMomentsAsync(name, new MomentQuery(), machine.Report, CancellationToken.None));
@@ -114,15 +108,9 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
             Assert.Equal([(0, Grain)], changes.Select(change => (change.Offset, change.Length)));
             if (name != TestMachine.Name)
                 await RenameAsync(machine, name, TestMachine.Name);
-            if (exit == 0)
-            {
-                output.WriteLine($"rename, {(running ? "running" : "stopped")}: {step - 1} points of death tried, {step - 1} survived");
-                Assert.Equal(["web1", "web2"], names.Order(StringComparer.Ordinal));
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            return died;
+        }, each: true);
+        Assert.Equal(["web1", "web2"], names.Order(StringComparer.Ordinal));
     }
 
     // Who waited for the lock under the old name must not take the lock of the renamed one for that of a newcomer.

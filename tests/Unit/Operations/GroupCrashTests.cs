@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MomentTools.Errors;
 using Xunit.Abstractions;
 
@@ -11,7 +10,6 @@ namespace MomentTools.Tests.Operations;
 public sealed class GroupCrashTests(ITestOutputHelper output)
 {
     private const long Grain = TestFleet.Grain;
-    private const int MostSteps = 150;
 
     [SkippableTheory]
     [InlineData("a,b", "a,b")]
@@ -19,67 +17,46 @@ public sealed class GroupCrashTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepMakesAllOrNone(string vms, string running)
     {
         int none = 0, all = 0;
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"group of {vms}", async (step, where) =>
         {
             await using TestFleet fleet = await PrepareAsync(vms, running, null);
-            (int exit, string printed, string error) = fleet.RunApart(step, vms, "group", "new");
-            if (exit == 0)
-            {
-                output.WriteLine($"group of {vms}: {step - 1} points of death tried; {none} times none was made, {all} times all");
-                Assert.Equal((step - 1).ToString(System.Globalization.CultureInfo.InvariantCulture), printed.Trim());
-                Assert.True(none > 0 && all > 0);
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step}: ended with {exit}: {error}");
-            if (await AssertSoundAsync(fleet, step, $"step {step}", unknown: null))
+            if (!fleet.Dies(step, vms, "group", "new"))
+                return false;
+            if (await AssertSoundAsync(fleet, step, where, unknown: null))
                 all++;
             else
                 none++;
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
+        Assert.True(none > 0 && (all > 0 || !CrashHarness.KillsEach));
     }
 
     [SkippableFact]
     public async Task AQemuKilledAtAnyStepMakesAllOrNone()
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, "group, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using TestFleet fleet = await PrepareAsync("a,b", "a,b", _ =>
-            {
-                if (qemu == 0 || Interlocked.Increment(ref at) != step)
-                    return;
-                using var process = Process.GetProcessById(qemu);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
-            qemu = (await fleet.Engine.GetDomainAsync("b", fleet.Report, CancellationToken.None)).ProcessId!.Value;
+            var killer = new StepKiller(step);
+            await using TestFleet fleet = await PrepareAsync("a,b", "a,b", killer.Probe);
+            killer.Aim((await fleet.Engine.GetDomainAsync("b", fleet.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await fleet.GroupAsync("new", "a", "b");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
                 Assert.Contains("'b'", failure.Message, StringComparison.Ordinal);
             }
 
-            if (!killed)
-            {
-                output.WriteLine($"group: QEMU killed at {step - 1} points");
-                return;
-            }
+            if (!killer.Killed)
+                return false;
 
-            qemu = 0;
+            killer.Rest();
             await fleet.StartAsync("b");
-            await AssertSoundAsync(fleet, step, $"QEMU killed at step {step}", unknown: "b");
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(fleet, step, where, unknown: "b");
+            return true;
+        });
     }
 
     private static async Task<TestFleet> PrepareAsync(string vms, string running, Action<string>? probe)

@@ -114,9 +114,11 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public async Task<VMState> StateAsync(string name) => (await Engine.GetDomainAsync(name, Report, CancellationToken.None)).State;
 
-    /// <summary>Runs an operation in a process of its own, which kills itself at a step (0: never).</summary>
-    public (int Exit, string Output, string Error) RunApart(int step, string vms, string operation, string argument) => Tool.TryRun(
-        "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), StateRoot, RuntimeRoot, vms, step.ToString(CultureInfo.InvariantCulture), operation, argument);
+    /// <summary>Whether an operation, in a process of its own that kills itself at a step, came to that step.</summary>
+    public bool Dies(int step, string vms, string operation, string argument) => CrashHarness.Dies(StateRoot, RuntimeRoot, vms, step, operation, argument);
+
+    /// <summary>Runs an operation in a process of its own.</summary>
+    public (int Exit, string Printed, string Error) RunApart(string vms, string operation, string argument) => CrashHarness.Run(StateRoot, RuntimeRoot, vms, 0, operation, argument);
 
     /// <summary>Asserts that nothing of an operation is left: journals, decisions, temporary bitmaps, bitmaps of nobody.</summary>
     public async Task AssertNothingLeftAsync(string where)

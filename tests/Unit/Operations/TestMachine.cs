@@ -45,6 +45,9 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public string Scratch => _scratch.Path;
 
+    /// <summary>Whether an operation on it, in a process of its own that kills itself at a step, came to that step.</summary>
+    public bool Dies(int step, string operation, string argument) => CrashHarness.Dies(Path.Combine(Scratch, "state"), Path.Combine(Scratch, "run"), Name, step, operation, argument);
+
     public string Repository => _scratch["backup"];
 
     public string StateDirectory => Path.Combine(_scratch["state"], "domains", Name);

@@ -1,7 +1,5 @@
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Files;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 
@@ -14,15 +12,12 @@ public sealed class TwoProcessesTests
     public async Task BothSucceedOneAfterTheOther(bool running)
     {
         const long grain = 65536;
-        const int never = 0;
         await using TestMachine machine = await TestMachine.CreateAsync();
         if (running)
             await machine.StartAsync();
         await machine.CheckpointAsync("first");
         await machine.WriteAsync("vda", 1, 0, grain);
-        (int Exit, string Output, string Error)[] ended = await Task.WhenAll(((string[])["left", "right"]).Select(name => Task.Run(() => Tool.TryRun(
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-            TestMachine.Name, never.ToString(CultureInfo.InvariantCulture), "checkpoint", name))));
+        (int Exit, string Printed, string Error)[] ended = await Task.WhenAll(((string[])["left", "right"]).Select(name => Task.Run(() => CrashHarness.Run(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"), TestMachine.Name, 0, "checkpoint", name))));
 
         Assert.All(ended, one => Assert.True(one.Exit == 0, one.Error));
         IReadOnlyList<VMMoment> moments = await machine.MomentsAsync();
@@ -45,7 +40,7 @@ public sealed class TwoProcessesTests
         await fleet.CheckpointAsync("a", "first");
         await fleet.WriteAsync("a", 1, 0);
         string[] writers = [.. Enumerable.Range(1, 8).Select(number => $"w{number}")];
-        (int Exit, string Output, string Error)[] ended = await Task.WhenAll(writers.Select(writer => Task.Run(() => fleet.RunApart(0, "a", "mixed", writer))));
+        (int Exit, string Printed, string Error)[] ended = await Task.WhenAll(writers.Select(writer => Task.Run(() => fleet.RunApart("a", "mixed", writer))));
 
         Assert.All(ended, one => Assert.True(one.Exit == 0, one.Error));
         Assert.All(ended, one => Assert.Equal("", one.Error));

@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using MomentTools.Errors;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 using static MomentTools.Tests.Operations.Branches.BranchMachine;
 
@@ -13,7 +10,6 @@ namespace MomentTools.Tests.Operations.Branches;
 /// </summary>
 public sealed class BranchCrashTests(ITestOutputHelper output)
 {
-    private const int MostSteps = 120;
 
     [SkippableTheory]
     [InlineData("branch-create", true)]
@@ -24,24 +20,18 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
     [InlineData("branch-keep", true)]
     public async Task AProcessKilledAtAnyStepLeavesEachBranchItsOwn(string operation, bool running)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await PrepareAsync(operation, running);
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "one");
-            if (exit == 0)
+            if (!machine.Dies(step, operation, "one"))
             {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death, all survived");
                 await AssertSoundAsync(machine, $"the end of {operation}", exact: true);
-                return;
+                return false;
             }
 
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-            await AssertSoundAsync(machine, $"step {step} of {operation}", exact: true);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, where, exact: true);
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -49,43 +39,29 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
     [InlineData("branch-keep")]
     public async Task AQemuKilledAtAnyStepLeavesEachBranchItsOwn(string operation)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using TestMachine machine = await PrepareAsync(operation, running: true, _ =>
-            {
-                if (++at != step || qemu == 0)
-                    return;
-                using var process = Process.GetProcessById(qemu);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
-            at = 0;
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            var killer = new StepKiller(step);
+            await using TestMachine machine = await PrepareAsync(operation, running: true, killer.Probe);
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "one");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step} of {operation}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            qemu = 0;
-            if (!killed)
-            {
-                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points, all survived");
-                return;
-            }
+            killer.Rest();
+            if (!killer.Killed)
+                return false;
 
             if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
                 await machine.StartAsync();
-            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", exact: false);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, where, exact: false);
+            return true;
+        });
     }
 
     // On main the block 1 is its own, on the other branch the block 2.

@@ -1,5 +1,3 @@
-using System.Globalization;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Foreign;
@@ -8,14 +6,13 @@ namespace MomentTools.Tests.Operations.Foreign;
 public sealed class ForeignCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task AKilledAdoptionIsUndoneOrFinished(bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"adopt, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync();
             await machine.CheckpointAsync("own");
@@ -24,7 +21,7 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
             await machine.WriteAsync("vda", 1, 0, Grain);
             await machine.ForeignAsync("theirs");
             await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
-            bool survived = Run(machine, step, "adopt", "theirs");
+            bool died = machine.Dies(step, "adopt", "theirs");
             if (!running)
                 await RecoverAsync(machine);
             await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
@@ -33,20 +30,13 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
                 await machine.AdoptAsync("theirs");
 
             await machine.WriteAsync("vda", 4, 6 * Grain, Grain);
-            string where = $"step {step}";
             Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
             Assert.True(((long, long)[])[(2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)] is var theirs && theirs.SequenceEqual(await machine.ChangesAsync("theirs")), where);
             Assert.Equal([(0, Grain), (2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("own"));
             Assert.Equal([(6 * Grain, Grain)], await machine.ChangesAsync("after"));
             await AssertNothingLeftAsync(machine, where);
-            if (survived)
-            {
-                output.WriteLine($"adopt, {(running ? "running" : "stopped")}: {step - 1} points of death tried");
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            return died;
+        });
     }
 
     [SkippableTheory]
@@ -54,7 +44,7 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
     [InlineData(true)]
     public async Task AKilledHandOverLeavesAllOursOrAllTheirs(bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"hand over, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
             if (running)
@@ -64,7 +54,7 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
             await machine.CheckpointAsync("b");
             await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
             string directory = Path.Combine(machine.Scratch, "out");
-            bool survived = Run(machine, step, "hand-over", directory);
+            bool died = machine.Dies(step, "hand-over", directory);
             if (!running)
                 await RecoverAsync(machine);
             await machine.WriteAsync("vda", 3, 4 * Grain, Grain);
@@ -79,15 +69,9 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
             Assert.Equal([(0, Grain), (2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("a"));
             Assert.Equal([(2 * Grain, Grain), (4 * Grain, Grain), (6 * Grain, Grain)], await machine.ChangesAsync("b"));
             Assert.Equal([(6 * Grain, Grain)], await machine.ChangesAsync("after"));
-            await AssertNothingLeftAsync(machine, $"step {step}");
-            if (survived)
-            {
-                output.WriteLine($"hand over, {(running ? "running" : "stopped")}: {step - 1} points of death tried");
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertNothingLeftAsync(machine, where);
+            return died;
+        });
     }
 
     private static async Task AssertNothingLeftAsync(TestMachine machine, string where)
@@ -105,13 +89,4 @@ public sealed class ForeignCrashTests(ITestOutputHelper output)
     // A change that is refused, but recovers first: until then a storage daemon may hold the disk.
     private static async Task RecoverAsync(TestMachine machine) =>
         await Assert.ThrowsAsync<MomentTools.Errors.MomentException>(() => machine.Engine.RemoveBitmapAsync(TestMachine.Name, "vda", "none", machine.Report, CancellationToken.None));
-
-    private static bool Run(TestMachine machine, int step, string operation, string argument)
-    {
-        (int exit, _, string error) = Tool.TryRun(
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-            TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, argument);
-        Assert.True(exit is 0 or 137, $"step {step} of {operation} ended with {exit}: {error}");
-        return exit == 0;
-    }
 }

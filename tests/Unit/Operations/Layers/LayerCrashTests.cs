@@ -1,8 +1,5 @@
-using System.Diagnostics;
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Layers;
@@ -10,7 +7,6 @@ namespace MomentTools.Tests.Operations.Layers;
 /// <summary>Removing and merging snapshots, killed at each step: our process, and separately QEMU. Then the next command goes on, and nothing was lost.</summary>
 public sealed class LayerCrashTests(ITestOutputHelper output)
 {
-    private const int MostSteps = 200;
 
     [SkippableTheory]
     [InlineData("remove-snapshot", "two", false)]
@@ -19,24 +15,14 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
     [InlineData("merge-snapshot", "three", false)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, string argument, bool running)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation} {argument}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using LayerMachine machine = await PrepareAsync(running, fork: operation == "merge-snapshot");
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Machine.Scratch, "state"), Path.Combine(machine.Machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, argument);
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation} {argument}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried and survived");
-                Assert.True(step > 10, "too few steps were seen");
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step}: ended with {exit}: {error}");
-            await GoOnAsync(machine, $"{operation} {argument}, step {step}", mayBeUnknown: false);
-        }
-
-        Assert.Fail("The operation has no end.");
+            if (!machine.Machine.Dies(step, operation, argument))
+                return false;
+            await GoOnAsync(machine, where, mayBeUnknown: false);
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -44,42 +30,28 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
     [InlineData("two")]
     public async Task AQemuKilledAtAnyStepLosesNothingThatWasFlushed(string name)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"remove-snapshot {name}, QEMU killed", async (step, where) =>
         {
-            int at = 0;
-            HostProcess? qemu = null;
-            bool killed = false;
-            await using LayerMachine machine = await PrepareAsync(running: true, fork: false, _ =>
-            {
-                if (qemu is null || ++at != step)
-                    return;
-                using var process = Process.GetProcessById(qemu.Id);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
+            var killer = new StepKiller(step);
+            await using LayerMachine machine = await PrepareAsync(running: true, fork: false, killer.Probe);
             await machine.Machine.IoAsync(LayerMachine.Disk, "flush");
-            qemu = MachineProbe.ProcessOf(machine.Place);
+            killer.Aim(MachineProbe.ProcessOf(machine.Place)!.Id);
             try
             {
                 await machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, new RemoveSnapshotRequest { Name = name, UndoFor = TimeSpan.Zero }, machine.Machine.Report, CancellationToken.None);
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            if (!killed)
-            {
-                output.WriteLine($"{name}: QEMU killed at {CrashSteps.Tried(step)} points, and nothing lost");
-                return;
-            }
+            if (!killer.Killed)
+                return false;
 
-            qemu = null;
-            await GoOnAsync(machine, $"QEMU killed at step {step}", mayBeUnknown: true);
-        }
-
-        Assert.Fail("The operation has no end.");
+            killer.Rest();
+            await GoOnAsync(machine, where, mayBeUnknown: true);
+            return true;
+        });
     }
 
     private static async Task GoOnAsync(LayerMachine machine, string where, bool mayBeUnknown)

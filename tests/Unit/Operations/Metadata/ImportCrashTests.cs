@@ -1,5 +1,3 @@
-using System.Globalization;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Metadata;
@@ -8,12 +6,11 @@ namespace MomentTools.Tests.Operations.Metadata;
 public sealed class ImportCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableFact]
     public async Task AKilledImportIsWholeOrNotThere()
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, "import", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync();
             await machine.CheckpointAsync("a");
@@ -25,8 +22,8 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
                 Directory.Delete(Path.Combine(machine.StateDirectory, folder), recursive: true);
             File.Delete(Path.Combine(machine.StateDirectory, "disks.xml"));
 
-            bool survived = Run(machine, step, "import", file);
-            if (!survived)
+            bool died = machine.Dies(step, "import", file);
+            if (died)
             {
                 // Any changing command recovers first; a second import says whether the first one came to be.
                 try
@@ -44,14 +41,8 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
             Assert.Equal([(0, Grain), (2 * Grain, Grain)], await machine.ChangesAsync("a"));
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
             Assert.Single(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "segments")));
-            if (survived)
-            {
-                output.WriteLine($"import: {step - 1} points of death tried");
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            return died;
+        }, each: true);
     }
 
     [SkippableFact]
@@ -80,35 +71,21 @@ public sealed class ImportCrashTests(ITestOutputHelper output)
     [InlineData(true)]
     public async Task AKilledBitmapIsMadeOrGone(bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, "bitmap", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync();
             if (running)
                 await machine.StartAsync();
             await machine.CheckpointAsync("a");
-            bool survived = Run(machine, step, "bitmap", "theirs");
+            bool died = machine.Dies(step, "bitmap", "theirs");
             await machine.CheckpointAsync("b");
             IReadOnlyList<VMBitmap> bitmaps = await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
             Assert.All(bitmaps.Where(bitmap => bitmap.State == VMBitmapState.Foreign), bitmap => Assert.Equal("theirs", bitmap.Name));
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
             Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
-            if (survived)
-            {
+            if (!died)
                 Assert.Contains(bitmaps, bitmap => bitmap.Name == "theirs");
-                output.WriteLine($"bitmap: {step - 1} points of death tried");
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
-    }
-
-    private static bool Run(TestMachine machine, int step, string operation, string argument)
-    {
-        (int exit, _, string error) = Tool.TryRun(
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-            TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, argument);
-        Assert.True(exit is 0 or 137, $"step {step} of {operation} ended with {exit}: {error}");
-        return exit == 0;
+            return died;
+        }, each: true);
     }
 }

@@ -1,7 +1,5 @@
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Operations;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Repairs;
@@ -10,25 +8,21 @@ namespace MomentTools.Tests.Operations.Repairs;
 public sealed class RepairCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task ARepairKilledAtAnyStepIsFinishedByTheNext(bool running)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"repair, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await DamagedAsync(running);
             byte[] content = machine.Content(machine.DiskPath("vda"));
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "repair", "all");
-            Assert.True(exit is 0 or 137, $"step {step}: ended with {exit}: {error}");
+            bool died = machine.Dies(step, "repair", "all");
             await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
             IReadOnlyList<VMMomentFinding> left = await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
-            Assert.True(left.Count == 0, $"step {step}: {string.Join('\n', left.Select(finding => $"{finding.Id}: {finding.Text}"))}");
-            Assert.True(content.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), $"step {step}: the guest's bytes differ");
+            Assert.True(left.Count == 0, $"{where}: {string.Join('\n', left.Select(finding => $"{finding.Id}: {finding.Text}"))}");
+            Assert.True(content.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), $"{where}: the guest's bytes differ");
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
             Assert.DoesNotContain("null-co", await machine.NodesAsync(), StringComparison.Ordinal);
             MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("c"));
@@ -36,15 +30,8 @@ public sealed class RepairCrashTests(ITestOutputHelper output)
             await machine.CheckpointAsync("after");
             await machine.WriteAsync("vda", 9, 30 * Grain, Grain);
             Assert.Equal([(30 * Grain, Grain)], await machine.ChangesAsync("after"));
-            if (exit == 0)
-            {
-                output.WriteLine($"repair, {(running ? "running" : "stopped")}: killed at {step - 1} points, survived all");
-                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            return died;
+        });
     }
 
     // Killed with stored bitmaps, and a moment's file cut short: all kinds of steps are needed.

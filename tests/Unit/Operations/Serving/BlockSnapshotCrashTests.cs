@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using MomentTools.Errors;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Serving;
@@ -13,7 +10,6 @@ namespace MomentTools.Tests.Operations.Serving;
 public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
 {
     private const long Grain = FleeceMachine.Grain;
-    private const int MostSteps = 60;
 
     [SkippableTheory]
     [InlineData("block-snapshot-new")]
@@ -22,23 +18,15 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepLeavesItWholeOrNothing(string operation)
     {
         int whole = 0;
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, operation, async (step, where) =>
         {
             await using FleeceMachine fleece = await PrepareAsync(operation, null);
-            (int exit, string printed, string error) = Run(fleece.Machine, operation, step);
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}: {CrashSteps.Tried(step)} points of death tried; {whole} times it was there in the end");
-                CrashSteps.AssertIsEnd(step, printed);
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-            if (await AssertSoundAsync(fleece, $"step {step} of {operation}"))
+            if (!fleece.Machine.Dies(step, operation, "one"))
+                return false;
+            if (await AssertSoundAsync(fleece, where))
                 whole++;
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -47,46 +35,32 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
     [InlineData("block-snapshot-remove")]
     public async Task AQemuKilledAtAnyStepLeavesNothing(string operation)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using FleeceMachine fleece = await PrepareAsync(operation, _ =>
-            {
-                if (qemu == 0 || ++at != step)
-                    return;
-                using var process = Process.GetProcessById(qemu);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
+            var killer = new StepKiller(step);
+            await using FleeceMachine fleece = await PrepareAsync(operation, killer.Probe);
             TestMachine machine = fleece.Machine;
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "one");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step} of {operation}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            qemu = 0;
-            if (!killed)
-            {
-                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points");
-                return;
-            }
+            killer.Rest();
+            if (!killer.Killed)
+                return false;
 
-            string where = $"QEMU killed at step {step} of {operation}";
             await machine.StartAsync();
             await machine.CheckpointAsync("after");
             Assert.True((await fleece.ListAsync()).Count == 0, where);
             AssertClean(await fleece.CountAsync(), where);
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -95,12 +69,11 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
     public async Task AMachineThatStandsBecauseOfUsIsLetGoOnAndOneThatItsUserPausedIsNot(bool ours)
     {
         int held = 0;
-        for (int step = 1; ; step++)
+        await CrashHarness.RunAsync(output, $"block-snapshot-new, paused {(ours ? "by us" : "by its user")}", async (step, where) =>
         {
             await using FleeceMachine fleece = await PrepareAsync("block-snapshot-new", null);
-            (int exit, _, _) = Run(fleece.Machine, "block-snapshot-new", step);
-            if (exit == 0)
-                break;
+            if (!fleece.Machine.Dies(step, "block-snapshot-new", "one"))
+                return false;
             string? pending = Directory.EnumerateFiles(Path.Combine(fleece.Machine.StateDirectory, "journal"), "*.jsonl")
                 .FirstOrDefault(file => File.ReadAllText(file) is var text && text.Contains("\"intent\"", StringComparison.Ordinal) && !text.Contains("\"commit\"", StringComparison.Ordinal));
             // As if the process had died after QEMU had read the first two commands of the instant.
@@ -109,14 +82,14 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
                 await fleece.QmpAsync("blockdev-add", $$"""{"driver":"null-co","node-name":"mt-bs-{{Path.GetFileNameWithoutExtension(pending)}}-h"}""");
             await fleece.QmpAsync("stop");
             await fleece.Machine.CheckpointAsync("after");
-            Assert.True((standing ? "running" : "paused") == await fleece.StatusAsync(), $"step {step}: {await fleece.StatusAsync()}");
-            if (pending is not null)
-                AssertClean(await fleece.CountAsync(), $"step {step}");
-            if (pending is not null)
-                held++;
-        }
-
-        Assert.InRange(held, 3, MostSteps);
+            Assert.True((standing ? "running" : "paused") == await fleece.StatusAsync(), $"{where}: {await fleece.StatusAsync()}");
+            if (pending is null)
+                return true;
+            AssertClean(await fleece.CountAsync(), where);
+            held++;
+            return true;
+        });
+        Assert.True(held >= (CrashHarness.KillsEach ? 3 : 1));
     }
 
     [SkippableTheory]
@@ -152,10 +125,6 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
             AssertClean(await fleece.CountAsync(), command);
         }
     }
-
-    private static (int Exit, string Printed, string Error) Run(TestMachine machine, string operation, int step) => Tool.TryRun(
-        "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-        TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "one");
 
     private static async Task<FleeceMachine> PrepareAsync(string operation, Action<string>? probe)
     {

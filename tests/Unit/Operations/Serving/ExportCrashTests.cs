@@ -1,6 +1,4 @@
-using System.Globalization;
 using MomentTools.Errors;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Serving;
@@ -11,7 +9,6 @@ namespace MomentTools.Tests.Operations.Serving;
 /// </summary>
 public sealed class ExportCrashTests(ITestOutputHelper output)
 {
-    private const int MostSteps = 120;
 
     [SkippableTheory]
     [InlineData("export-own", "")]
@@ -25,16 +22,13 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
     [InlineData("export-writable", "tcp://127.0.0.1:0", true)]
     public async Task AProcessKilledAtAnyStepLeavesAllOrNothing(string kind, string address, bool stops = false)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"{kind} {address}{(stops ? ", stopped" : "")}", async (step, where) =>
         {
             await using ExportMachine machine = await PrepareAsync(kind);
-            string before = await machine.TracesAsync(), where = $"step {step} of {kind} {address}{(stops ? ", stopped" : "")}";
+            string before = await machine.TracesAsync();
             if (stops)
                 await RunAsync(machine, kind, address);
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Machine.Scratch, "state"), Path.Combine(machine.Machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), stops ? "export-stop" : kind, address);
-            Assert.True(exit is 0 or 137, $"{where}: ended with {exit}: {error}");
+            bool died = machine.Machine.Dies(step, stops ? "export-stop" : kind, address);
             await machine.ChangeAsync("base");
             IReadOnlyList<VMBlockExport> exports = await machine.ExportsAsync();
             if (exports.Count == 0)
@@ -49,15 +43,9 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
             await machine.StopAsync();
             Assert.Equal(before, await machine.TracesAsync());
             await AssertTrackedAsync(machine, where);
-            if (exit == 0)
-            {
-                Assert.Equal(stops ? 0 : 1, exports.Count);
-                output.WriteLine($"{kind} {address}{(stops ? ", stopped" : "")}: killed at {step - 1} steps");
-                return;
-            }
-        }
-
-        Assert.Fail("The operation has no end.");
+            Assert.True(died || exports.Count == (stops ? 0 : 1), where);
+            return died;
+        });
     }
 
     [SkippableTheory]
@@ -66,37 +54,26 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
     [InlineData("export-snapshot", "tcp://127.0.0.1:0", true)]
     public async Task AQemuKilledAtAnyStepLeavesNothing(string kind, string address, bool stops)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"{kind} {address}{(stops ? ", stopped" : "")}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using ExportMachine machine = await PrepareAsync(kind, _ =>
-            {
-                if (qemu == 0 || ++at != step)
-                    return;
-                ExportMachine.Kill(qemu);
-                killed = true;
-            });
+            var killer = new StepKiller(step);
+            await using ExportMachine machine = await PrepareAsync(kind, killer.Probe);
             if (stops)
                 await RunAsync(machine, kind, address);
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Machine.Report, CancellationToken.None)).ProcessId!.Value;
-            await TryAsync(() => RunAsync(machine, stops ? "export-stop" : kind, address), () => killed, $"step {step} of {kind}");
-            qemu = 0;
-            if (!killed)
-            {
-                output.WriteLine($"{kind} {address}{(stops ? ", stopped" : "")}: QEMU killed at {step - 1} steps");
-                return;
-            }
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Machine.Report, CancellationToken.None)).ProcessId!.Value);
+            await TryAsync(() => RunAsync(machine, stops ? "export-stop" : kind, address), () => killer.Killed, where);
+            killer.Rest();
+            if (!killer.Killed)
+                return false;
 
             await machine.Machine.StartAsync();
             await machine.ChangeAsync("base");
             Assert.Empty(await machine.ExportsAsync());
             Assert.Empty(machine.Daemons());
             string traces = await machine.TracesAsync();
-            Assert.False(traces.Contains("mt-e-", StringComparison.Ordinal) || traces.Contains("mt-bs-", StringComparison.Ordinal) || traces.Contains("scratch.qcow2", StringComparison.Ordinal) || traces.Contains("/mt-", StringComparison.Ordinal), $"step {step} of {kind}: {traces}");
-        }
-
-        Assert.Fail("The operation has no end.");
+            Assert.False(traces.Contains("mt-e-", StringComparison.Ordinal) || traces.Contains("mt-bs-", StringComparison.Ordinal) || traces.Contains("scratch.qcow2", StringComparison.Ordinal) || traces.Contains("/mt-", StringComparison.Ordinal), $"{where}: {traces}");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -106,7 +83,7 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
     [InlineData("export-stopped", "tcp://127.0.0.1:0", true)]
     public async Task DaemonsKilledAtAnyStepLeaveNothing(string kind, string address, bool stops)
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, $"{kind} {address}{(stops ? ", stopped" : "")}, daemons killed", async (step, where) =>
         {
             int at = 0;
             bool armed = false, reached = false;
@@ -119,7 +96,7 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
                     ExportMachine.Kill(daemon);
                 reached = true;
             });
-            string before = await machine.TracesAsync(), where = $"step {step} of {kind} {address}";
+            string before = await machine.TracesAsync();
             if (stops)
                 await RunAsync(machine, kind, address);
             armed = true;
@@ -127,18 +104,14 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
             armed = false;
             await machine.ChangeAsync("base");
             if (!reached)
-            {
-                output.WriteLine($"{kind} {address}{(stops ? ", stopped" : "")}: daemons killed at {step - 1} steps");
-                return;
-            }
+                return false;
 
             foreach (VMBlockExport export in await machine.ExportsAsync())
                 Assert.True(machine.Read(export.Uri).AsSpan().SequenceEqual(machine.Bytes()), where);
             await machine.StopAsync();
             Assert.Equal(before, await machine.TracesAsync());
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     private static Task RunAsync(ExportMachine machine, string operation, string address) =>

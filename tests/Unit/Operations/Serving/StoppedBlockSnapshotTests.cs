@@ -1,4 +1,3 @@
-using System.Globalization;
 using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
@@ -17,7 +16,6 @@ namespace MomentTools.Tests.Operations.Serving;
 public sealed class StoppedBlockSnapshotTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableFact]
     public async Task ItShowsTheDisksAndGoesWithoutATrace()
@@ -135,26 +133,19 @@ public sealed class StoppedBlockSnapshotTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepLeavesItWholeOrNothing(string operation)
     {
         int whole = 0;
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, operation + ", stopped", async (step, where) =>
         {
             await using TestMachine machine = await CreateAsync();
             await machine.CheckpointAsync("base");
             await machine.WriteAsync("vda", 2, 5 * Grain, Grain);
             if (operation == "block-snapshot-remove")
                 await NewAsync(machine, "one");
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "one");
-            if (exit == 0)
+            if (!machine.Dies(step, operation, "one"))
             {
-                output.WriteLine($"{operation}: {CrashSteps.Tried(step)} points of death tried; {whole} times it was there in the end");
-                CrashSteps.AssertIsEnd(step, printed);
                 await RemoveAllAsync(machine);
-                return;
+                return false;
             }
 
-            string where = $"step {step} of {operation}";
-            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
             if (await RemoveAllAsync(machine))
                 whole++;
             await machine.CheckpointAsync("after");
@@ -163,9 +154,8 @@ public sealed class StoppedBlockSnapshotTests(ITestOutputHelper output)
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
             AssertNothingLeft(machine);
             Assert.Empty(machine.Report.Failures);
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     private static async Task<TestMachine> CreateAsync()

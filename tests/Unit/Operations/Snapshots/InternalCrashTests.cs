@@ -1,11 +1,9 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Snapshots;
@@ -17,7 +15,6 @@ namespace MomentTools.Tests.Operations.Snapshots;
 public sealed class InternalCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 100;
 
     [SkippableTheory]
     [InlineData("internal-restore", "memory")]
@@ -36,66 +33,45 @@ public sealed class InternalCrashTests(ITestOutputHelper output)
     [InlineData("disks")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string kind)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"internal-restore, {kind}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
+            var killer = new StepKiller(step);
             await using TestMachine machine = await PrepareAsync(kind);
-            var hand = new InternalHand(machine, _ =>
-            {
-                if (++at != step)
-                    return;
-                Kill(qemu);
-                killed = true;
-            });
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            var hand = new InternalHand(machine, killer.Probe);
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await hand.RestoreAsync("clean");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            if (!killed)
-            {
-                output.WriteLine($"{kind}: QEMU killed at {CrashSteps.Tried(step)} points");
-                return;
-            }
+            if (!killer.Killed)
+                return false;
 
-            await AssertSoundAsync(machine, hand, $"QEMU killed at step {step}", exact: false, running: null);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, hand, where, exact: false, running: null);
+            return true;
+        });
     }
 
     private async Task EachStepAsync(string operation, string kind, bool alsoQemu)
     {
         int done = 0;
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        int tried = await CrashHarness.RunAsync(output, $"{operation}, {kind}{(alsoQemu ? ", with QEMU" : "")}", async (step, where) =>
         {
             await using TestMachine machine = await PrepareAsync(kind);
             var hand = new InternalHand(machine);
             int? qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId;
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "clean");
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}, {kind}: killed at {CrashSteps.Tried(step)} points, {done} times it was finished");
-                CrashSteps.AssertIsEnd(step, printed);
-                Assert.InRange(done, 1, step - 2);
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
+            if (!machine.Dies(step, operation, "clean"))
+                return false;
             if (alsoQemu)
                 Kill(qemu!.Value);
-            done += await AssertSoundAsync(machine, hand, $"step {step} of {operation}, {kind}", exact: !alsoQemu, running: alsoQemu ? null : kind != "off", dropped: operation == "internal-drop") ? 1 : 0;
-        }
-
-        Assert.Fail("The operation has no end.");
+            done += await AssertSoundAsync(machine, hand, where, exact: !alsoQemu, running: alsoQemu ? null : kind != "off", dropped: operation == "internal-drop") ? 1 : 0;
+            return true;
+        });
+        Assert.InRange(done, 1, tried);
     }
 
     private static async Task<TestMachine> PrepareAsync(string kind)

@@ -1,10 +1,7 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
-using MomentTools.Tests.Support;
 using MomentTools.Xml;
 using Xunit.Abstractions;
 
@@ -17,7 +14,6 @@ namespace MomentTools.Tests.Operations.Snapshots;
 public sealed class RestoreCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableTheory]
     [InlineData("restore", false)]
@@ -25,25 +21,16 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
     [InlineData("restore-running", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
             Prepared prepared = await PrepareAsync(machine, running);
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "clean");
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried and survived");
-                CrashSteps.AssertIsEnd(step, printed);
-                return;
-            }
+            if (!machine.Dies(step, operation, "clean"))
+                return false;
 
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-            await AssertSoundAsync(machine, prepared, $"step {step} of {operation}", operation is "restore-running" or "restore-branch");
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, prepared, where, operation is "restore-running" or "restore-branch");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -51,50 +38,35 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
     [InlineData("restore")]
     public async Task AQemuKilledAtAnyStepLosesNothing(string operation)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using TestMachine machine = await TestMachine.CreateAsync(
-                _ =>
-                {
-                    if (qemu == 0 || ++at != step)
-                        return;
-                    using Process? process = Process.GetProcesses().FirstOrDefault(one => one.Id == qemu);
-                    process?.Kill();
-                    process?.WaitForExit(5000);
-                    killed = true;
-                },
-                "vda", "vdb");
+            var killer = new StepKiller(step);
+            await using TestMachine machine = await TestMachine.CreateAsync(killer.Probe, "vda", "vdb");
             Prepared prepared = await PrepareAsync(machine, running: true);
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "clean");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step} of {operation}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            qemu = 0;
-            if (!killed)
-            {
-                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points");
-                return;
-            }
+            killer.Rest();
+            if (!killer.Killed)
+                return false;
 
-            await AssertSoundAsync(machine, prepared, $"QEMU killed at step {step} of {operation}", runs: false);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, prepared, where, runs: false);
+            return true;
+        });
     }
 
     /// <summary>With its memory, so that QEMU is started anew: the guest goes on, or is off, or boots, and each image is whole.</summary>
     [SkippableFact]
     public async Task AProcessKilledWhileItLoadsAMemoryLosesNothing()
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, "restore with memory", async (step, where) =>
         {
             await using CountingGuest guest = await CountingGuest.CreateAsync();
             TestMachine machine = guest.Machine;
@@ -103,17 +75,9 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
             int saved = guest.CountIn(machine.DiskPath("vda"));
             await guest.NextAsync(count: 3);
             string frozen = Hash(machine.DiskPath("vda")), old = FileOf(machine, "vda");
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "restore", "clean");
-            if (exit == 0)
-            {
-                output.WriteLine($"restore with memory: {CrashSteps.Tried(step)} points of death tried and survived");
-                return;
-            }
+            if (!machine.Dies(step, "restore", "clean"))
+                return false;
 
-            string where = $"step {step} of a restore with memory";
-            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
             await machine.CheckpointAsync("after");
             Assert.True(!Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")).Any(), $"{where}: a journal is left");
             Assert.Equal(frozen, Hash(machine.DiskPath("vda")));
@@ -130,9 +94,8 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
             // Whatever happened, it can be done again.
             await machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = "clean" }, machine.Report, CancellationToken.None);
             Assert.InRange((await guest.NextAsync(after: 0))[0], saved, saved + 1);
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     private sealed record Prepared(SnapshotForge Forge, string[] Frozen, string[] Hashes);

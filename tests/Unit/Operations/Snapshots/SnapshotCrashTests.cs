@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations;
@@ -15,7 +13,6 @@ namespace MomentTools.Tests.Operations.Snapshots;
 public sealed class SnapshotCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableTheory]
     [InlineData("snapshot", true)]
@@ -28,25 +25,16 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
         int made = 0;
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await PrepareAsync(running);
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "new");
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}, {(running ? "running" : "stopped")}: {CrashSteps.Tried(step)} points of death tried; {made} times the snapshot was there in the end");
-                CrashSteps.AssertIsEnd(step, printed);
-                return;
-            }
+            if (!machine.Dies(step, operation, "new"))
+                return false;
 
-            Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-            if (await AssertSoundAsync(machine, $"step {step} of {operation}", lost: false))
+            if (await AssertSoundAsync(machine, where, lost: false))
                 made++;
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -55,41 +43,28 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
     [InlineData("snapshot-internal")]
     public async Task AQemuKilledAtAnyStepLosesNothingSilently(string operation)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, QEMU killed", async (step, where) =>
         {
-            int at = 0, qemu = 0;
-            bool killed = false;
-            await using TestMachine machine = await PrepareAsync(running: true, _ =>
-            {
-                if (qemu == 0 || ++at != step)
-                    return;
-                using var process = Process.GetProcessById(qemu);
-                process.Kill();
-                process.WaitForExit(5000);
-                killed = true;
-            });
-            qemu = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            var killer = new StepKiller(step);
+            await using TestMachine machine = await PrepareAsync(running: true, killer.Probe);
+            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
             try
             {
                 await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "new");
             }
             catch (MomentException failure)
             {
-                Assert.True(killed, $"step {step} of {operation}: {failure}");
+                Assert.True(killer.Killed, $"{where}: {failure}");
             }
 
-            qemu = 0;
-            if (!killed)
-            {
-                output.WriteLine($"{operation}: QEMU killed at {CrashSteps.Tried(step)} points");
-                return;
-            }
+            killer.Rest();
+            if (!killer.Killed)
+                return false;
 
             await machine.StartAsync();
-            await AssertSoundAsync(machine, $"QEMU killed at step {step} of {operation}", lost: true);
-        }
-
-        Assert.Fail("The operation has no end.");
+            await AssertSoundAsync(machine, where, lost: true);
+            return true;
+        });
     }
 
     private static async Task<TestMachine> PrepareAsync(bool running, Action<string>? probe = null)

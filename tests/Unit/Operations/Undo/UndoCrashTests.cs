@@ -1,5 +1,3 @@
-using System.Globalization;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Undo;
@@ -14,7 +12,7 @@ public sealed class UndoCrashTests(ITestOutputHelper output)
     [InlineData("undo", true)]
     public async Task AProcessKilledAtAnyStepLosesNothing(string operation, bool running)
     {
-        for (int step = CrashSteps.First; step <= 200; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"{operation}, {(running ? "running" : "stopped")}", async (step, where) =>
         {
             await using TestMachine machine = await UndoMachine.CreateAsync(diskOnly: running);
             if (operation == "undo")
@@ -24,17 +22,9 @@ public sealed class UndoCrashTests(ITestOutputHelper output)
             if (running && operation == "use")
                 await UndoMachine.PokeAsync(machine, 0x5a);
             string[] files = UndoMachine.Images(machine);
-            (int exit, _, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, "clean");
-            string where = $"step {step} of {operation}";
-            if (exit == 0)
-            {
-                output.WriteLine($"{operation}: {CrashSteps.Tried(step)} points of death tried and survived");
-                return;
-            }
+            if (!machine.Dies(step, operation, "clean"))
+                return false;
 
-            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
             await machine.CheckpointAsync("after");
             if (operation == "use")
             {
@@ -54,8 +44,7 @@ public sealed class UndoCrashTests(ITestOutputHelper output)
             }
 
             await UndoMachine.AssertSoundAsync(machine, where);
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 }

@@ -1,7 +1,5 @@
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Moments;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Backups.Restoring;
@@ -9,22 +7,17 @@ namespace MomentTools.Tests.Operations.Backups.Restoring;
 /// <summary>The process is killed at each step; the next command puts all in order by itself.</summary>
 public sealed class InstantCrashTests(ITestOutputHelper output)
 {
-    private const int MostSteps = 60;
     private const long Grain = InstantMachine.Grain;
 
     [SkippableFact]
     public async Task AProcessKilledAtAnyStepLeavesAMachineThatRunsOrNone()
     {
-        for (int step = 1; step <= MostSteps; step++)
+        await CrashHarness.RunAsync(output, "instant run", async (step, where) =>
         {
             await using InstantMachine instant = await InstantMachine.CreateAsync();
             IReadOnlyDictionary<string, string> before = instant.Repository();
-            if (Died(instant, "instant-run", step) is { } steps)
-            {
-                Assert.Equal(step - 1, steps);
-                output.WriteLine($"killed at {steps} steps");
-                return;
-            }
+            if (!instant.Machine.Dies(step, "instant-run", instant.Machine.Repository))
+                return false;
 
             string state = Path.Combine(instant.Machine.Scratch, "state", "domains", InstantMachine.Copy);
             bool half = Directory.Exists(state) && Journal.Pending(state).Count > 0;
@@ -33,7 +26,7 @@ public sealed class InstantCrashTests(ITestOutputHelper output)
             {
                 MomentException gone = await Assert.ThrowsAsync<MomentException>(() => instant.Engine.CreateCheckpointAsync(InstantMachine.Copy, new CreateCheckpointRequest { Name = "c" }, instant.Report, CancellationToken.None));
                 Assert.Equal("RestoreInterrupted", gone.ErrorId.Name);
-                instant.AssertNothingLeft($"step {step}");
+                instant.AssertNothingLeft(where);
             }
 
             if (half || !Directory.Exists(state))
@@ -41,12 +34,11 @@ public sealed class InstantCrashTests(ITestOutputHelper output)
             Assert.Equal(VMState.Running, (await instant.CopyAsync()).State);
             await instant.WriteAsync(7, 5 * Grain, Grain);
             await instant.StopAsync();
-            Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())), $"step {step}");
+            Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())), where);
             Assert.Equal(before, instant.Repository());
             Assert.Equal([TestMachine.Name, InstantMachine.Copy], Directory.EnumerateDirectories(Path.GetDirectoryName(state)!).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     [SkippableTheory]
@@ -54,7 +46,7 @@ public sealed class InstantCrashTests(ITestOutputHelper output)
     [InlineData(true)]
     public async Task AMoveKilledAtAnyStepIsContinued(bool tracks)
     {
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"instant move, {(tracks ? "tracked" : "not tracked")}", async (step, where) =>
         {
             await using InstantMachine instant = await InstantMachine.CreateAsync();
             IReadOnlyDictionary<string, string> before = instant.Repository();
@@ -62,12 +54,8 @@ public sealed class InstantCrashTests(ITestOutputHelper output)
             if (tracks)
                 await instant.Engine.CreateCheckpointAsync(InstantMachine.Copy, new CreateCheckpointRequest { Name = "monday" }, instant.Report, CancellationToken.None);
             await instant.WriteAsync(5, 3 * Grain, Grain);
-            if (Died(instant, "instant-move", step) is { } steps)
-            {
-                CrashSteps.AssertIsEnd(step, steps.ToString(CultureInfo.InvariantCulture));
-                output.WriteLine($"killed at {CrashSteps.Tried(step)} steps");
-                return;
-            }
+            if (!instant.Machine.Dies(step, "instant-move", instant.Machine.Repository))
+                return false;
 
             await instant.WriteAsync(6, 30 * Grain, Grain);
             await instant.MoveAsync();
@@ -82,22 +70,9 @@ public sealed class InstantCrashTests(ITestOutputHelper output)
             }
 
             await instant.StopAsync();
-            Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())), $"step {step}");
+            Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())), where);
             Assert.Equal(before, instant.Repository());
-        }
-
-        Assert.Fail("The operation has no end.");
-    }
-
-    // The number of steps where it came to its end unkilled.
-    private static int? Died(InstantMachine instant, string operation, int step)
-    {
-        (int exit, string printed, string error) = Tool.TryRun(
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(instant.Machine.Scratch, "state"), Path.Combine(instant.Machine.Scratch, "run"),
-            TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), operation, instant.Machine.Repository);
-        if (exit == 0)
-            return int.Parse(printed, CultureInfo.InvariantCulture);
-        Assert.True(exit == 137, $"step {step} of {operation}: ended with {exit}: {error}");
-        return null;
+            return true;
+        });
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Backups.Restoring;
@@ -8,7 +6,6 @@ namespace MomentTools.Tests.Operations.Backups.Restoring;
 public sealed class RestoreCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
-    private const int MostSteps = 60;
 
     [SkippableFact]
     public Task AProcessKilledAtAnyStepRestoresAllOrNothing() => KillAsync("in-place", async (machine, where) =>
@@ -72,26 +69,15 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
 
     private async Task KillAsync(string kind, Func<TestMachine, string, Task> judge)
     {
-        int tried = 0;
-        for (int step = 1; step <= MostSteps; step++, tried++)
+        int tried = await CrashHarness.RunAsync(output, "restore, " + kind, async (step, where) =>
         {
             await using TestMachine machine = await PrepareAsync();
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, step.ToString(CultureInfo.InvariantCulture), "backup-restore-" + kind, machine.Repository);
-            if (exit == 0)
-            {
-                output.WriteLine($"{kind}: {tried} points of death tried, {tried} survived");
-                Assert.Equal(step - 1, int.Parse(printed, CultureInfo.InvariantCulture));
-                Assert.InRange(tried, 3, MostSteps);
-                return;
-            }
-
-            Assert.True(exit == 137, $"step {step} of {kind}: ended with {exit}: {error}");
-            await judge(machine, $"step {step} of {kind}");
-        }
-
-        Assert.Fail("The operation has no end.");
+            if (!machine.Dies(step, "backup-restore-" + kind, machine.Repository))
+                return false;
+            await judge(machine, where);
+            return true;
+        }, each: true);
+        Assert.True(tried >= 3);
     }
 
     private static async Task<TestMachine> PrepareAsync()

@@ -5,11 +5,12 @@ using MomentTools.Operations;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Retention;
 using MomentTools.Tests.Support;
+using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Backups.Retention;
 
 /// <summary>Removals of the backups of a real machine: its checkpoints go with them, what uses a backup holds it, and the next backup is right.</summary>
-public sealed class RetentionMachineTests
+public sealed class RetentionMachineTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;
 
@@ -130,20 +131,13 @@ public sealed class RetentionMachineTests
     [InlineData(false)]
     public async Task AProcessKilledAtAnyStepLosesNoSurvivor(bool running)
     {
-        int step = CrashSteps.First;
-        for (bool ended = false; !ended; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, $"backup-remove, {(running ? "running" : "stopped")}", async (step, _) =>
         {
             await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
             if (running)
                 await machine.StartAsync();
             List<(VMBackup Backup, byte[] Content)> taken = await TakeAsync(machine, 3);
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run"),
-                TestMachine.Name, $"{step}", "backup-remove", machine.Repository);
-            ended = exit == 0;
-            Assert.True(ended || exit == 137, $"step {step}: ended with {exit}: {error}");
-            if (ended)
-                CrashSteps.AssertIsEnd(step, printed);
+            bool died = machine.Dies(step, "backup-remove", machine.Repository);
             // Whatever is there shows its bytes, before anybody clears up and afterwards.
             foreach (VMBackup left in await machine.Engine.GetBackupsAsync(machine.Repository, null, null, machine.Report, CancellationToken.None))
                 Assert.Equal(taken.Single(one => one.Backup.Id == left.Id).Content, machine.Content(left.Disks[0].Path));
@@ -153,7 +147,8 @@ public sealed class RetentionMachineTests
             await AssertRestoresAsync(machine, next.Id, machine.Content(machine.DiskPath("vda")));
             Assert.Equal([next.Id], Directory.EnumerateDirectories(Path.Combine(machine.Repository, TestMachine.Name)).Select(Path.GetFileName));
             Assert.Empty(await machine.Engine.TestBackupsAsync(TestMachine.Name, new TestBackupRequest { Repository = machine.Repository }, machine.Report, CancellationToken.None));
-        }
+            return died;
+        });
     }
 
     private static async Task<List<(VMBackup Backup, byte[] Content)>> TakeAsync(TestMachine machine, int count)

@@ -1,7 +1,5 @@
-using System.Globalization;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Retention;
-using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Backups.Retention;
@@ -12,7 +10,6 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// </summary>
 public sealed class RewriteCrashTests(ITestOutputHelper output)
 {
-    private const int MostSteps = 200;
 
     [SkippableTheory]
     [InlineData("merge-backup")]
@@ -24,21 +21,12 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
         chains.Keep();
         List<BackupManifest> backups = chains.Backups();
         string[] going = [.. plan.Remove.Select(backup => backup.Id)];
-        for (int step = CrashSteps.First; step <= MostSteps; step = CrashSteps.After(step))
+        await CrashHarness.RunAsync(output, operation, async (step, where) =>
         {
             chains.Reset();
-            (int exit, string printed, string error) = Tool.TryRun(
-                "dotnet", Path.Combine(AppContext.BaseDirectory, "MomentTools.CrashRunner.dll"), chains.State, chains.Runtime,
-                GeneratedChains.Vm, step.ToString(CultureInfo.InvariantCulture), operation, $"{request.Repository}|{request.Id}");
-            if (exit == 0)
-            {
-                CrashSteps.AssertIsEnd(step, printed);
-                output.WriteLine($"{operation}: killed at {CrashSteps.Tried(step)} steps");
-                return;
-            }
+            if (!CrashHarness.Dies(chains.State, chains.Runtime, GeneratedChains.Vm, step, operation, $"{request.Repository}|{request.Id}"))
+                return false;
 
-            string where = $"step {step} of {operation}";
-            Assert.True(exit == 137, $"{where}: ended with {exit}: {error}");
             await chains.AssertRestoreAsync(where);
             Assert.Empty(backups.Select(backup => backup.Id).Except(chains.Backups().Select(backup => backup.Id)).Except(going));
             var engine = new MomentEngine(new MomentEngineOptions { StateRoot = chains.State, RuntimeRoot = chains.Runtime });
@@ -46,9 +34,8 @@ public sealed class RewriteCrashTests(ITestOutputHelper output)
             Assert.Empty(merged.DependsOn);
             Assert.Equal(backups.Select(backup => backup.Id).Except(going), chains.Backups().Select(backup => backup.Id));
             await chains.AssertSoundAsync(where);
-        }
-
-        Assert.Fail("The operation has no end.");
+            return true;
+        });
     }
 
     // One backup of them stands on several on which others stand too: several are rewritten, several go.
