@@ -126,12 +126,12 @@ try {
     Wait-GuestWrite
     Write-Disk vda 0x14 48MB 512KB
     Write-Disk vdb 0x24 0 64KB
-    Invoke-VMQmpCommand $vm stop | Out-Null
+    Suspend-VMDomain $vm | Out-Null
     foreach ($disk in $disks) { Invoke-QemuIo $disk flush }
     $incremental = Backup-VMDomain $vm -Repository "$scratch/backup"
     # The judge's own copy, made by QEMU's tool while the machine holds still.
     foreach ($disk in $disks) { Invoke-Tool qemu-img convert -U -f qcow2 -O raw "$scratch/$disk.qcow2" "$scratch/$disk.expected" }
-    if ($Guest) { Invoke-VMQmpCommand $vm cont | Out-Null }
+    if ($Guest) { Resume-VMDomain $vm | Out-Null }
     Get-VMBackup $vm -Repository "$scratch/backup" | Out-Host
     $full, $incremental | ForEach-Object { $backup = $_; $_.Disks | Select-Object @{ n = 'Backup'; e = { $backup.Id } }, Name, Kind, CopiedBytes, StoredSize } |
         Format-Table | Out-Host

@@ -5,6 +5,14 @@ namespace MomentTools;
 
 public sealed partial class MomentEngine
 {
+    /// <summary>Lets the guest of a running machine stand still; whatever is done with the machine then leaves it so. One that stands still already is left as it is.</summary>
+    public Task<VMDomain> SuspendDomainAsync(string vm, IOperationReport report, CancellationToken cancellation) =>
+        PauseAsync(vm, "Suspend-VMDomain", go: false, report, cancellation);
+
+    /// <summary>Lets a guest that stands still go on, whether it was suspended, started so, stopped by an I/O error, or sleeps.</summary>
+    public Task<VMDomain> ResumeDomainAsync(string vm, IOperationReport report, CancellationToken cancellation) =>
+        PauseAsync(vm, "Resume-VMDomain", go: true, report, cancellation);
+
     /// <summary>Changes what is said of a moment: its description, or that the present state descends from it.</summary>
     public Task<VMMoment> SetMomentAsync(string vm, SetMomentRequest request, IOperationReport report, CancellationToken cancellation) =>
         new MomentChange(_context).RunAsync(vm, request, report, cancellation);
@@ -28,4 +36,12 @@ public sealed partial class MomentEngine
     /// <summary>Forgets a machine; its disks stay. One with moments is refused unless they are to go too.</summary>
     public Task UnregisterDomainAsync(string vm, UnregisterDomainRequest request, IOperationReport report, CancellationToken cancellation) =>
         new DomainRemoval(_context).RunAsync(vm, request, report, cancellation);
+
+    // What is pending is finished first: it may let the guest go on, or need it to stand still.
+    private async Task<VMDomain> PauseAsync(string vm, string operation, bool go, IOperationReport report, CancellationToken cancellation)
+    {
+        using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, operation, recover: true, report, cancellation, anyway: true);
+        await _life.PauseAsync(scope.Place, go, report, cancellation);
+        return await GetDomainAsync(scope.Place.Name, report, cancellation);
+    }
 }

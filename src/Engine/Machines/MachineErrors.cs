@@ -15,6 +15,8 @@ internal static class MachineErrors
     public static readonly ErrorId VMNotRunning = new("VMNotRunning", ErrorKind.InvalidState);
     public static readonly ErrorId VMRunning = new("VMRunning", ErrorKind.InvalidState);
     public static readonly ErrorId VMPaused = new("VMPaused", ErrorKind.InvalidState);
+    public static readonly ErrorId VMStateUnfit = new("VMStateUnfit", ErrorKind.InvalidState);
+    public static readonly ErrorId VMResumeRefused = new("VMResumeRefused", ErrorKind.Refused);
     public static readonly ErrorId VMAttached = new("VMAttached", ErrorKind.InvalidState);
     public static readonly ErrorId VMStartFailed = new("VMStartFailed", ErrorKind.Refused);
     public static readonly ErrorId VMStopTimeout = new("VMStopTimeout", ErrorKind.Timeout);

@@ -67,8 +67,22 @@ internal sealed record MachineProbe(
         }
     }
 
-    // QAPI RunState.
-    private static VMState StateOf(string status) => status switch
+    /// <summary>Connects to a monitor of the machine. An attached one that nobody listens at is a machine that does not run.</summary>
+    public async Task<QmpClient> ConnectAsync(QmpAddress monitor, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            return await QmpClient.ConnectAsync(monitor, cancellation);
+        }
+        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && Attached)
+        {
+            throw MachineErrors.NotRunning(name);
+        }
+    }
+
+    /// <summary>A state as people say it.</summary>
+    /// <param name="status">QAPI's <c>RunState</c>.</param>
+    public static VMState StateOf(string status) => status switch
     {
         "running" => VMState.Running,
         "paused" or "prelaunch" or "suspended" or "postmigrate" => VMState.Paused,

@@ -38,13 +38,13 @@ internal sealed class MachineStopper(DomainPlace place, DomainDocument domain)
 
     private async Task<IReadOnlyList<string>> AskAsync(MachineProbe machine, QmpAddress monitor, TimeSpan timeout, CancellationToken cancellation)
     {
-        await using QmpClient qmp = await ConnectAsync(monitor, cancellation);
+        await using QmpClient qmp = await machine.ConnectAsync(monitor, domain.Name, cancellation);
         QmpStatus status = await qmp.QueryStatusAsync(cancellation);
         if (!status.Running)
         {
             throw new MomentException(
                 MachineErrors.VMPaused, $"Cannot shut domain '{domain.Name}' down: its guest stands still (QEMU says '{status.Status}') and hears nothing.", domain.Name,
-                "Let it go on first (Invoke-VMQmpCommand cont), or stop it with -Force.");
+                "Let it go on first (Resume-VMDomain), or stop it with -Force.");
         }
 
         await qmp.SystemPowerdownAsync(cancellation);
@@ -62,7 +62,7 @@ internal sealed class MachineStopper(DomainPlace place, DomainDocument domain)
     {
         if (machine.Process is not { } process)
         {
-            await using QmpClient attached = await ConnectAsync(monitor, cancellation);
+            await using QmpClient attached = await machine.ConnectAsync(monitor, domain.Name, cancellation);
             await attached.QuitAsync(cancellation);
             return [];
         }
@@ -71,7 +71,7 @@ internal sealed class MachineStopper(DomainPlace place, DomainDocument domain)
         limit.CancelAfter(QuitLimit);
         try
         {
-            await using QmpClient qmp = await ConnectAsync(machine.SecondMonitor!, limit.Token);
+            await using QmpClient qmp = await machine.ConnectAsync(machine.SecondMonitor!, domain.Name, limit.Token);
             await qmp.QuitAsync(limit.Token);
         }
         catch (Exception failure) when (failure is MomentException || failure is OperationCanceledException && !cancellation.IsCancellationRequested)
@@ -96,18 +96,6 @@ internal sealed class MachineStopper(DomainPlace place, DomainDocument domain)
         catch (TimeoutException)
         {
             return false;
-        }
-    }
-
-    private async Task<QmpClient> ConnectAsync(QmpAddress monitor, CancellationToken cancellation)
-    {
-        try
-        {
-            return await QmpClient.ConnectAsync(monitor, cancellation);
-        }
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && domain.Monitor is not null)
-        {
-            throw MachineErrors.NotRunning(domain.Name);
         }
     }
 }

@@ -46,6 +46,18 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
         return await DescribeAsync(place, report, cancellation);
     }
 
+    /// <summary>Lets a machine's guest stand still, or go on, and says whether that changed anything.</summary>
+    public async Task PauseAsync(DomainPlace place, bool go, IOperationReport report, CancellationToken cancellation)
+    {
+        MachineProbe machine = MachineProbe.Find(place, catalogue.Load(place));
+        if (machine.Monitor is not { } monitor)
+            throw MachineErrors.NotRunning(place.Name);
+        await using QmpClient qmp = await machine.ConnectAsync(monitor, place.Name, cancellation);
+        var pause = new MachinePause(qmp, place.Name);
+        if (!await (go ? pause.ResumeAsync(cancellation) : pause.SuspendAsync(cancellation)))
+            report.Verbose($"The guest of '{place.Name}' {(go ? "runs" : "stands still")} already: nothing was done.");
+    }
+
     /// <summary>What a machine is, and what it does now; of its moments nothing is said here.</summary>
     public async Task<VMDomain> DescribeAsync(DomainPlace place, IOperationReport report, CancellationToken cancellation)
     {

@@ -20,6 +20,9 @@ internal static class QmpMachineCommands
     /// <summary>Lets the processors run (<c>cont</c>).</summary>
     public static Task ContAsync(this QmpClient qmp, CancellationToken cancellation) => qmp.ExecuteAsync("cont", null, cancellation);
 
+    /// <summary>Wakes a guest that sleeps (<c>system_wakeup</c>); the event WAKEUP tells that it runs.</summary>
+    public static Task SystemWakeupAsync(this QmpClient qmp, CancellationToken cancellation) => qmp.ExecuteAsync("system_wakeup", null, cancellation);
+
     /// <summary>Resets the machine like its button (<c>system_reset</c>).</summary>
     public static Task SystemResetAsync(this QmpClient qmp, CancellationToken cancellation) => qmp.ExecuteAsync("system_reset", null, cancellation);
 
