@@ -60,6 +60,7 @@ public sealed class BackupVMDomainCommand : DomainCmdlet
     [Parameter(ParameterSetName = IncrementalSet)]
     [Parameter(ParameterSetName = DifferentialSet)]
     [Parameter(ParameterSetName = CopySet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -98,6 +99,7 @@ public sealed class BackupVMDomainCommand : DomainCmdlet
 
     /// <summary>Why the backup is made; kept with it.</summary>
     [Parameter]
+    [Alias("Notes")]
     [ValidateNotNullOrEmpty]
     [ValidateLength(1, 1024)]
     public string? Description { get; set; }

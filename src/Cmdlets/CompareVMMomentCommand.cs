@@ -34,12 +34,13 @@ public sealed class CompareVMMomentCommand : MomentCmdlet
 
     /// <summary>Moment objects, each compared with -To, or with now, in its own domain.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMMoment")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMMoment[] InputObject { get; set; } = [];
 
     /// <summary>The disks; all that one of the two covers if not given.</summary>
     [Parameter]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

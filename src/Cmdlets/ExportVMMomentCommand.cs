@@ -31,13 +31,13 @@ public sealed class ExportVMMomentCommand : MomentCmdlet
 
     /// <summary>Moment objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMMoment")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMMoment[] InputObject { get; set; } = [];
 
     /// <summary>The file to write, or the directory for a file each.</summary>
     [Parameter]
-    [Alias("FilePath", "Destination")]
+    [Alias("LiteralPath", "FilePath", "Destination")]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

@@ -41,6 +41,7 @@ public sealed class GetVMBackupCommand : MomentCmdlet
 
     /// <summary>A domainbackup document of libvirt for each backup in place of objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = XmlSet)]
+    [Alias("Xml")]
     public SwitchParameter AsXml { get; set; }
 
     /// <inheritdoc/>

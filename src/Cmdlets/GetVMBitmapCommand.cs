@@ -22,6 +22,7 @@ public sealed class GetVMBitmapCommand : MomentCmdlet
 
     /// <summary>The disks; all if not given.</summary>
     [Parameter(ParameterSetName = DomainSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -34,7 +35,7 @@ public sealed class GetVMBitmapCommand : MomentCmdlet
 
     /// <summary>Image files, their names taken as they are.</summary>
     [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath")]
+    [Alias("FullName", "PSPath", "LP")]
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 

@@ -21,6 +21,7 @@ public sealed class GetVMBlockExportCommand : MomentCmdlet
 
     /// <summary>Only of these disks.</summary>
     [Parameter(ParameterSetName = ObjectSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -40,6 +41,7 @@ public sealed class GetVMBlockExportCommand : MomentCmdlet
 
     /// <summary>A libvirt-style domainblockexport document for each address in place of objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = XmlSet)]
+    [Alias("Xml")]
     public SwitchParameter AsXml { get; set; }
 
     /// <inheritdoc/>

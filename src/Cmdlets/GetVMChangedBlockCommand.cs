@@ -24,6 +24,7 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
 
     /// <summary>The moment from which changes count: its name, or the object.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = SinceSet)]
+    [Alias("Checkpoint", "Incremental", "ChangeId")]
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNull]
     public MomentReference Since { get; set; } = null!;
@@ -42,6 +43,7 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
 
     /// <summary>Moment objects from which changes count, each in its own domain.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint")]
     [ValidateNotNullOrEmpty]
     public VMMoment[] InputObject { get; set; } = [];
 
@@ -55,6 +57,7 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
 
     /// <summary>The disks; all that the moment covers if not given.</summary>
     [Parameter]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

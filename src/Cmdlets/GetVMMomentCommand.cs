@@ -9,6 +9,7 @@ public sealed class GetVMMomentCommand : MomentListCmdlet
 {
     /// <summary>Only this kind; the tree is then the one of this kind.</summary>
     [Parameter]
+    [Alias("Type")]
     [ValidateSet("Checkpoint", "Snapshot")]
     public string? Kind { get; set; }
 

@@ -32,7 +32,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 
     /// <summary>Files with moments, and directories of such files.</summary>
     [Parameter(Mandatory = true, ParameterSetName = PathSet)]
-    [Alias("LiteralPath", "FilePath")]
+    [Alias("LiteralPath", "FilePath", "XmlFile")]
     [ValidateNotNullOrEmpty]
     public string[] Path { get; set; } = [];
 
@@ -63,11 +63,13 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 
     /// <summary>Bitmap objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [Alias("VMBitmap")]
     [ValidateNotNullOrEmpty]
     public VMBitmap[] InputObject { get; set; } = [];
 
     /// <summary>The disks whose bitmaps are meant; all that have one of that name if not given.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -75,12 +77,14 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <summary>The checkpoint's name, where it shall not be the bitmap's; the bitmap is renamed.</summary>
     [Parameter(Position = 1, ParameterSetName = FromBitmapSet)]
     [Parameter(Position = 1, ParameterSetName = InputObjectSet)]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
     /// <summary>What the checkpoints are about.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
+    [Alias("Notes")]
     public string? Description { get; set; }
 
     /// <summary>When the bitmaps were begun.</summary>

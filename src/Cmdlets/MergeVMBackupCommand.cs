@@ -34,7 +34,7 @@ public sealed class MergeVMBackupCommand : MomentCmdlet
 
     /// <summary>Backup objects that others are folded into.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("Backup")]
+    [Alias("VMBackup", "Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 

@@ -9,7 +9,7 @@ public sealed class MergeVMSnapshotCommand : SnapshotCmdlet
 {
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMSnapshot")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMSnapshot[] InputObject { get; set; } = [];
 

@@ -28,14 +28,17 @@ public abstract class MomentListCmdlet : MomentCmdlet
 
     /// <summary>Only moments without a parent.</summary>
     [Parameter]
+    [Alias("Root")]
     public SwitchParameter Roots { get; set; }
 
     /// <summary>Only moments without children.</summary>
     [Parameter]
+    [Alias("Leaf")]
     public SwitchParameter Leaves { get; set; }
 
     /// <summary>Only moments with children.</summary>
     [Parameter]
+    [Alias("NoLeaf", "Inner")]
     public SwitchParameter NoLeaves { get; set; }
 
     /// <summary>Only moments that a disk's present content descends from directly.</summary>
@@ -62,6 +65,7 @@ public abstract class MomentListCmdlet : MomentCmdlet
 
     /// <summary>With -From: all below it.</summary>
     [Parameter]
+    [Alias("IncludeDescendant", "Recurse")]
     public SwitchParameter Descendants { get; set; }
 
     /// <summary>Parents before children.</summary>

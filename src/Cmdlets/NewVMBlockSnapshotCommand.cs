@@ -23,6 +23,7 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
 
     /// <summary>The disks to show; all that the guest can write to if not given.</summary>
     [Parameter(ParameterSetName = NameSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

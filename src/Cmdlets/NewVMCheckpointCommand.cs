@@ -15,16 +15,18 @@ public sealed class NewVMCheckpointCommand : DomainCmdlet
 
     /// <summary>The checkpoint's name; made of the time if not given.</summary>
     [Parameter(Position = 1, ParameterSetName = NameSet)]
-    [Alias("CheckpointName")]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
     /// <summary>Words about it.</summary>
     [Parameter(ParameterSetName = NameSet)]
+    [Alias("Notes")]
     public string? Description { get; set; }
 
     /// <summary>The disks to cover; all if not given.</summary>
     [Parameter(ParameterSetName = NameSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

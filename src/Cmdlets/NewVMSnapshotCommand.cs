@@ -16,16 +16,18 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet
 
     /// <summary>The snapshot's name; made of the time if not given.</summary>
     [Parameter(Position = 1, ParameterSetName = NameSet)]
-    [Alias("SnapshotName")]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
     /// <summary>Words about it.</summary>
     [Parameter(ParameterSetName = NameSet)]
+    [Alias("Notes")]
     public string? Description { get; set; }
 
     /// <summary>The disks to cover; all that the guest can write to if not given.</summary>
     [Parameter(ParameterSetName = NameSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -51,6 +53,7 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet
 
     /// <summary>Save the memory, or fail.</summary>
     [Parameter]
+    [Alias("IncludeMemory")]
     public SwitchParameter Memory { get; set; }
 
     /// <summary>The file for the memory; one beside the first disk if not given.</summary>

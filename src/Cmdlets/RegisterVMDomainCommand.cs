@@ -16,7 +16,7 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
 
     /// <summary>Files with libvirt-style domain documents.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LiteralPath")]
+    [Alias("LiteralPath", "FilePath", "XmlFile", "FullName", "PSPath")]
     [ValidateNotNullOrEmpty]
     public string[] Path { get; set; } = [];
 
@@ -27,6 +27,7 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
 
     /// <summary>The name of a machine that somebody else starts.</summary>
     [Parameter(Mandatory = true, ParameterSetName = MonitorSet)]
+    [Alias("VM", "VMName", "Domain", "DomainName")]
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 

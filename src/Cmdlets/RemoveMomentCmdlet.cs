@@ -24,7 +24,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
 
     /// <summary>The moments' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "CheckpointName")]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]

@@ -72,7 +72,7 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
 
     /// <summary>Backup objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("Backup")]
+    [Alias("VMBackup", "Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 

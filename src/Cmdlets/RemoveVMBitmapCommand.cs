@@ -26,6 +26,7 @@ public sealed class RemoveVMBitmapCommand : MomentCmdlet
 
     /// <summary>The disks that they are on.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

@@ -9,7 +9,7 @@ public sealed class RemoveVMCheckpointCommand : RemoveMomentCmdlet
 {
     /// <summary>Checkpoint objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMCheckpoint")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMCheckpoint[] InputObject { get; set; } = [];
 

@@ -12,7 +12,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMSnapshot")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMSnapshot[] InputObject { get; set; } = [];
 
@@ -32,7 +32,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 
     /// <summary>The snapshots' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "SnapshotName")]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ArgumentCompleter(typeof(SnapshotCompleter))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]

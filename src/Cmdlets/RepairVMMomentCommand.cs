@@ -23,13 +23,14 @@ public sealed class RepairVMMomentCommand : MomentCmdlet
 
     /// <summary>The disks whose images are looked at and repaired; all if none is named.</summary>
     [Parameter(ParameterSetName = VMSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>Findings, as Test-VMMoment -Detailed gives them.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("Finding")]
+    [Alias("VMMomentFinding", "Finding")]
     [ValidateNotNullOrEmpty]
     public VMMomentFinding[] InputObject { get; set; } = [];
 

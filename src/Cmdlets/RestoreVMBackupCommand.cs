@@ -62,7 +62,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet, ValueFromPipeline = true)]
     [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet, ValueFromPipeline = true)]
-    [Alias("Backup")]
+    [Alias("VMBackup", "Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 
@@ -73,6 +73,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
     [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
     [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
+    [Alias("Path", "DestinationPath")]
     [ValidateNotNullOrEmpty]
     public string? Destination { get; set; }
 
@@ -111,6 +112,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     [Parameter(ParameterSetName = InstantInputObjectSet)]
     [Parameter(ParameterSetName = InPlaceSet)]
     [Parameter(ParameterSetName = InPlaceInputObjectSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

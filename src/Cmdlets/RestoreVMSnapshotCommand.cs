@@ -10,7 +10,7 @@ public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet
 {
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMSnapshot", "VMCheckpoint")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMSnapshot[] InputObject { get; set; } = [];
 
@@ -30,10 +30,12 @@ public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet
 
     /// <summary>Take that snapshot with the machine's memory.</summary>
     [Parameter]
+    [Alias("IncludeMemory")]
     public SwitchParameter Memory { get; set; }
 
     /// <summary>The file for that memory; beside the first disk if not given.</summary>
     [Parameter]
+    [Alias("MemorySpec", "MemoryFile")]
     [ValidateNotNullOrEmpty]
     public string? MemoryPath { get; set; }
 

@@ -27,7 +27,7 @@ public sealed class SetVMMomentCommand : MomentCmdlet
 
     /// <summary>Moment objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("VMMoment")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMMoment[] InputObject { get; set; } = [];
 

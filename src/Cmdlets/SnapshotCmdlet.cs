@@ -19,7 +19,7 @@ public abstract class SnapshotCmdlet : MomentCmdlet
 
     /// <summary>The snapshot's name.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [Alias("MomentName", "SnapshotName")]
+    [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ArgumentCompleter(typeof(SnapshotCompleter))]
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";

@@ -35,6 +35,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     [Parameter(ParameterSetName = DomainSet)]
     [Parameter(ParameterSetName = BackupSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
@@ -49,7 +50,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     /// <summary>The moment from which changes count: its name, or the object.</summary>
     [Parameter(ParameterSetName = DomainSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
-    [Alias("Checkpoint", "Incremental")]
+    [Alias("Checkpoint", "Incremental", "ChangeId")]
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNull]
     public MomentReference? Since { get; set; }
@@ -105,6 +106,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     [Parameter(ParameterSetName = DomainSet)]
     [Parameter(ParameterSetName = XmlSet)]
     [Parameter(ParameterSetName = PathSet)]
+    [Alias("ScratchDir")]
     [ValidateNotNullOrEmpty]
     public string? ScratchDirectory { get; set; }
 

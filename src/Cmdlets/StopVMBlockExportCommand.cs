@@ -34,6 +34,7 @@ public sealed class StopVMBlockExportCommand : MomentCmdlet
 
     /// <summary>Only of these disks.</summary>
     [Parameter(ParameterSetName = DomainSet)]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

@@ -22,6 +22,7 @@ public sealed class SwitchVMBranchCommand : BranchCmdlet
 
     /// <summary>The file for that memory; beside the first disk if not given.</summary>
     [Parameter]
+    [Alias("MemorySpec", "MemoryFile")]
     [ValidateNotNullOrEmpty]
     public string? MemoryPath { get; set; }
 

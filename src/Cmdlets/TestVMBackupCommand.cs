@@ -36,12 +36,13 @@ public sealed class TestVMBackupCommand : MomentCmdlet
 
     /// <summary>Backup objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("Backup")]
+    [Alias("VMBackup", "Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 
     /// <summary>The disks; all if not given.</summary>
     [Parameter]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

@@ -10,6 +10,7 @@ public sealed class TestVMMomentCommand : DomainCmdlet
 {
     /// <summary>The disks whose images are looked at; all if not given.</summary>
     [Parameter]
+    [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];

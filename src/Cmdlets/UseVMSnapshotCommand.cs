@@ -11,7 +11,7 @@ public sealed class UseVMSnapshotCommand : SnapshotCmdlet
 {
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Alias("Snapshot")]
+    [Alias("VMMoment", "VMSnapshot", "VMCheckpoint", "Snapshot", "Checkpoint")]
     [ValidateNotNullOrEmpty]
     public VMSnapshot[] InputObject { get; set; } = [];
 

@@ -9,6 +9,16 @@ internal sealed class CmdletParameter(PropertyInfo property)
 {
     public string Name => property.Name;
 
+    /// <summary>Its type, of an array that of the elements.</summary>
+    public Type Type => property.PropertyType.IsArray ? property.PropertyType.GetElementType()! : property.PropertyType;
+
+    public IReadOnlyList<string> Aliases =>
+    [
+        .. CmdletDeclaration.AttributesOf<AliasAttribute>(property)
+            .SelectMany(data => (IEnumerable<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!)
+            .Select(name => (string)name.Value!),
+    ];
+
     public IReadOnlyList<CmdletBinding> Bindings =>
     [
         .. CmdletDeclaration.AttributesOf<ParameterAttribute>(property)
@@ -24,8 +34,8 @@ internal sealed class CmdletParameter(PropertyInfo property)
     public override string ToString()
     {
         var text = new StringBuilder($"-{Name} <{TypeName(property.PropertyType)}>");
-        foreach (CustomAttributeData alias in CmdletDeclaration.AttributesOf<AliasAttribute>(property))
-            text.Append(" (").AppendJoin(", ", ((IEnumerable<CustomAttributeTypedArgument>)alias.ConstructorArguments[0].Value!).Select(name => name.Value)).Append(')');
+        if (Aliases.Count > 0)
+            text.Append(" (").AppendJoin(", ", Aliases).Append(')');
         if (CmdletDeclaration.AttributesOf<SupportsWildcardsAttribute>(property).Any())
             text.Append(" wildcards");
         foreach (CustomAttributeData completer in CmdletDeclaration.AttributesOf<ArgumentCompleterAttribute>(property))
