@@ -17,10 +17,26 @@ internal static class CmdletErrors
     public static readonly ErrorId ScratchFileMissing = new("ScratchFileMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ExportNameAmbiguous = new("ExportNameAmbiguous", ErrorKind.InvalidArgument);
     public static readonly ErrorId ReadWithMeasure = new("ReadWithMeasure", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ParameterMissing = new("ParameterMissing", ErrorKind.InvalidArgument);
+    public static readonly ErrorId ParametersExclude = new("ParametersExclude", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
 
     public static MomentException MeasuredContent() => new(
         ReadWithMeasure, "-Measure gives sums, which have no content: -Read does not go with it.", "Read", "Leave out one of the two.");
+
+    /// <summary>
+    /// Where a command has several ways and too little is given to know which is meant, PowerShell's own words ("Parameter set cannot be
+    /// resolved") help nobody.
+    /// </summary>
+    /// <param name="doing">What cannot be done: "restore the backup".</param>
+    /// <param name="why">What was not said: "it is not said where to".</param>
+    public static MomentException Missing(string doing, string why, string advice, string? target = null) =>
+        new(ParameterMissing, $"Cannot {doing}: {why}.", target, advice);
+
+    /// <param name="doing">What cannot be done.</param>
+    /// <param name="why">What does not go together.</param>
+    public static MomentException Exclude(string doing, string why, string advice) =>
+        new(ParametersExclude, $"Cannot {doing}: {why}. Nothing was touched.", null, advice);
 
     public static MomentException NoFilePath(string path, string provider) => new(
         PathNotFileSystem,

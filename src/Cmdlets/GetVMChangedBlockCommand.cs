@@ -23,7 +23,7 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
     public VMReference[] VM { get; set; } = [];
 
     /// <summary>The moment from which changes count: its name, or the object.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = SinceSet)]
+    [Parameter(Position = 1, ParameterSetName = SinceSet)]
     [Alias("Checkpoint", "Incremental", "ChangeId")]
     [ArgumentCompleter(typeof(MomentCompleter))]
     [ValidateNotNull]
@@ -80,6 +80,8 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        if (VM.Length > 0 && ParameterSetName == SinceSet && Since is null)
+            ThrowTerminatingError(CmdletErrors.Missing("tell the changed blocks", "it is not said since when", "Name a moment with -Since, or two with -From and -To; Get-VMMoment lists them.").ToErrorRecord());
         foreach (VMMoment moment in InputObject)
             Attempt(moment, () => Write(moment.VM, moment.Name, null));
         ForEachDomain(VM, vm =>
@@ -87,7 +89,7 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
             if (ParameterSetName == BetweenSet)
                 Write(vm, From.NameIn(vm), To.NameIn(vm));
             else
-                Write(vm, Since.NameIn(vm), null);
+                Write(vm, Since!.NameIn(vm), null);
         });
     }
 

@@ -10,8 +10,7 @@ namespace MomentTools.Cmdlets;
 [OutputType(typeof(VMBackupPlan))]
 public sealed class RemoveVMBackupCommand : MomentCmdlet
 {
-    private const string IdSet = "Id";
-    private const string RulesSet = "Rules";
+    private const string BackupSet = "Backup";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string InputObjectSet = "InputObject";
 
@@ -20,53 +19,51 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
     private readonly List<(string VM, string Repository)> _machines = [];
 
     /// <summary>The domains as they were named when they were backed up.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = IdSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = RulesSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = BackupSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [SupportsWildcards]
     public VMReference[] VM { get; set; } = [];
 
     /// <summary>The repository's directory.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = RulesSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = BackupSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
     /// <summary>The backups' ids.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = IdSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [Alias("BackupId")]
     [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
 
     /// <summary>Keep so many of the newest backups.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepLast { get; set; }
 
     /// <summary>Keep the newest backup of so many hours.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepHourly { get; set; }
 
     /// <summary>Keep the newest backup of so many days.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepDaily { get; set; }
 
     /// <summary>Keep the newest backup of so many weeks.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepWeekly { get; set; }
 
     /// <summary>Keep the newest backup of so many months.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepMonthly { get; set; }
 
     /// <summary>Keep the newest backup of so many years.</summary>
-    [Parameter(ParameterSetName = RulesSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateRange(0, int.MaxValue)]
     public int? KeepYearly { get; set; }
 
@@ -77,13 +74,25 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
     public VMBackup[] InputObject { get; set; } = [];
 
     /// <summary>Fold what other backups need of these into them, in place of refusing.</summary>
-    [Parameter(ParameterSetName = IdSet)]
-    [Parameter(ParameterSetName = InputObjectSet)]
+    [Parameter]
     public SwitchParameter Merge { get; set; }
+
+    private bool HasRules => KeepLast is not null || KeepHourly is not null || KeepDaily is not null || KeepWeekly is not null || KeepMonthly is not null || KeepYearly is not null;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (Id.Length > 0 && HasRules)
+            ThrowTerminatingError(CmdletErrors.Exclude("remove backups", "-Id names those that go, and the rules (-KeepLast and the like) find them", "Leave out one of the two.").ToErrorRecord());
+        if (Merge && HasRules)
+            ThrowTerminatingError(CmdletErrors.Exclude("remove backups", "-Merge is for backups that are named, and by rules what is still needed is always folded into what stays", "Leave -Merge out.").ToErrorRecord());
+    }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        if (VM.Length > 0 && Id.Length == 0 && !HasRules)
+            ThrowTerminatingError(CmdletErrors.Missing("remove backups", "it is not said which", "Name them with -Id, or say which to keep with -KeepLast, -KeepDaily and the like.").ToErrorRecord());
         _piped.AddRange(InputObject);
         foreach (VMReference reference in VM)
         {

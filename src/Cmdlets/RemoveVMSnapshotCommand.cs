@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Pipeline;
 
 namespace MomentTools.Cmdlets;
 
@@ -31,7 +32,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     public override VMReference[] VM { get; set; } = [];
 
     /// <summary>The snapshots' names, with wildcards.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
+    [Parameter(Position = 1, ParameterSetName = NameSet)]
     [Alias("MomentName", "CheckpointName", "SnapshotName")]
     [ArgumentCompleter(typeof(SnapshotCompleter))]
     [ValidateNotNullOrEmpty]
@@ -55,6 +56,8 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        if (VM.Length > 0 && Name.Length == 0 && !Kept)
+            ThrowTerminatingError(CmdletErrors.Missing("remove snapshots", "it is not said which", "Name them with -Name, which takes wildcards; -Kept is for what is kept aside to be undone.").ToErrorRecord());
         if (Kept)
             ForEachDomain(VM, LetGo);
         else

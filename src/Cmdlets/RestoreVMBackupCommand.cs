@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
@@ -9,126 +10,95 @@ namespace MomentTools.Cmdlets;
 [OutputType(typeof(VMRestoredDisk))]
 public sealed class RestoreVMBackupCommand : MomentCmdlet
 {
-    private const string FilesSet = "Files";
-    private const string AsDomainSet = "AsDomain";
-    private const string InstantSet = "Instant";
-    private const string MoveSet = "Move";
-    private const string InPlaceSet = "InPlace";
+    private const string BackupSet = "Backup";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
     private const string InputObjectSet = "InputObject";
-    private const string AsDomainInputObjectSet = "AsDomainInputObject";
-    private const string InstantInputObjectSet = "InstantInputObject";
-    private const string InPlaceInputObjectSet = "InPlaceInputObject";
 
     /// <summary>The domain as it is named now, or was when it was backed up.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = FilesSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = AsDomainSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = InstantSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = InPlaceSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 0, ParameterSetName = BackupSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("VMName", "Domain", "DomainName")]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [ValidateNotNull]
     public VMReference VM { get; set; } = null!;
 
     /// <summary>The repository's directory.</summary>
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = FilesSet)]
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = AsDomainSet)]
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = InstantSet)]
-    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = InPlaceSet)]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = BackupSet)]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
     /// <summary>The backup's id; the newest if neither this nor a time is given.</summary>
-    [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = AsDomainSet)]
-    [Parameter(ParameterSetName = InstantSet)]
-    [Parameter(ParameterSetName = InPlaceSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [Alias("BackupId")]
     [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 
     /// <summary>The newest backup at or before this time.</summary>
-    [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = AsDomainSet)]
-    [Parameter(ParameterSetName = InstantSet)]
-    [Parameter(ParameterSetName = InPlaceSet)]
+    [Parameter(ParameterSetName = BackupSet)]
     [ValidateNotNull]
     public DateTimeOffset? Until { get; set; }
 
     /// <summary>Backup objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet, ValueFromPipeline = true)]
-    [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet, ValueFromPipeline = true)]
     [Alias("VMBackup", "Backup")]
     [ValidateNotNullOrEmpty]
     public VMBackup[] InputObject { get; set; } = [];
 
     /// <summary>The directory for the new files; made if it does not exist.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = FilesSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet)]
-    [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
-    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
+    [Parameter]
     [Alias("Path", "DestinationPath")]
     [ValidateNotNullOrEmpty]
     public string? Destination { get; set; }
 
     /// <summary>The name of a new domain, with a UUID and addresses of its own, that gets the disks.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = AsDomainSet)]
-    [Parameter(Mandatory = true, ParameterSetName = AsDomainInputObjectSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
-    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
+    [Parameter]
     [ArgumentCompleter(typeof(DomainCompleter))]
     [ValidateNotNullOrEmpty]
     public string? AsDomain { get; set; }
 
     /// <summary>Start the new domain at once, on overlays that stand on the backup.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = InstantSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstantInputObjectSet)]
+    [Parameter]
     public SwitchParameter Instant { get; set; }
 
     /// <summary>Copy the content into the overlays while the new domain runs, so that it needs the repository no longer.</summary>
-    [Parameter(ParameterSetName = InstantSet)]
-    [Parameter(ParameterSetName = InstantInputObjectSet)]
-    [Parameter(Mandatory = true, ParameterSetName = MoveSet)]
+    [Parameter]
     public SwitchParameter Move { get; set; }
 
     /// <summary>Write what differs onto the disks of the stopped machine.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = InPlaceSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InPlaceInputObjectSet)]
+    [Parameter]
     public SwitchParameter InPlace { get; set; }
 
     /// <summary>The disks; all if not given.</summary>
-    [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = InputObjectSet)]
-    [Parameter(ParameterSetName = AsDomainSet)]
-    [Parameter(ParameterSetName = AsDomainInputObjectSet)]
-    [Parameter(ParameterSetName = InstantSet)]
-    [Parameter(ParameterSetName = InstantInputObjectSet)]
-    [Parameter(ParameterSetName = InPlaceSet)]
-    [Parameter(ParameterSetName = InPlaceInputObjectSet)]
+    [Parameter]
     [Alias("DiskName")]
     [ArgumentCompleter(typeof(DiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 
     /// <summary>The format of the new files.</summary>
-    [Parameter(ParameterSetName = FilesSet)]
-    [Parameter(ParameterSetName = InputObjectSet)]
-    [Parameter(ParameterSetName = AsDomainSet)]
-    [Parameter(ParameterSetName = AsDomainInputObjectSet)]
+    [Parameter]
     [ValidateSet("qcow2", "raw")]
     public string Format { get; set; } = "qcow2";
+
+    // A machine that runs on a backup already, named by -AsDomain alone.
+    private bool MovesOnly => Move && !Instant;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        var given = new RestoreChoice(Destination, AsDomain, Instant, Move, InPlace, IsGiven(nameof(Format)), IsGiven(nameof(VM)) || IsGiven(nameof(Id)) || IsGiven(nameof(Until)) || IsGiven(nameof(Disk)));
+        if (given.Trouble is { } trouble)
+            ThrowTerminatingError(trouble.ToErrorRecord());
+    }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (ParameterSetName == MoveSet)
+        if (ParameterSetName == InputObjectSet && MovesOnly)
+            ThrowTerminatingError(RestoreChoice.OnlyMoved.ToErrorRecord());
+        if (ParameterSetName == BackupSet && VM is null && !MovesOnly)
+            ThrowTerminatingError(CmdletErrors.Missing("restore a backup", "it is not said of which machine", "Name the machine with -VM, or pipe backups in from Get-VMBackup.").ToErrorRecord());
+        if (MovesOnly)
             Attempt(AsDomain, () => Restore(AsDomain!, Request(FilePath(Repository))));
         else if (VM is not null)
             Attempt(VM.Name, () => Restore(VM.Name, Request(FilePath(Repository)) with { Id = Id, Until = Until }));
@@ -150,7 +120,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
 
     private void Restore(string vm, RestoreBackupRequest request)
     {
-        if (ParameterSetName == MoveSet)
+        if (MovesOnly)
         {
             if (ShouldProcess(vm, $"Move its disks off the backups in {request.Repository}, while it runs"))
                 WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);
@@ -185,6 +155,8 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     private bool IsAsked =>
         IsOn("WhatIf") || IsOn("Confirm") || LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"))
         || !MyInvocation.BoundParameters.ContainsKey("Confirm") && GetVariableValue("ConfirmPreference") is ConfirmImpact.Low or ConfirmImpact.Medium;
+
+    private bool IsGiven(string name) => MyInvocation.BoundParameters.ContainsKey(name);
 
     private bool IsOn(string name) => MyInvocation.BoundParameters.TryGetValue(name, out object? given) && given is SwitchParameter { IsPresent: true };
 }

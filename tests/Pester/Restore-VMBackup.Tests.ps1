@@ -105,7 +105,7 @@ Describe 'Restore-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorA
     }
 
     It 'refuses -InPlace together with a place for new files' {
-        { Restore-VMBackup web1 ./repo -InPlace -Destination ./none } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
+        { Restore-VMBackup web1 ./repo -InPlace -Destination ./none } | Should -Throw -ErrorId 'ParametersExclude,*'
     }
 
     It 'refuses a damaged backup, and names the file' {
