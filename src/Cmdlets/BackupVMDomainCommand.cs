@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Backs machines up: in full, what changed since an earlier backup in the same repository, or as a copy beside these.</summary>
 [Cmdlet(VerbsData.Backup, "VMDomain", DefaultParameterSetName = AutomaticSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
-[OutputType(typeof(VMBackup))]
-public sealed class BackupVMDomainCommand : DomainCmdlet
+[OutputType(typeof(VMBackup), typeof(MomentJob))]
+public sealed class BackupVMDomainCommand : DomainCmdlet, ILongOperation
 {
     private const string AutomaticSet = "Automatic";
     private const string FullSet = "Full";
@@ -104,8 +105,12 @@ public sealed class BackupVMDomainCommand : DomainCmdlet
     [ValidateLength(1, 1024)]
     public string? Description { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         BackupRequest? request = null;
         Attempt(Repository, () => request = new BackupRequest

@@ -20,6 +20,13 @@ internal static class CmdletErrors
     public static readonly ErrorId ParameterMissing = new("ParameterMissing", ErrorKind.InvalidArgument);
     public static readonly ErrorId ParametersExclude = new("ParametersExclude", ErrorKind.InvalidArgument);
     public static readonly ErrorId QmpArgumentsNotJson = new("QmpArgumentsNotJson", ErrorKind.InvalidArgument);
+    public static readonly ErrorId JobPlanChanged = new("JobPlanChanged", ErrorKind.InvalidState);
+
+    public static MomentException NotAgreed(string target, string action) => new(
+        JobPlanChanged,
+        $"The job left '{target}' alone: '{action}' is not what was agreed to when it was started, for something changed in between.",
+        target,
+        "Start it again; -WhatIf shows what would be done now.");
 
     public static MomentException MeasuredContent() => new(
         ReadWithMeasure, "-Measure gives sums, which have no content: -Read does not go with it.", "Read", "Leave out one of the two.");

@@ -1,13 +1,14 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Folds what a backup stands on into it; what is folded is no restore point any more.</summary>
 [Cmdlet(VerbsData.Merge, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMBackup))]
-public sealed class MergeVMBackupCommand : MomentCmdlet
+[OutputType(typeof(VMBackup), typeof(MomentJob))]
+public sealed class MergeVMBackupCommand : MomentCmdlet, ILongOperation
 {
     private const string IdSet = "Id";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
@@ -44,8 +45,12 @@ public sealed class MergeVMBackupCommand : MomentCmdlet
     [ValidateNotNullOrEmpty]
     public string? Since { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         if (ParameterSetName == IdSet)
             Attempt(Id, () => Merge(VM.Name, FilePath(Repository), Id));

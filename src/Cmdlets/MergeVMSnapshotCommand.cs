@@ -1,11 +1,12 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Merges the layers of the active branch above a snapshot into that snapshot's layer.</summary>
 [Cmdlet(VerbsData.Merge, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMSnapshot))]
-public sealed class MergeVMSnapshotCommand : SnapshotCmdlet
+[OutputType(typeof(VMSnapshot), typeof(MomentJob))]
+public sealed class MergeVMSnapshotCommand : SnapshotCmdlet, ILongOperation
 {
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
@@ -25,8 +26,12 @@ public sealed class MergeVMSnapshotCommand : SnapshotCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         foreach (VMSnapshot snapshot in InputObject)
             Attempt(snapshot, () => Merge(snapshot.VM, snapshot.Name));

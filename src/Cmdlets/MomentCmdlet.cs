@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Errors;
 
@@ -9,6 +10,9 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private MomentEngine? _engine;
+    // In the foreground, where a job is to be started; and in the job.
+    private JobStart? _start;
+    private JobAgreement? _agreed;
 
     private protected MomentEngine Engine => _engine ??= new MomentEngine();
 
@@ -24,6 +28,87 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     {
         if (disposing)
             _stop.Dispose();
+    }
+
+    /// <summary>Looks whether a job is to be made, or this is one.</summary>
+    protected override void BeginProcessing()
+    {
+        if (this is not ILongOperation operation)
+            return;
+        _agreed = SessionState.PSVariable.GetValue(JobSession.AgreementVariable) as JobAgreement;
+        _engine = _agreed?.Engine;
+        if (operation.AsJob)
+            _start = new JobStart(this, Engine);
+    }
+
+    /// <summary>Does the work for one thing; where a job is to be made, as far as it takes to ask.</summary>
+    protected override void ProcessRecord()
+    {
+        _start?.Take(MyInvocation.BoundParameters);
+        if (_start is not { Asks: false })
+            Process();
+    }
+
+    /// <summary>Does the work for all that came, and starts the job.</summary>
+    protected override void EndProcessing()
+    {
+        if (_start is not { Asks: false })
+            Conclude();
+        if (_start?.Make() is not { } job)
+            return;
+        JobRepository.Add(job);
+        job.Start();
+        base.WriteObject(job);
+    }
+
+    /// <summary>The work for what one thing of the pipeline, or the line, means.</summary>
+    private protected virtual void Process()
+    {
+    }
+
+    /// <summary>The work for all that came together.</summary>
+    private protected virtual void Conclude()
+    {
+    }
+
+    /// <summary>Asks whether to do it. Before a job the answer is kept, and nothing is done; in the job it is the kept one.</summary>
+    private protected new bool ShouldProcess(string target, string action)
+    {
+        if (_agreed is not null)
+            return _agreed.Allows(target, action);
+        bool agreed = base.ShouldProcess(target, action);
+        _start?.Agreement.Answered(target, action, agreed);
+        return agreed && _start is null;
+    }
+
+    /// <summary>Gives a result; before a job there is none but the job.</summary>
+    private protected new void WriteObject(object? result)
+    {
+        if (_start is null)
+            base.WriteObject(result);
+    }
+
+    /// <summary>Gives results; before a job there are none but the job.</summary>
+    private protected new void WriteObject(object? result, bool enumerateCollection)
+    {
+        if (_start is null)
+            base.WriteObject(result, enumerateCollection);
+    }
+
+    /// <summary>Writes an error; what was written before a job is not written in it again.</summary>
+    internal new void WriteError(ErrorRecord error)
+    {
+        _start?.Agreement.Failed(error.Exception.Message);
+        if (_agreed is null || !_agreed.WasSaid(error.Exception.Message))
+            base.WriteError(error);
+    }
+
+    /// <summary>Warns; what was said before a job is not said in it again.</summary>
+    internal new void WriteWarning(string text)
+    {
+        _start?.Agreement.Said(text);
+        if (_agreed is null || !_agreed.WasSaid(text))
+            base.WriteWarning(text);
     }
 
     /// <summary>Ctrl-C, on another thread: asks the running operation to end. The pipeline's thread waits until it has.</summary>

@@ -2,13 +2,14 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Takes a snapshot: a moment that can be gone back to.</summary>
 [Cmdlet(VerbsCommon.New, "VMSnapshot", DefaultParameterSetName = NameSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
-[OutputType(typeof(VMSnapshot))]
-public sealed class NewVMSnapshotCommand : DomainCmdlet
+[OutputType(typeof(VMSnapshot), typeof(MomentJob))]
+public sealed class NewVMSnapshotCommand : DomainCmdlet, ILongOperation
 {
     private const string NameSet = "Name";
     private const string XmlSet = "Xml";
@@ -106,11 +107,15 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet
     [Parameter]
     public SwitchParameter AcceptOwner { get; set; }
 
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
     private string Action =>
         $"{(Redefine ? "Take over the description of a snapshot" : $"Take {(Internal ? "internal " : "")}{(Name is null ? "a snapshot" : $"snapshot '{Name}'")}")}{(DiskOnly ? ", disks only" : "")}{(Quiesce ? ", quiesced" : "")}{(Halt ? ", and stop the machine" : "")}";
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachDomain(VM, vm =>
+    private protected override void Process() => ForEachDomain(VM, vm =>
     {
         CreateSnapshotRequest request = Request();
         if (ShouldProcess(vm, Action))

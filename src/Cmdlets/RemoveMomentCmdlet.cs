@@ -1,10 +1,11 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>What the cmdlets share that remove moments: of either kind, or of one.</summary>
-public abstract class RemoveMomentCmdlet : MomentCmdlet
+public abstract class RemoveMomentCmdlet : MomentCmdlet, ILongOperation
 {
     private protected const string NameSet = "Name";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
@@ -48,6 +49,11 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
     /// <summary>"Checkpoint" or "Snapshot" where only that kind is meant, or null.</summary>
     private protected virtual string? Kind => null;
 
@@ -57,8 +63,7 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet
     /// <summary>The objects given in place of names.</summary>
     private protected abstract IEnumerable<VMMoment> Given { get; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    private protected override void Process()
     {
         foreach (VMMoment moment in Given)
             Attempt(moment, () => Remove(moment.VM, moment.Name, moment.Kind));

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Cmdlets.Views;
 
@@ -7,8 +8,8 @@ namespace MomentTools.Cmdlets;
 
 /// <summary>Removes backups, named or not kept by any rule; every other one stays restorable.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMBackupPlan))]
-public sealed class RemoveVMBackupCommand : MomentCmdlet
+[OutputType(typeof(VMBackupPlan), typeof(MomentJob))]
+public sealed class RemoveVMBackupCommand : MomentCmdlet, ILongOperation
 {
     private const string BackupSet = "Backup";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
@@ -77,19 +78,24 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
     [Parameter]
     public SwitchParameter Merge { get; set; }
 
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
     private bool HasRules => KeepLast is not null || KeepHourly is not null || KeepDaily is not null || KeepWeekly is not null || KeepMonthly is not null || KeepYearly is not null;
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
+        base.BeginProcessing();
         if (Id.Length > 0 && HasRules)
             ThrowTerminatingError(CmdletErrors.Exclude("remove backups", "-Id names those that go, and the rules (-KeepLast and the like) find them", "Leave out one of the two.").ToErrorRecord());
         if (Merge && HasRules)
             ThrowTerminatingError(CmdletErrors.Exclude("remove backups", "-Merge is for backups that are named, and by rules what is still needed is always folded into what stays", "Leave -Merge out.").ToErrorRecord());
     }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    private protected override void Process()
     {
         if (VM.Length > 0 && Id.Length == 0 && !HasRules)
             ThrowTerminatingError(CmdletErrors.Missing("remove backups", "it is not said which", "Name them with -Id, or say which to keep with -KeepLast, -KeepDaily and the like.").ToErrorRecord());
@@ -108,8 +114,7 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet
         }
     }
 
-    /// <inheritdoc/>
-    protected override void EndProcessing()
+    private protected override void Conclude()
     {
         foreach (IGrouping<(string Repository, Guid Uuid), VMBackup> machine in _piped.GroupBy(backup => (backup.Repository, backup.Uuid)))
         {

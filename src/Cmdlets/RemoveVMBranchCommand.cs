@@ -1,13 +1,14 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Removes branches that the machine is not on.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMBranch", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMBranchRemoval))]
-public sealed class RemoveVMBranchCommand : BranchCmdlet
+[OutputType(typeof(VMBranchRemoval), typeof(MomentJob))]
+public sealed class RemoveVMBranchCommand : BranchCmdlet, ILongOperation
 {
     // Several branches that go with one command can all be brought back.
     private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
@@ -33,8 +34,12 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         foreach (VMBranch branch in InputObject)
             Attempt(branch, () => Remove(branch.VM, branch.Name));

@@ -1,10 +1,11 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Removes checkpoints; the tracking between the moments that stay goes on.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMCheckpoint", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMCheckpoint))]
+[OutputType(typeof(VMCheckpoint), typeof(MomentJob))]
 public sealed class RemoveVMCheckpointCommand : RemoveMomentCmdlet
 {
     /// <summary>Checkpoint objects.</summary>

@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Removes snapshots; the content of every other moment stays.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMSnapshot), typeof(VMLayerChange))]
+[OutputType(typeof(VMSnapshot), typeof(VMLayerChange), typeof(MomentJob))]
 public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 {
     private const string KeptSet = "Kept";
@@ -53,15 +54,14 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
 
     private protected override IEnumerable<VMMoment> Given => InputObject;
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    private protected override void Process()
     {
         if (VM.Length > 0 && Name.Length == 0 && !Kept)
             ThrowTerminatingError(CmdletErrors.Missing("remove snapshots", "it is not said which", "Name them with -Name, which takes wildcards; -Kept is for what is kept aside to be undone.").ToErrorRecord());
         if (Kept)
             ForEachDomain(VM, LetGo);
         else
-            base.ProcessRecord();
+            base.Process();
     }
 
     private protected override IReadOnlyList<VMMoment> Execute(string vm, RemoveMomentRequest request)

@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Makes metadata, bitmaps and images agree again; what the guest sees is never touched.</summary>
 [Cmdlet(VerbsDiagnostic.Repair, "VMMoment", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
-[OutputType(typeof(VMMomentRepair))]
-public sealed class RepairVMMomentCommand : MomentCmdlet
+[OutputType(typeof(VMMomentRepair), typeof(MomentJob))]
+public sealed class RepairVMMomentCommand : MomentCmdlet, ILongOperation
 {
     private const string VMSet = "VM";
     private const string InputObjectSet = "InputObject";
@@ -38,15 +39,18 @@ public sealed class RepairVMMomentCommand : MomentCmdlet
     [Parameter]
     public SwitchParameter RemoveForeign { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         _given.AddRange(InputObject);
         ForEachDomain(VM, vm => Repair(vm, []));
     }
 
-    /// <inheritdoc/>
-    protected override void EndProcessing()
+    private protected override void Conclude()
     {
         foreach (IGrouping<string, VMMomentFinding> machine in _given.GroupBy(finding => finding.VM, StringComparer.Ordinal))
             Attempt(machine.Key, () => Repair(machine.Key, [.. machine]));

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
 using MomentTools.Cmdlets.Views;
 
@@ -7,8 +8,8 @@ namespace MomentTools.Cmdlets;
 
 /// <summary>Restores the disks of a backup: to new files, as a machine of its own, or onto the disks of the machine it is of.</summary>
 [Cmdlet(VerbsData.Restore, "VMBackup", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
-[OutputType(typeof(VMRestoredDisk))]
-public sealed class RestoreVMBackupCommand : MomentCmdlet
+[OutputType(typeof(VMRestoredDisk), typeof(MomentJob))]
+public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
 {
     private const string BackupSet = "Backup";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
@@ -80,19 +81,24 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet
     [ValidateSet("qcow2", "raw")]
     public string Format { get; set; } = "qcow2";
 
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
     // A machine that runs on a backup already, named by -AsDomain alone.
     private bool MovesOnly => Move && !Instant;
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
+        base.BeginProcessing();
         var given = new RestoreChoice(Destination, AsDomain, Instant, Move, InPlace, IsGiven(nameof(Format)), IsGiven(nameof(VM)) || IsGiven(nameof(Id)) || IsGiven(nameof(Until)) || IsGiven(nameof(Disk)));
         if (given.Trouble is { } trouble)
             ThrowTerminatingError(trouble.ToErrorRecord());
     }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    private protected override void Process()
     {
         if (ParameterSetName == InputObjectSet && MovesOnly)
             ThrowTerminatingError(RestoreChoice.OnlyMoved.ToErrorRecord());

@@ -1,12 +1,13 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Views;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Goes back to a snapshot. What is left stays as a branch, or is kept aside for a while.</summary>
 [Cmdlet(VerbsData.Restore, "VMSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
-[OutputType(typeof(VMSnapshotRestore))]
-public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet
+[OutputType(typeof(VMSnapshotRestore), typeof(MomentJob))]
+public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet, ILongOperation
 {
     /// <summary>Snapshot objects.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
@@ -75,8 +76,12 @@ public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         foreach (VMSnapshot snapshot in InputObject)
             Attempt(snapshot, () => Restore(snapshot.VM, snapshot.Name));

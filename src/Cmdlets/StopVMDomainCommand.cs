@@ -1,11 +1,12 @@
 using System.Management.Automation;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Stops machines.</summary>
 [Cmdlet(VerbsLifecycle.Stop, "VMDomain", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
-[OutputType(typeof(VMDomain))]
-public sealed class StopVMDomainCommand : DomainCmdlet
+[OutputType(typeof(VMDomain), typeof(MomentJob))]
+public sealed class StopVMDomainCommand : DomainCmdlet, ILongOperation
 {
     /// <summary>End QEMU at once: what the guest has not written is lost, as when power is cut.</summary>
     [Parameter]
@@ -18,8 +19,12 @@ public sealed class StopVMDomainCommand : DomainCmdlet
     [ValidateRange(1, 86400)]
     public int TimeoutSec { get; set; } = 60;
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord() => ForEachDomain(VM, vm =>
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process() => ForEachDomain(VM, vm =>
     {
         IReadOnlyList<string> served = Run((report, cancellation) => Engine.PlanStopAsync(vm, report, cancellation));
         string action = Force ? "End QEMU at once, as when power is cut" : "Shut down";

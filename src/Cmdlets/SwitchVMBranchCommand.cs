@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Goes to another branch, with all that was changed there; the one that is left stays as it is.</summary>
 [Cmdlet(VerbsCommon.Switch, "VMBranch", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
-[OutputType(typeof(VMBranch))]
-public sealed class SwitchVMBranchCommand : BranchCmdlet
+[OutputType(typeof(VMBranch), typeof(MomentJob))]
+public sealed class SwitchVMBranchCommand : BranchCmdlet, ILongOperation
 {
     /// <summary>The branch to go to.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
@@ -44,8 +45,12 @@ public sealed class SwitchVMBranchCommand : BranchCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         foreach (VMBranch branch in InputObject)
             Attempt(branch, () => Switch(branch.VM, branch.Name));

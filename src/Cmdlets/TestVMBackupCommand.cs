@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Jobs;
 
 namespace MomentTools.Cmdlets;
 
 /// <summary>Tells whether backups are what they were when they were made.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "VMBackup", DefaultParameterSetName = InputObjectSet)]
-[OutputType(typeof(bool), typeof(VMBackupFinding))]
-public sealed class TestVMBackupCommand : MomentCmdlet
+[OutputType(typeof(bool), typeof(VMBackupFinding), typeof(MomentJob))]
+public sealed class TestVMBackupCommand : MomentCmdlet, ILongOperation
 {
     private const string IdSet = "Id";
     // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
@@ -69,8 +70,12 @@ public sealed class TestVMBackupCommand : MomentCmdlet
     [ValidateLease]
     public TimeSpan BootTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
+    /// <summary>Do it in a background job, and give the job.</summary>
+    [Parameter]
+    [Alias("RunAsync")]
+    public SwitchParameter AsJob { get; set; }
+
+    private protected override void Process()
     {
         _piped.AddRange(InputObject);
         foreach (VMReference reference in VM)
@@ -91,8 +96,7 @@ public sealed class TestVMBackupCommand : MomentCmdlet
         }
     }
 
-    /// <inheritdoc/>
-    protected override void EndProcessing()
+    private protected override void Conclude()
     {
         // All of one machine at once: what several stand on is read once.
         foreach (IGrouping<(Guid Uuid, string Repository), VMBackup> machine in _piped.GroupBy(backup => (backup.Uuid, backup.Repository)))
