@@ -12,7 +12,8 @@ internal static class JobCommandLine
     public static string Of(string command, IEnumerable<KeyValuePair<string, object?>> parameters)
     {
         var groups = parameters.GroupBy(parameter => parameter.Key, parameter => parameter.Value, StringComparer.OrdinalIgnoreCase);
-        return string.Join(' ', groups.Select(group => Argument(group.Key, [.. group])).Prepend(command));
+        // First what it is about: Get-Job cuts the line.
+        return string.Join(' ', groups.OrderBy(group => group.Key is not ("VM" or "InputObject")).Select(group => Argument(group.Key, [.. group])).Prepend(command));
     }
 
     private static string Argument(string name, object?[] given)

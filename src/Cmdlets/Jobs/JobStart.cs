@@ -74,7 +74,7 @@ internal sealed class JobStart
 
             var gathered = new PSObject();
             foreach ((string parameter, object? value) in given)
-                gathered.Properties.Add(new PSNoteProperty(parameter, value));
+                gathered.Properties.Add(new PSNoteProperty(parameter, value is Array { Length: 1 } single ? single.GetValue(0) : value));
             input.Add(gathered);
         }
 

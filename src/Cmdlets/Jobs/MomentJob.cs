@@ -95,7 +95,7 @@ public sealed class MomentJob : Job
         catch (Exception failure)
         {
             // Whatever it is, nobody but the job's owner can be told.
-            Error.Add((failure as IContainsErrorRecord)?.ErrorRecord ?? new ErrorRecord(failure, "JobFailed", ErrorCategory.NotSpecified, null));
+            Error.Add((failure as IContainsErrorRecord)?.ErrorRecord ?? new ErrorRecord(failure, failure.GetType().Name, ErrorCategory.NotSpecified, null));
         }
         finally
         {
