@@ -21,14 +21,14 @@ public sealed class CompareVMMomentCommand : MomentCmdlet
 
     /// <summary>One moment: its name, or the object.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(FromCompleter))]
     [ValidateNotNull]
     public MomentReference From { get; set; } = null!;
 
     /// <summary>The other moment; now, if not given.</summary>
     [Parameter(Position = 2, ParameterSetName = NameSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(ToCompleter))]
     [ValidateNotNull]
     public MomentReference? To { get; set; }
 

@@ -25,19 +25,19 @@ public sealed class GetVMChangedBlockCommand : MomentCmdlet
     /// <summary>The moment from which changes count: its name, or the object.</summary>
     [Parameter(Position = 1, ParameterSetName = SinceSet)]
     [Alias("Checkpoint", "Incremental", "ChangeId")]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(SinceCompleter))]
     [ValidateNotNull]
     public MomentReference Since { get; set; } = null!;
 
     /// <summary>One of two moments: its name, or the object.</summary>
     [Parameter(Mandatory = true, ParameterSetName = BetweenSet)]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(FromCompleter))]
     [ValidateNotNull]
     public MomentReference From { get; set; } = null!;
 
     /// <summary>The other moment; which of them is older does not matter.</summary>
     [Parameter(Mandatory = true, ParameterSetName = BetweenSet)]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(ToCompleter))]
     [ValidateNotNull]
     public MomentReference To { get; set; } = null!;
 

@@ -29,7 +29,7 @@ public sealed class MergeVMBackupCommand : MomentCmdlet, ILongOperation
     /// <summary>The id of the backup that the others are folded into.</summary>
     [Parameter(Mandatory = true, ParameterSetName = IdSet)]
     [Alias("BackupId")]
-    [ArgumentCompleter(typeof(BackupIdCompleter))]
+    [ArgumentCompleter(typeof(StandingBackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string Id { get; set; } = "";
 
@@ -41,7 +41,7 @@ public sealed class MergeVMBackupCommand : MomentCmdlet, ILongOperation
 
     /// <summary>The id of the newest backup that stays beneath it; all are folded, and it becomes full, if not given.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BackupIdCompleter))]
+    [ArgumentCompleter(typeof(BackupBeneathIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Since { get; set; }
 

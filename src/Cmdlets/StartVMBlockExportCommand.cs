@@ -51,7 +51,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     [Parameter(ParameterSetName = DomainSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
     [Alias("Checkpoint", "Incremental", "ChangeId")]
-    [ArgumentCompleter(typeof(MomentCompleter))]
+    [ArgumentCompleter(typeof(SinceCompleter))]
     [ValidateNotNull]
     public MomentReference? Since { get; set; }
 

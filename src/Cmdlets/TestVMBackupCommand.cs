@@ -32,6 +32,7 @@ public sealed class TestVMBackupCommand : MomentCmdlet, ILongOperation
     /// <summary>The backups' ids; all if not given.</summary>
     [Parameter(ParameterSetName = IdSet)]
     [Alias("BackupId")]
+    [ArgumentCompleter(typeof(BackupIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
 

@@ -17,6 +17,7 @@ public sealed class UndoVMSnapshotCommand : MomentCmdlet
 
     /// <summary>The id of what is kept, as Get-VMSnapshot -Kept tells it; the last of each domain if not given.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(KeptCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 

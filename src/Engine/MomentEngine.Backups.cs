@@ -39,12 +39,6 @@ public sealed partial class MomentEngine
         return Task.FromResult(new BackupListing(repository, vm, report).Documents(id));
     }
 
-    /// <summary>Ids of backups for completion, the newest first, from a repository's directories and the heads of its manifests; never throws.</summary>
-    /// <param name="repository">The repository's directory.</param>
-    /// <param name="vm">The machine, or null for the backups of all.</param>
-    public IReadOnlyList<CompletionItem> CompleteBackups(string repository, string? vm) =>
-        MomentCompletion.Backups(repository, vm);
-
     /// <summary>
     /// Restores disks of a backup: to new files, to a new domain, or onto the stopped machine's own disks, where only what differs is written.
     /// Existing files are never overwritten, the repository is never changed.

@@ -24,9 +24,4 @@ public sealed partial class MomentEngine
         VMDomain machine = await _life.DescribeAsync(place, quiet, cancellation);
         return BlockSnapshotPlan.Of(place, domain, machine, request, await GetBlockSnapshotsAsync(vm, quiet, cancellation));
     }
-
-    /// <summary>Names of block snapshots for completion, from local files alone; never throws.</summary>
-    /// <param name="vm">The machine, or null for the block snapshots of all.</param>
-    public IReadOnlyList<CompletionItem> CompleteBlockSnapshots(string? vm) =>
-        _completion.BlockSnapshots(vm);
 }

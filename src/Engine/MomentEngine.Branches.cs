@@ -31,15 +31,4 @@ public sealed partial class MomentEngine
     /// <summary>Goes to another branch, with all that was changed there; the one that is left stays as it is.</summary>
     public Task<VMBranch> SwitchBranchAsync(string vm, SwitchBranchRequest request, IOperationReport report, CancellationToken cancellation) =>
         new BranchSwitching(_context).RunAsync(vm, request, report, cancellation);
-
-    /// <summary>Names of branches for completion, from local files alone; never throws.</summary>
-    /// <param name="vm">The machine, or null for the branches of all.</param>
-    /// <param name="elsewhere">Only those that the machine is not on.</param>
-    public IReadOnlyList<CompletionItem> CompleteBranches(string? vm, bool elsewhere) =>
-        _completion.Branches(vm, elsewhere);
-
-    /// <summary>Names of snapshots for completion, from local files alone; never throws.</summary>
-    /// <param name="vm">The machine, or null for the snapshots of all.</param>
-    public IReadOnlyList<CompletionItem> CompleteSnapshots(string? vm) =>
-        _completion.Snapshots(vm);
 }

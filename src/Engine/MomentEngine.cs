@@ -133,20 +133,6 @@ public sealed partial class MomentEngine
     public Task<JsonElement> InvokeQmpAsync(string vm, string command, string? argumentsJson, CancellationToken cancellation) =>
         QmpPassage.RunAsync(_context, vm, command, argumentsJson, cancellation);
 
-    /// <summary>Domain names for completion, from local files alone; never throws.</summary>
-    public IReadOnlyList<CompletionItem> CompleteDomains() =>
-        _completion.Domains();
-
-    /// <summary>Moment names of a machine for completion, from local files alone; never throws.</summary>
-    /// <param name="vm">The machine, or null for the moments of all.</param>
-    public IReadOnlyList<CompletionItem> CompleteMoments(string? vm) =>
-        _completion.Moments(vm);
-
-    /// <summary>Disk names of a machine for completion, from local files alone; never throws.</summary>
-    /// <param name="vm">The machine, or null for the disks of all.</param>
-    public IReadOnlyList<CompletionItem> CompleteDisks(string? vm) =>
-        _completion.Disks(vm);
-
     private Task<VMDomain> CompleteAsync(VMDomain domain, DomainPlace place, IOperationReport report, CancellationToken cancellation) =>
         DomainDescription.CompleteAsync(domain, place, _context.Catalogue.Load(place), report, cancellation);
 

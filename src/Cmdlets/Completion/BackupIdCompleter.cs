@@ -1,17 +1,15 @@
-using System.Collections;
 using System.Management.Automation;
 
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>Completes the ids of backups in the repository that is bound to -Repository, the newest first: those of the domain that is bound to -VM, else all.</summary>
-public sealed class BackupIdCompleter : NameCompleter
+/// <summary>Completes the ids of backups in the repository that is bound to -Repository, the newest first: those of the domains that are bound to -VM, else all.</summary>
+public class BackupIdCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm) => [];
+    private protected sealed override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        line["Repository"] is { Length: > 0 } repository ? Backups(engine, FullPath(repository), query, line) : [];
 
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm, IDictionary? bound) =>
-        (bound?["Repository"] as string ?? (bound?["Repository"] as PSObject)?.BaseObject as string) is { Length: > 0 } repository
-            ? engine.CompleteBackups(FullPath(repository), vm)
-            : [];
+    private protected virtual IEnumerable<CompletionItem> Backups(MomentEngine engine, string repository, CompletionQuery query, CompletionLine line) =>
+        engine.CompleteBackups(repository, query);
 
     // Relative to where the session is, as the command itself will take it.
     private static string FullPath(string path)

@@ -1,7 +1,8 @@
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>Completes the names of block snapshots: those of the domain that is bound to -VM, else of all.</summary>
+/// <summary>Completes the names of block snapshots.</summary>
 public sealed class BlockSnapshotCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm) => engine.CompleteBlockSnapshots(vm);
+    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        engine.CompleteBlockSnapshots(query);
 }

@@ -1,7 +1,8 @@
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>Completes the names of branches: those of the domain that is bound to -VM, else of all.</summary>
+/// <summary>Completes the names of branches.</summary>
 public sealed class BranchCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm) => engine.CompleteBranches(vm, elsewhere: false);
+    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        engine.CompleteBranches(query, elsewhere: false);
 }

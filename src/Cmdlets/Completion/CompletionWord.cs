@@ -3,36 +3,63 @@ using System.Management.Automation.Language;
 
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>The word that is being completed: what matches it, and how a match is written in its place.</summary>
+/// <summary>
+/// The word that is being completed: what matches it, and how a match is written in its place. PowerShell gives it as what it stands for,
+/// with a quote on either side where it was begun with one, closed or not.
+/// </summary>
 internal sealed class CompletionWord
 {
-    private readonly string _text;
     private readonly char? _quote;
     private readonly WildcardPattern? _pattern;
 
     public CompletionWord(string word)
     {
         _quote = word.Length > 0 && word[0] is '\'' or '"' ? word[0] : null;
-        _text = _quote is { } quote ? word.Trim(quote) : word;
-        if (WildcardPattern.ContainsWildcardCharacters(_text))
-            _pattern = WildcardPattern.Get(_text.EndsWith('*') ? _text : _text + "*", WildcardOptions.IgnoreCase);
+        int end = _quote is { } quote && word.Length > 1 && word[^1] == quote ? word.Length - 1 : word.Length;
+        Text = _quote is null ? word : word[1..end];
+        if (WildcardPattern.ContainsWildcardCharacters(Text))
+            _pattern = WildcardPattern.Get(Text.EndsWith('*') ? Text : Text + "*", WildcardOptions.IgnoreCase);
     }
 
-    public bool Matches(CompletionItem item) =>
-        item.Text.StartsWith(_text, StringComparison.OrdinalIgnoreCase) || _pattern?.IsMatch(item.Text) == true;
+    /// <summary>What the word stands for.</summary>
+    public string Text { get; }
 
-    public CompletionResult Result(CompletionItem item) => new(
-        Quoted(item.Text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
+    public bool Matches(string name) => name.StartsWith(Text, StringComparison.OrdinalIgnoreCase) || IsMatch(name);
+
+    /// <param name="item">What is offered.</param>
+    /// <param name="escape">Whether the parameter takes patterns, so that a name with a bracket in it has to be written as one.</param>
+    public CompletionResult Result(CompletionItem item, bool escape) => new(
+        Quoted(escape ? WildcardPattern.Escape(item.Text) : item.Text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
+
+    // Half of a pattern, "web[1", is one that cannot be used yet.
+    private bool IsMatch(string name)
+    {
+        try
+        {
+            return _pattern?.IsMatch(name) == true;
+        }
+        catch (WildcardPatternException)
+        {
+            return false;
+        }
+    }
 
     private string Quoted(string name)
     {
         if (_quote == '"')
-            return "\"" + name.Replace("`", "``").Replace("$", "`$").Replace("\"", "`\"") + "\"";
+            return "\"" + string.Concat(name.Select(letter => letter is '`' or '$' || IsDoubleQuote(letter) ? "`" + letter : letter.ToString())) + "\"";
         return _quote is null && IsBareword(name) ? name : "'" + CodeGeneration.EscapeSingleQuotedStringContent(name) + "'";
     }
 
-    // What the parser takes as one plain argument, without expanding anything in it.
+    // The parser takes any of the four as the end of a string.
+    private static bool IsDoubleQuote(char letter) => letter is '"' or '\u201C' or '\u201D' or '\u201E';
+
+    // What the parser takes as one plain argument, without expanding anything in it: a word that begins as a number would become one, "1e3" or "0x10".
     private static bool IsBareword(string name) =>
-        name[0] is not ('-' or '@' or '#' or '<' or '>')
-        && name.All(letter => char.IsLetterOrDigit(letter) || letter is '-' or '_' or '.' or ':' or '+' or '@' or '#' or '/' or '=' or '%');
+        name.Length > 0
+        && (char.IsLetter(name[0]) || name[0] is '_' or '/' || (char.IsAsciiDigit(name[0]) && !IsNumber(name)))
+        && name.All(letter => char.IsLetterOrDigit(letter) || letter is '-' or '_' or '.' or ':' or '+' or '/' or '=' or '%');
+
+    private static bool IsNumber(string name) =>
+        Parser.ParseInput(name, out Token[] tokens, out _) is not null && tokens is [NumberToken, ..];
 }

@@ -1,7 +1,8 @@
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>Completes the names of disks: those of the domain that is bound to -VM, else of all.</summary>
+/// <summary>Completes the names of disks.</summary>
 public sealed class DiskCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm) => engine.CompleteDisks(vm);
+    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        engine.CompleteDisks(query);
 }

@@ -1,7 +1,8 @@
 namespace MomentTools.Cmdlets.Completion;
 
-/// <summary>Completes the addresses where block exports are served: those of the domain that is bound to -VM, else of all.</summary>
+/// <summary>Completes the addresses where block exports are served.</summary>
 public sealed class ExportAddressCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm) => engine.CompleteExportAddresses(vm);
+    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        engine.CompleteExportAddresses(query);
 }

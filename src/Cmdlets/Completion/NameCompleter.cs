@@ -5,11 +5,13 @@ using System.Management.Automation.Language;
 namespace MomentTools.Cmdlets.Completion;
 
 /// <summary>
-/// Completes names from local files: those that begin with the word or match it as a wildcard pattern. It never connects to
-/// anything, and never fails: a completion that throws would break the prompt.
+/// Completes names from local files: those that begin with the word or match it as a wildcard pattern, and are not in its list already. It
+/// never connects to anything, and never fails: a completion that throws would break the prompt.
 /// </summary>
 public abstract class NameCompleter : IArgumentCompleter
 {
+    private static readonly string[] Kinds = ["checkpoint:", "snapshot:"];
+
     /// <inheritdoc/>
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
@@ -17,7 +19,16 @@ public abstract class NameCompleter : IArgumentCompleter
         try
         {
             var word = new CompletionWord(wordToComplete ?? "");
-            return [.. Candidates(new MomentEngine(), BoundDomain(fakeBoundParameters), fakeBoundParameters).Where(word.Matches).Select(word.Result)];
+            var line = new CompletionLine(commandName, parameterName, commandAst, fakeBoundParameters);
+            var query = new CompletionQuery
+            {
+                VM = line.Domains,
+                Wanted = word.Matches,
+                Without = line.Listed(word.Text),
+                WithKind = Kinds.Any(kind => word.Text.StartsWith(kind, StringComparison.OrdinalIgnoreCase)),
+            };
+            var parameter = new CompletedParameter(commandName, parameterName);
+            return [.. Candidates(new MomentEngine(), query, line).Select(item => word.Result(item, parameter.TakesPatterns))];
         }
 #pragma warning disable CA1031 // Whatever goes wrong, the answer is that there is nothing to offer.
         catch (Exception)
@@ -27,18 +38,5 @@ public abstract class NameCompleter : IArgumentCompleter
         }
     }
 
-    private protected abstract IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm);
-
-    // For names that depend on more of what is bound than the domain.
-    private protected virtual IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm, IDictionary? bound) => Candidates(engine, vm);
-
-    // Only one plain name narrows; of several or of a pattern everything is offered.
-    private static string? BoundDomain(IDictionary? bound)
-    {
-        object? value = bound?["VM"] ?? bound?["VMName"] ?? bound?["Domain"] ?? bound?["DomainName"];
-        if (value is null || (value is IEnumerable and not string))
-            return null;
-        string name = new VMReference(value).Name;
-        return WildcardPattern.ContainsWildcardCharacters(name) ? null : name;
-    }
+    private protected abstract IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line);
 }

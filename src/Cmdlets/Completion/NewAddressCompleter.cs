@@ -7,7 +7,10 @@ namespace MomentTools.Cmdlets.Completion;
 /// <summary>Offers addresses where something new can be served: this host's own, with a free port, and the forms of a unix socket.</summary>
 public sealed class NewAddressCompleter : NameCompleter
 {
-    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, string? vm)
+    private protected override IEnumerable<CompletionItem> Candidates(MomentEngine engine, CompletionQuery query, CompletionLine line) =>
+        Addresses(line["VM"]).Where(item => query.Wanted(item.Text));
+
+    private static IEnumerable<CompletionItem> Addresses(string? vm)
     {
         yield return new CompletionItem("tcp://127.0.0.1:0", "this host only, on a free port");
         yield return new CompletionItem("tcp://[::1]:0", "this host only, IPv6, on a free port");

@@ -99,8 +99,8 @@ internal static class MomentFile
         return new MomentFileContent(moment, points);
     }
 
-    // The form that is written is read many times as fast as any other one.
-    private static DateTimeOffset? ReadTime(string? text) =>
+    /// <summary>A time as the files have it; null where it is none. The form that is written is read many times as fast as any other one.</summary>
+    public static DateTimeOffset? ReadTime(string? text) =>
         DateTimeOffset.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time) || DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out time)
             ? time : null;
 

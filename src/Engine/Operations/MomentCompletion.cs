@@ -1,4 +1,3 @@
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
@@ -11,66 +10,139 @@ namespace MomentTools.Operations;
 /// <summary>Names for tab completion, from directory listings and small files: it never connects, waits, or throws.</summary>
 internal sealed class MomentCompletion(DomainCatalogue catalogue)
 {
-    public IReadOnlyList<CompletionItem> Domains() => Quietly(() => catalogue.Names().Select(name => new CompletionItem(name, $"domain {name}")));
+    // Of more domains at once it is not read what they are.
+    private const int MostDescribed = 100;
 
-    public IReadOnlyList<CompletionItem> Moments(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    public IReadOnlyList<CompletionItem> Domains(CompletionQuery query) => Quietly(() =>
+        catalogue.Names().Where(query.Takes).Select((name, index) => new CompletionItem(name, index < MostDescribed ? DomainTip(name) : $"domain {name}")));
+
+    public IReadOnlyList<CompletionItem> Moments(CompletionQuery query) => EachDomain(query, name =>
     {
-        string directory = catalogue.Place(name).StateDirectory;
-        // The file's time stands for the moment's: reading thousands of files would take longer than a key press may.
-        var store = new MomentStore(directory);
-        IReadOnlyList<MomentKey> keys = store.Keys();
-        HashSet<string> twins = [.. keys.CountBy(key => key.Name, StringComparer.Ordinal).Where(pair => pair.Value > 1).Select(pair => pair.Key)];
-        return keys.Select(key => new CompletionItem(
-            twins.Contains(key.Name) ? key.ToString() : key.Name,
-            string.Create(CultureInfo.CurrentCulture, $"{(key.Kind == MomentKind.Checkpoint ? "checkpoint" : "snapshot")} of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
-    }));
+        MomentStore store = Store(name);
+        return CompletionTips.OfMoments(name, store, Offered(query, Keys(store, query)));
+    });
 
-    public IReadOnlyList<CompletionItem> Snapshots(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    /// <summary>Moments that can be compared: with another one, with now, or, where neither is asked for, with anything.</summary>
+    /// <param name="query">What is asked for.</param>
+    /// <param name="other">The other one, or null.</param>
+    /// <param name="now">Whether the present state is the other end.</param>
+    public IReadOnlyList<CompletionItem> Comparable(CompletionQuery query, string? other, bool now) => EachDomain(query, name =>
     {
-        var store = new MomentStore(catalogue.Place(name).StateDirectory);
-        return store.Keys(MomentKind.Snapshot).Select(key => new CompletionItem(
-            key.Name, string.Create(CultureInfo.CurrentCulture, $"snapshot of {name}, {File.GetLastWriteTime(store.PathOf(key)):g}")));
-    }));
+        DomainMoments state = Store(name).Load(_ => { }).Of(catalogue.Load(catalogue.Place(name)).Disks.Select(disk => disk.Target));
+        HashSet<MomentKey> legal = now ? ComparableMoments.WithNow(state)
+            : other is not null && state.Tree(out _).Require(other).Key is { } end ? ComparableMoments.With(state, end)
+            : ComparableMoments.Any(state);
+        return Known(name, state, query, legal);
+    });
 
-    public IReadOnlyList<CompletionItem> BlockSnapshots(string? vm) => Quietly(() => Names(vm).SelectMany(name =>
+    /// <summary>External snapshots that the active branch stands on: layers can be merged into theirs.</summary>
+    public IReadOnlyList<CompletionItem> Mergeable(CompletionQuery query) => EachDomain(query, name =>
     {
-        string directory = catalogue.Place(name).StateDirectory;
-        return new ServiceRecords(directory).SnapshotNames.Order(StringComparer.Ordinal).Select(snapshot => new CompletionItem(
-            snapshot, string.Create(CultureInfo.CurrentCulture, $"block snapshot of {name}, {File.GetLastWriteTime(Path.Combine(directory, ServiceRecords.PathOfSnapshot(snapshot))):g}")));
-    }));
+        DomainMoments state = Store(name).Load(_ => { });
+        HashSet<MomentKey> legal =
+        [
+            .. state.Disks.Values.SelectMany(disk => LayerDrift.Recorded(disk).Skip(1).Select(layer => layer.FrozenTop is { } top ? disk.Points.GetValueOrDefault(top)?.Moment : null))
+                .OfType<MomentKey>().Where(key => key.Kind == MomentKind.Snapshot),
+        ];
+        return Known(name, state, query, legal);
+    });
 
-    public IReadOnlyList<CompletionItem> ExportNames(string? vm) => Quietly(() => Exports(vm)
-        .SelectMany(pair => pair.Export.Disks.Select(disk => new CompletionItem(disk.ExportName, $"disk {disk.Name} of {pair.VM} at {pair.Export.Address}")))
-        .DistinctBy(item => item.Text, StringComparer.Ordinal));
+    public IReadOnlyList<CompletionItem> BlockSnapshots(CompletionQuery query) => EachDomain(query, name =>
+    {
+        string directory = catalogue.DirectoryOf(name);
+        return new ServiceRecords(directory).SnapshotNames.Where(query.Takes).Order(StringComparer.Ordinal).Select(snapshot => new CompletionItem(
+            snapshot, $"block snapshot of {name}, {CompletionTips.Minute(new DateTimeOffset(File.GetLastWriteTimeUtc(Path.Combine(directory, ServiceRecords.PathOfSnapshot(snapshot)))))}"));
+    });
 
-    public IReadOnlyList<CompletionItem> ExportAddresses(string? vm) => Quietly(() => Exports(vm)
-        .GroupBy(pair => pair.Export.Address, StringComparer.Ordinal)
-        .Select(group => new CompletionItem(group.Key, string.Join(", ", group.SelectMany(pair => pair.Export.Disks.Select(disk => $"{disk.Name} of {pair.VM} as {disk.ExportName}"))))));
+    public IReadOnlyList<CompletionItem> ExportNames(CompletionQuery query) => EachDomain(query, name => Exports(name)
+        .SelectMany(export => export.Disks.Where(disk => query.Takes(disk.ExportName)).Select(disk => new CompletionItem(disk.ExportName, $"disk {disk.Name} of {name} at {export.Address}"))));
 
-    /// <param name="vm">The machine, or null for the branches of all.</param>
+    public IReadOnlyList<CompletionItem> ExportAddresses(CompletionQuery query) => EachDomain(query, name => Exports(name)
+        .Where(export => query.Takes(export.Address)).GroupBy(export => export.Address, StringComparer.Ordinal)
+        .Select(group => new CompletionItem(group.Key, string.Join(", ", group.SelectMany(export => export.Disks.Select(disk => $"{disk.Name} of {name} as {disk.ExportName}"))))));
+
+    /// <param name="query">What is asked for.</param>
     /// <param name="elsewhere">Only those that the machine is not on.</param>
-    public IReadOnlyList<CompletionItem> Branches(string? vm, bool elsewhere) => Quietly(() => Names(vm).SelectMany(name =>
+    public IReadOnlyList<CompletionItem> Branches(CompletionQuery query, bool elsewhere) => EachDomain(query, name =>
     {
-        var store = new MomentStore(catalogue.Place(name).StateDirectory);
+        MomentStore store = Store(name);
         string active = store.ActiveBranch();
-        return store.BranchNames().Where(branch => !elsewhere || branch != active).Select(branch => new CompletionItem(
-            branch, branch == active ? $"branch of {name}, where it is now" : $"branch of {name}"));
-    }));
+        return store.BranchNames().Where(branch => query.Takes(branch) && !(elsewhere && branch == active))
+            .Select(branch => new CompletionItem(branch, $"branch of {name}{(branch == active ? ", where it is now" : "")}{Made(store.BranchCreated(branch))}"));
+    });
 
-    public IReadOnlyList<CompletionItem> Disks(string? vm) => Quietly(() => Names(vm)
-        .SelectMany(name => catalogue.Load(catalogue.Place(name)).Disks.Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}: {disk.SourcePath}")))
-        .DistinctBy(item => item.Text, StringComparer.Ordinal));
+    public IReadOnlyList<CompletionItem> Disks(CompletionQuery query) => EachDomain(query, name =>
+    {
+        IReadOnlyDictionary<string, long> sizes = Store(name).DiskSizes();
+        return catalogue.Load(catalogue.Place(name)).Disks.Where(disk => query.Takes(disk.Target))
+            .Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}{(sizes.TryGetValue(disk.Target, out long size) ? ", " + CompletionTips.Bytes(size) : "")}: {disk.SourcePath}"));
+    });
 
-    public static IReadOnlyList<CompletionItem> Backups(string repository, string? vm) => Quietly(() => BackupCompletion.Items(repository, vm));
+    /// <summary>What Undo-VMSnapshot can bring back, the last first.</summary>
+    public IReadOnlyList<CompletionItem> Kept(CompletionQuery query) => EachDomain(query, name => Store(name).Kept()
+        .Where(kept => query.Takes(kept.Id)).OrderByDescending(kept => kept.Since)
+        .Select(kept => new CompletionItem(kept.Id, $"what {kept.Operation} left of {name}, {CompletionTips.Minute(kept.Since)}, kept until {CompletionTips.Minute(kept.Until)}")));
 
-    private IEnumerable<(string VM, BlockExportRecord Export)> Exports(string? vm) =>
-        Names(vm).SelectMany(name => new ServiceRecords(catalogue.Place(name).StateDirectory).Exports(_ => { }).Select(export => (name, export)));
+    /// <inheritdoc cref="BackupCompletion.Items"/>
+    public static IReadOnlyList<CompletionItem> Backups(string repository, CompletionQuery query, bool standing, string? beneath) =>
+        Quietly(() => BackupCompletion.Items(repository, query, standing, beneath));
 
-    private IReadOnlyList<string> Names(string? vm) => vm is null ? catalogue.Names() : catalogue.Find(vm);
+    private IReadOnlyList<BlockExportRecord> Exports(string name) => new ServiceRecords(catalogue.DirectoryOf(name)).Exports(_ => { });
+
+    private MomentStore Store(string name) => new(catalogue.DirectoryOf(name));
+
+    private static IReadOnlyList<MomentKey> Keys(MomentStore store, CompletionQuery query) =>
+        query.Kind is null ? store.Keys() : [.. store.Keys(Enum.Parse<MomentKind>(query.Kind))];
+
+    // Both kinds may have one of the same name: where both are meant, each is named so that it is found.
+    private static List<(MomentKey Key, string Text)> Offered(CompletionQuery query, IReadOnlyList<MomentKey> keys)
+    {
+        HashSet<string> twins = [.. keys.CountBy(key => key.Name, StringComparer.Ordinal).Where(pair => pair.Value > 1).Select(pair => pair.Key)];
+        List<(MomentKey Key, string Text)> offered = [];
+        foreach (MomentKey key in keys)
+        {
+            string text = query.WithKind || twins.Contains(key.Name) ? key.ToString() : key.Name;
+            if (!query.Without.Contains(text, StringComparer.Ordinal) && (query.Wanted(text) || (!query.WithKind && query.Wanted(key.Name))))
+                offered.Add((key, text));
+        }
+
+        return offered;
+    }
+
+    private static IEnumerable<CompletionItem> Known(string name, DomainMoments state, CompletionQuery query, HashSet<MomentKey> legal)
+    {
+        // All are looked at for twins: one of them is addressed by its kind also where the other is not legal.
+        List<(MomentKey Key, string Text)> offered = Offered(query, [.. state.Moments.Keys.Where(key => query.Kind is null || key.Kind == Enum.Parse<MomentKind>(query.Kind)).OrderBy(key => key.Name, StringComparer.Ordinal)]);
+        ILookup<MomentKey, TrackingPoint> points = state.Disks.Values.SelectMany(disk => disk.Points.Values).Where(point => point.Moment is not null).ToLookup(point => point.Moment!);
+        return offered.Where(one => legal.Contains(one.Key)).Select(one => new CompletionItem(one.Text, CompletionTips.Of(name, state.Moments[one.Key], [.. points[one.Key]])));
+    }
+
+    private string DomainTip(string name)
+    {
+        try
+        {
+            DomainDocument domain = catalogue.Load(catalogue.Place(name));
+            int moments = Store(name).Keys().Count;
+            return $"domain {name} with {string.Join(", ", domain.Disks.Select(disk => disk.Target))}; {(moments == 1 ? "1 moment" : $"{moments} moments")}";
+        }
+        catch (MomentException)
+        {
+            return $"domain {name}, whose files cannot be read";
+        }
+    }
+
+    private static string Made(DateTimeOffset? created) => created is { } time ? ", made " + CompletionTips.Minute(time) : "";
 
     private static string Kind(DomainDisk disk) => disk.Format is null ? disk.Device : $"{disk.Format} {disk.Device}";
 
-    private static List<CompletionItem> Quietly(Func<IEnumerable<CompletionItem>> read)
+    // One domain whose files are broken does not hide those of the others.
+    private List<CompletionItem> EachDomain(CompletionQuery query, Func<string, IEnumerable<CompletionItem>> read) =>
+        [.. Quietly(() => Names(query)).SelectMany(name => Quietly(() => read(name))).DistinctBy(item => item.Text, StringComparer.Ordinal)];
+
+    private IEnumerable<string> Names(CompletionQuery query) =>
+        query.VM.Count == 0 ? catalogue.Names() : query.VM.SelectMany(vm => Quietly(() => catalogue.Find(vm))).Distinct(StringComparer.Ordinal);
+
+    private static List<T> Quietly<T>(Func<IEnumerable<T>> read)
     {
         try
         {

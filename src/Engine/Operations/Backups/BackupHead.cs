@@ -10,9 +10,13 @@ namespace MomentTools.Operations.Backups;
 /// <param name="Vm">The machine's name at the time.</param>
 /// <param name="Kind">What was made; <see cref="VMBackupKind.Automatic"/> where the manifest does not say.</param>
 /// <param name="Created">The instant whose content it holds.</param>
-internal sealed record BackupHead(string Vm, VMBackupKind Kind, DateTimeOffset Created)
+/// <param name="StandsOn">The backup that its first disk stands on; null where that is full.</param>
+internal sealed record BackupHead(string Vm, VMBackupKind Kind, DateTimeOffset Created, string? StandsOn)
 {
     private const int Length = 8192;
+
+    // How deep the properties of a disk lie.
+    private const int FirstDisk = 3;
 
     /// <summary>Reads the head of the manifest in a backup's directory; null where there is none to read.</summary>
     public static BackupHead? Read(string directory)
@@ -35,14 +39,25 @@ internal sealed record BackupHead(string Vm, VMBackupKind Kind, DateTimeOffset C
         string? vm = null;
         VMBackupKind kind = VMBackupKind.Automatic;
         DateTimeOffset? created = null;
+        string? standsOn = null;
         while (reader.Read())
         {
-            if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1)
+            if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth is not (1 or FirstDisk))
                 continue;
+            bool isDisk = reader.CurrentDepth == FirstDisk;
             string name = reader.GetString()!;
-            if (name == nameof(BackupManifest.Disks) || !reader.Read())
+            if (isDisk ? name == nameof(BackupManifestDisk.ChunkHashes) : name == nameof(BackupManifest.Checksum))
                 break;
-            if (name == nameof(BackupManifest.Vm))
+            if (name == nameof(BackupManifest.Disks))
+                continue;
+            if (!reader.Read())
+                break;
+            if (isDisk)
+            {
+                if (name == nameof(BackupManifestDisk.ParentId))
+                    standsOn = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            }
+            else if (name == nameof(BackupManifest.Vm))
                 vm = reader.GetString();
             else if (name == nameof(BackupManifest.Created))
                 created = reader.GetDateTimeOffset();
@@ -52,6 +67,6 @@ internal sealed record BackupHead(string Vm, VMBackupKind Kind, DateTimeOffset C
                 reader.TrySkip();
         }
 
-        return vm is not null && created is { } time ? new BackupHead(vm, kind, time) : null;
+        return vm is not null && created is { } time ? new BackupHead(vm, kind, time, standsOn) : null;
     }
 }
