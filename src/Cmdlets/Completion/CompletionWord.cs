@@ -29,7 +29,7 @@ internal sealed class CompletionWord
     /// <param name="item">What is offered.</param>
     /// <param name="escape">Whether the parameter takes patterns, so that a name with a bracket in it has to be written as one.</param>
     public CompletionResult Result(CompletionItem item, bool escape) => new(
-        Quoted(escape ? WildcardPattern.Escape(item.Text) : item.Text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
+        Quoted(escape && WildcardPattern.ContainsWildcardCharacters(item.Text) ? WildcardPattern.Escape(item.Text) : item.Text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
 
     // Half of a pattern, "web[1", is one that cannot be used yet.
     private bool IsMatch(string name)

@@ -92,7 +92,7 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     private MomentStore Store(string name) => new(catalogue.DirectoryOf(name));
 
     private static IReadOnlyList<MomentKey> Keys(MomentStore store, CompletionQuery query) =>
-        query.Kind is null ? store.Keys() : [.. store.Keys(Enum.Parse<MomentKind>(query.Kind))];
+        query.Kind is null ? [.. store.Keys().OrderBy(key => key.Name, StringComparer.Ordinal)] : [.. store.Keys(Enum.Parse<MomentKind>(query.Kind))];
 
     // Both kinds may have one of the same name: where both are meant, each is named so that it is found.
     private static List<(MomentKey Key, string Text)> Offered(CompletionQuery query, IReadOnlyList<MomentKey> keys)

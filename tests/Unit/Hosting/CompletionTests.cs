@@ -133,7 +133,8 @@ public sealed class CompletionTests : IDisposable
         // And from each of its beginnings, in quotes.
         for (int length = 1; length < name.Length; length++)
         {
-            if (!char.IsHighSurrogate(name[length - 1]))
+            // PowerShell itself takes an open '- for the beginning of a parameter.
+            if (!char.IsHighSurrogate(name[length - 1]) && name[..length] != "-")
                 Assert.Equal(name, Assert.Single(_module.Complete($"Get-VMSnapshot odd '{name[..length].Replace("'", "''", StringComparison.Ordinal).Replace("‘", "‘‘", StringComparison.Ordinal).Replace("’", "’’", StringComparison.Ordinal)}")).ListItemText);
         }
     }

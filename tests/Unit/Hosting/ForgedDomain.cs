@@ -18,16 +18,15 @@ internal sealed class ForgedDomain
     /// <param name="catalogue">Where it is registered.</param>
     /// <param name="name">Its name.</param>
     /// <param name="disks">Its disks.</param>
-    /// <param name="metadata">What its document has of ours.</param>
-    public ForgedDomain(DomainCatalogue catalogue, string name, string[] disks, string metadata = "")
+    /// <param name="monitor">The socket of a machine that somebody else started, or null.</param>
+    public ForgedDomain(DomainCatalogue catalogue, string name, string[] disks, string? monitor = null)
     {
         Name = name;
         Disks = disks;
-        _place = catalogue.Add(DomainDocument.Parse($"""
+        var domain = DomainDocument.Parse($"""
             <domain type='qemu'>
               <name>{name}</name>
               <uuid>{Guid.NewGuid():D}</uuid>
-              {metadata}
               <memory unit='MiB'>64</memory>
               <vcpu>1</vcpu>
               <os><type arch='x86_64' machine='q35'>hvm</type></os>
@@ -35,7 +34,8 @@ internal sealed class ForgedDomain
                 {string.Concat(disks.Select(disk => $"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/nosuch/{disk}.qcow2'/><target dev='{disk}' bus='virtio'/></disk>"))}
               </devices>
             </domain>
-            """, "test"));
+            """, "test");
+        _place = catalogue.Add(monitor is null ? domain : domain.WithMonitor($"unix:{monitor}"));
         foreach (string disk in disks)
             _state = _state.With(_state.Disk(disk));
     }

@@ -25,6 +25,9 @@ public sealed class HostedState : IDisposable
 
     internal ForgedDomain Domain(string name, params string[] disks) => new(Catalogue, name, disks.Length == 0 ? ["vda"] : disks);
 
+    /// <summary>A machine that somebody else started, behind this socket.</summary>
+    internal ForgedDomain Attached(string name, string monitor) => new(Catalogue, name, ["vda"], monitor);
+
     public void Dispose()
     {
         Environment.SetEnvironmentVariable(Home, _before);
