@@ -52,7 +52,7 @@ internal sealed class SnapshotMerge(EngineContext context)
                 LayerErrors.SnapshotNotExternal, $"Cannot merge into '{request.Name}' of '{vm}': it is no external snapshot with layers of its own.", request.Name,
                 key.Kind == MomentKind.Snapshot ? "Its content lies inside its image; Remove-VMSnapshot removes it." : "Give the name of an external snapshot; Get-VMSnapshot -External lists them.");
         HashSet<MomentKey> ends = [key];
-        List<string> others = [];
+        List<string> others = [], inside = [];
         bool above = false;
         foreach (DiskTracking disk in state.Disks.Values)
         {
@@ -70,18 +70,20 @@ internal sealed class SnapshotMerge(EngineContext context)
                 others.AddRange(disk.ChildrenOf(layer.Id).Where(child => !own.Contains(child.Id)).SelectMany(child => Standing(state, disk, child)));
             }
 
-            others.AddRange(disk.Points.Values.Where(point => point.Moment is { Kind: MomentKind.Snapshot } && own.Contains(point.LayerId) && disk.Layers[point.LayerId].FrozenTop != point.Id)
+            inside.AddRange(disk.Points.Values.Where(point => point.Moment is { Kind: MomentKind.Snapshot } && own.Contains(point.LayerId) && disk.Layers[point.LayerId].FrozenTop != point.Id)
                 .Select(point => $"snapshot '{point.Moment!.Name}', which lies inside '{disk.LayerOf(point.Id).Path}' and would not survive"));
+            inside.AddRange(disk.Tips.Where(tip => tip.Value.Saved is not null && (tip.Value.LayerId == into.Id || own.Contains(tip.Value.LayerId)))
+                .Select(tip => $"{Named(state, tip.Key)}, whose tip lies inside '{disk.Layers[tip.Value.LayerId].Path}'"));
         }
 
         if (!above)
             throw new MomentException(
                 LayerErrors.MergeNothingAbove, $"Cannot merge into snapshot '{request.Name}' of '{vm}': the active branch, '{state.ActiveBranch}', does not stand on it.", request.Name,
                 "Switch-VMBranch goes to a branch that does; Get-VMBranch shows them.");
-        if (others.Count > 0 && (!request.Force || others.Exists(other => other.StartsWith("snapshot '", StringComparison.Ordinal) && other.EndsWith("survive", StringComparison.Ordinal))))
+        if (inside.Count > 0 || others.Count > 0 && !request.Force)
             throw new MomentException(
-                LayerErrors.MergeWouldEndBranches, $"Cannot merge into snapshot '{request.Name}' of '{vm}': on the layers that would go stand {string.Join("; ", others.Distinct(StringComparer.Ordinal))}.", request.Name,
-                "Remove what is not needed (Remove-VMBranch, Remove-VMSnapshot), or use -Force: then each other branch gets a copy of what it reads from these layers. Internal snapshots have to be removed first.");
+                LayerErrors.MergeWouldEndBranches, $"Cannot merge into snapshot '{request.Name}' of '{vm}': on the layers that would go stand {string.Join("; ", others.Concat(inside).Distinct(StringComparer.Ordinal))}.", request.Name,
+                "Remove what is not needed (Remove-VMBranch, Remove-VMSnapshot), or use -Force: then each other branch gets a copy of what it reads from these layers. What lies inside an image has to be removed first.");
         return [.. ends];
     }
 
@@ -89,10 +91,13 @@ internal sealed class SnapshotMerge(EngineContext context)
     {
         string[] names = [.. disk.Tips.Where(tip => LayerDrift.Recorded(disk, tip.Value.LayerId).Any(layer => layer.Id == child.Id)).Select(tip => tip.Key)];
         foreach (string name in names)
-            yield return name.StartsWith(Branch.HiddenPrefix, StringComparison.Ordinal) ? $"what is kept for Undo-VMSnapshot since {state.Kept.FirstOrDefault(kept => kept.Branch == name)?.Since.ToLocalTime():g}" : $"branch '{name}'";
+            yield return Named(state, name);
         if (names.Length == 0)
             yield return $"the layer '{child.Path}'";
     }
+
+    private static string Named(DomainMoments state, string branch) => branch.StartsWith(Branch.HiddenPrefix, StringComparison.Ordinal)
+        ? $"what is kept for Undo-VMSnapshot since {state.Kept.FirstOrDefault(kept => kept.Branch == branch)?.Since.ToLocalTime():g}" : $"branch '{branch}'";
 
     private static TrackingLayer? Frozen(DiskTracking disk, MomentKey key) =>
         disk.PointOf(key) is { } point && disk.Layers.GetValueOrDefault(point.LayerId) is { } layer && layer.FrozenTop == point.Id ? layer : null;

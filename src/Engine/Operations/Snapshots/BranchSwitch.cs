@@ -85,8 +85,8 @@ internal static class BranchSwitch
         foreach (string name in Moving(scope.State, prepared, target))
         {
             DiskTracking disk = next.Disk(name);
-            if (disk.ActiveTip!.Saved is not null)
-                throw RestoreErrors.SavedTip(scope.Place.Name, target, name, disk.Layers[disk.ActiveTip.LayerId].Path, disk.Tips.FirstOrDefault(tip => tip.Value.LayerId == disk.ActiveTip.LayerId && tip.Value.Saved is null).Key);
+            if (disk.ActiveTip!.Saved is { } tag)
+                throw RestoreErrors.SavedTip(scope.Place.Name, target, name, disk.Layers[disk.ActiveTip.LayerId].Path, tag, disk.Tips.FirstOrDefault(tip => tip.Value.LayerId == disk.ActiveTip.LayerId && tip.Value.Saved is null).Key);
             TrackingLayer layer = disk.Layers[disk.ActiveTip.LayerId];
             definition = definition.WithDiskSource(name, layer.Path, layer.Facts?.Format ?? OverlayFile.Format);
             // The tip that is left may bear another name from now on.

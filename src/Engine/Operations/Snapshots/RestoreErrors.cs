@@ -32,10 +32,11 @@ internal static class RestoreErrors
         "Give the machine back the definition that it had (Export-VMMoment shows the one of the snapshot), or use -Force, which starts it with that one and today's images. Nothing was changed.");
 
     /// <summary>A tip that lies inside an image that the machine does not work on.</summary>
+    /// <param name="tag">The internal snapshot that is the tip.</param>
     /// <param name="live">The branch whose tip is that image's present content, or null.</param>
-    public static MomentException SavedTip(string vm, string branch, string disk, string path, string? live) => new(
+    public static MomentException SavedTip(string vm, string branch, string disk, string path, string tag, string? live) => new(
         TipSaved, $"Cannot bring '{vm}' to branch '{branch}': on disk '{disk}' its tip lies inside the image '{path}', which the machine does not work on now.", disk,
-        live is null ? "Nothing was changed." : $"Go to branch '{live}' first, which is on that image, and then on to '{branch}'. Nothing was changed.");
+        live is null ? $"No branch is on that image any more. What the tip holds can be copied: qemu-img convert -f qcow2 -l snapshot.name={tag} -O qcow2 '{path}' NEW.qcow2. Nothing was changed." : $"Go to branch '{live}' first, which is on that image, and then on to '{branch}'. Nothing was changed.");
 
     public static MomentException IsCheckpoint(string vm, string name) => new(
         MomentIsCheckpoint, $"Cannot go back to '{name}' of '{vm}': it is a checkpoint, which records what changes and keeps no content.", name,
@@ -43,7 +44,7 @@ internal static class RestoreErrors
 
     public static MomentException ContentUnknown(string vm, string name, string? disk, string why) => new(
         SnapshotContentUnknown, $"Cannot go back to snapshot '{name}' of '{vm}'{(disk is null ? "" : $" on disk '{disk}'")}: {why}.", disk ?? name,
-        "Nothing was changed.");
+        "Get-VMSnapshot lists the others. One that another tool took has to be gone back to with that tool. Nothing was changed.");
 
     public static MomentException ContentMissing(string vm, string name, string disk, string path) => new(
         SnapshotContentMissing, $"Cannot go back to snapshot '{name}' of '{vm}': the image '{path}', which holds its content of disk '{disk}', is gone.", path,
