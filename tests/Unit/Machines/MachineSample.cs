@@ -45,7 +45,7 @@ internal sealed class MachineSample : IAsyncDisposable
     public static async Task<MomentException> FailsAsync(ErrorId id, Func<Task> act)
     {
         MomentException failure = await Assert.ThrowsAsync<MomentException>(act);
-        Assert.Equal(id, failure.ErrorId);
+        Assert.True(failure.ErrorId == id, $"expected {id.Name}, but: {failure.ErrorId.Name}: {failure.Message}");
         return failure;
     }
 
