@@ -74,10 +74,14 @@
         'en-US/about_MomentTools.help.txt'
         'en-US/about_MomentTools_Automation.help.txt'
         'en-US/about_MomentTools_Backups.help.txt'
+        'en-US/about_MomentTools_BlockExports.help.txt'
         'en-US/about_MomentTools_Branches.help.txt'
+        'en-US/about_MomentTools_ChangedBlocks.help.txt'
         'en-US/about_MomentTools_Errors.help.txt'
+        'en-US/about_MomentTools_HyperVHabits.help.txt'
         'en-US/about_MomentTools_Moments.help.txt'
         'en-US/about_MomentTools_Recovery.help.txt'
+        'en-US/about_MomentTools_Safety.help.txt'
     )
     PrivateData            = @{
         PSData = @{
