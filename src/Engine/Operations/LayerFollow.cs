@@ -26,6 +26,27 @@ internal sealed class LayerFollow
         return missing.Length == 0 ? tracking : await new LayerFollow(tracking).FollowAsync(missing, report, cancellation);
     }
 
+    /// <summary>
+    /// The disk's tree on a host that its images were copied to: under the same names they are other files. An image with its mark, and of those
+    /// that are written no more with its length and time, is the recorded one; any other is left as it was recorded, so that it is told.
+    /// </summary>
+    /// <param name="tracking">The tree; its layers have the paths that they have now.</param>
+    /// <param name="report">Told of each image that is known again.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    public static async Task<DiskTracking> CopiedAsync(DiskTracking tracking, IOperationReport report, CancellationToken cancellation)
+    {
+        var follow = new LayerFollow(tracking);
+        DiskTracking next = tracking;
+        foreach (TrackingLayer layer in tracking.Layers.Values)
+            if (await follow.CopyAsync(layer, cancellation) is { } facts)
+            {
+                report.Verbose($"Disk '{tracking.Disk}': '{layer.Path}' is a copy of what was recorded, and takes its place.");
+                next = next.WithLayer(layer with { Facts = facts });
+            }
+
+        return next;
+    }
+
     /// <summary>The branch, not the active one, whose tip is written in an image; null where there is none.</summary>
     public static string? BranchAt(DiskTracking tracking, string path) =>
         tracking.Tips.FirstOrDefault(tip => tip.Key != tracking.ActiveBranch && tip.Value.Saved is null && tracking.Layers.GetValueOrDefault(tip.Value.LayerId)?.Path == path).Key;
@@ -108,6 +129,23 @@ internal sealed class LayerFollow
         if (isWritten)
             return now with { Length = null, Modified = null };
         return then.Length == now.Length && (rebased || then.Modified == now.Modified) ? now : null;
+    }
+
+    // What a copy of the file is, where it is one.
+    private async Task<LayerFacts?> CopyAsync(TrackingLayer layer, CancellationToken cancellation)
+    {
+        if (layer.Facts is not { } then || FileStamp.Of(layer.Path) is not { } stamp || stamp.Inode == then.Inode)
+            return null;
+        // One that was beneath the disk before its history began bears no mark.
+        bool isMarked = layer.Made || layer.FrozenTop is not null || then.Modified is null;
+        if (isMarked && !await IsAsync(layer, layer.Path, cancellation))
+            return null;
+        if ((await LayerReading.ChainAsync(layer.Path, then.Format, cancellation))[0].Facts is not { } now
+            || (then.BackingFile, then.BackingFormat) != (now.BackingFile, now.BackingFormat))
+            return null;
+        if (then.Modified is null)
+            return now with { Length = null, Modified = null };
+        return (then.Length, then.Modified) == (now.Length, now.Modified) ? now : null;
     }
 
     private static bool IsSame(string one, string other) => (Libc.RealPath(one) ?? one) == (Libc.RealPath(other) ?? other);

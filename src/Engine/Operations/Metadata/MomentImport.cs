@@ -92,7 +92,7 @@ internal sealed class MomentImport(EngineContext context)
         IReadOnlyList<DiskTracking> disks = TrackingReturn.Disks(package, scope.Domain, seen, (disk, why) => report.Warning(
             $"Disk '{disk}' of '{scope.Place.Name}': what changed between the imported moments is not known, because {why}. The next checkpoint starts anew; the next backup stores this disk in full."));
         foreach (DiskTracking disk in disks)
-            next = next.With(await LayerFollow.RunAsync(disk, report, cancellation));
+            next = next.With(await LayerFollow.CopiedAsync(await LayerFollow.RunAsync(disk, report, cancellation), report, cancellation));
         return (next, package);
     }
 

@@ -52,6 +52,39 @@ public sealed class BranchReturnTests
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task CopiesUnderTheSameNamesAreKnownAgain(bool written)
+    {
+        await using TestMachine machine = await BranchDrifts.MachineAsync();
+        string xml = await machine.ExportAsync();
+        DiskTracking disk = BranchDrifts.StateOf(machine).Disk("vda");
+        foreach (TrackingLayer layer in disk.Layers.Values)
+        {
+            Tool.Run("cp", "--preserve=timestamps", layer.Path, layer.Path + ".copy");
+            File.Move(layer.Path + ".copy", layer.Path, overwrite: true);
+        }
+
+        if (written)
+            Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 9 30M 64k", machine.DiskPath("vda"));
+        // Here, where nobody said that they were copied, they are other files.
+        Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+        Directory.Delete(machine.StateDirectory, recursive: true);
+        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None);
+        machine.Report.Warnings.Clear();
+        await machine.ImportAsync(xml);
+        Assert.Empty(machine.Report.Warnings);
+        if (written)
+        {
+            Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+            return;
+        }
+
+        Assert.Empty(await TestAsync(machine));
+        await AssertGoesOnAsync(machine);
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task ImagesThatWereMovedAreKnownAgain(bool written)
     {
         await using TestMachine machine = await BranchDrifts.MachineAsync();
