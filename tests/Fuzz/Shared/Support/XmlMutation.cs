@@ -7,7 +7,10 @@ internal static class XmlMutation
 {
     private static readonly string[] Spare = ["<", ">", "/", "&", "'", "\"", "<!DOCTYPE a>", "<![CDATA[", "]]>", "<disk/>", "\0", "é", "99999999999999999999", "<name>x</name>", "xmlns='a'", "&#0;", "\ud800", "checkpoint", "<!--"];
 
-    public static string Of(string seed, Random random)
+    public static string Of(string seed, Random random) => Of(seed, random, Spare);
+
+    /// <param name="spare">What is put in, in place of the pieces of XML.</param>
+    public static string Of(string seed, Random random, IReadOnlyList<string> spare)
     {
         var text = new StringBuilder(seed);
         for (int changes = random.Next(1, 4); changes > 0; changes--)
@@ -20,7 +23,7 @@ internal static class XmlMutation
                     text.Remove(at, length);
                     break;
                 case 1:
-                    text.Insert(at, Spare[random.Next(Spare.Length)]);
+                    text.Insert(at, spare[random.Next(spare.Count)]);
                     break;
                 case 2:
                     text[at] = (char)random.Next(32, 127);
