@@ -16,6 +16,10 @@ internal static class FuzzPlan
         ["launch"] = ([], () => new LaunchTarget()),
         ["names"] = ([], () => new NameTarget()),
         ["sidecar"] = ([], () => new SidecarTarget()),
+        ["agent"] = ([], () => new AgentTarget()),
+        ["manifest"] = ([], () => new ManifestTarget()),
+        ["journal"] = (RealMachine.Tools, () => new JournalTarget()),
+        ["state"] = (RealMachine.Tools, () => new StateTarget()),
     };
 
     public static IReadOnlyCollection<string> Names => Targets.Keys;

@@ -108,9 +108,9 @@ internal sealed class FuzzRun(IFuzzTarget target, int seed)
     // An error is printed at a prompt: what a stranger wrote must not fill it, or speak to the terminal.
     private static string? WrongWords(MomentException refusal)
     {
-        string words = $"{refusal.Message}{refusal.Target}{refusal.Advice}";
+        string words = refusal.Message + refusal.Advice;
         return words.Length > LongestMessage ? $"{refusal.ErrorId.Name} has {words.Length} characters: {words[..200]}"
-            : words.EnumerateRunes().Any(rune => Rune.IsControl(rune) && rune.Value != '\n') ? $"{refusal.ErrorId.Name} has control characters: {Uri.EscapeDataString(words)}"
+            : words.EnumerateRunes().Any(rune => Rune.IsControl(rune) && rune.Value is not ('\n' or '\t')) ? $"{refusal.ErrorId.Name} has control characters: {Uri.EscapeDataString(words)}"
             : null;
     }
 

@@ -13,12 +13,12 @@ public sealed class MomentException : Exception
     /// <param name="advice">What the user can do now: whole sentences.</param>
     /// <param name="inner">The failure underneath, kept whole.</param>
     public MomentException(ErrorId id, string message, string? target = null, string? advice = null, Exception? inner = null)
-        : base(message, inner)
+        : base(Printable(message), inner)
     {
         ArgumentNullException.ThrowIfNull(id);
         ErrorId = id;
         Target = target;
-        Advice = advice;
+        Advice = advice is null ? null : Printable(advice);
     }
 
     /// <summary>The stable id of the cause.</summary>
@@ -38,4 +38,14 @@ public sealed class MomentException : Exception
 
     /// <summary>The peer's error number (NBD errno, errno of the system), or null.</summary>
     public int? PeerErrorNumber { get; init; }
+
+    // Errors tell names that a stranger wrote into an image, or a peer sent: they must not speak to the terminal that they are printed at.
+    private static string Printable(string text) =>
+        text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.AsSpan().ContainsAnyInRange('\u007f', '\u009f')
+            ? string.Create(text.Length, text, (letters, from) =>
+            {
+                for (int at = 0; at < letters.Length; at++)
+                    letters[at] = char.IsControl(from[at]) && from[at] is not ('\n' or '\t') ? '\ufffd' : from[at];
+            })
+            : text;
 }

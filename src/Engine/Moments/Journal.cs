@@ -21,6 +21,8 @@ internal sealed class Journal : IDisposable
     // Directories that grow, the generation, and ends of files.
     private const int SparePages = 8;
 
+    private static readonly JsonDocumentOptions OneOfEach = new() { AllowDuplicateProperties = false };
+
     private readonly FileStream _file;
     private readonly string _domainDirectory;
     private readonly Action<string>? _probe;
@@ -193,6 +195,11 @@ internal sealed class Journal : IDisposable
         DurableFile.Delete(path);
     }
 
+    /// <summary>The error for a journal whose content is not what an operation writes.</summary>
+    public static MomentException Unreadable(string path, Exception failure) => new(
+        MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {failure.Message}", path,
+        "The operation it belongs to cannot be finished or undone automatically. Keep the file and look at the domain with Get-VMMoment and Get-VMBitmap before you remove it.", failure);
+
     private static string DirectoryOf(string domainDirectory) => System.IO.Path.Combine(domainDirectory, "journal");
 
     // Each write is whole or not at all, and doing it twice gives the same: that is what makes a redo safe.
@@ -227,25 +234,28 @@ internal sealed class Journal : IDisposable
         try
         {
             // What stands behind the last line feed is a line that was not written whole: its step was not taken.
-            foreach (JsonObject line in lines[..^1].Select(line => (JsonObject)JsonNode.Parse(line)!))
+            foreach (JsonObject line in lines[..^1].Select(line => (JsonObject)JsonNode.Parse(line, null, OneOfEach)!))
             {
                 if (line["intent"] is JsonObject intent)
-                    entry = entry with { Operation = (string)line["operation"]!, ProcessId = (int)line["process"]!, Started = DateTimeOffset.Parse((string)line["started"]!, CultureInfo.InvariantCulture), Intent = intent };
+                    entry = entry with { Operation = (string)line["operation"]!, ProcessId = (int)line["process"]!, Started = Time((string)line["started"]!), Intent = intent };
                 else if (line["more"] is JsonObject more)
                     entry = entry with { Intent = Merged(entry.Intent, more) };
                 else if (line["commit"] is JsonObject files)
                     entry = entry with { Commit = FileChanges.FromJson(files) };
                 else
-                    throw new FormatException($"a line is neither an intent nor a commit: {line.ToJsonString()}");
+                    throw new FormatException("a line is neither an intent nor a commit");
             }
         }
         catch (Exception failure) when (failure is JsonException or InvalidCastException or InvalidOperationException or FormatException or NullReferenceException)
         {
-            throw new MomentException(MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {failure.Message}", path, "The operation it belongs to cannot be finished or undone automatically. Keep the file and look at the domain with Get-VMMoment and Get-VMBitmap before you remove it.", failure);
+            throw Unreadable(path, failure);
         }
 
         return entry;
     }
+
+    private static DateTimeOffset Time(string text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out DateTimeOffset time) ? time
+        : throw new FormatException("when it began is no time");
 
     private static JsonObject Merged(JsonObject intent, JsonObject more)
     {

@@ -75,12 +75,38 @@ internal sealed partial class MomentStore
             {
                 Disk = name,
                 ActiveBranch = BranchName(element, check) ?? active,
-                Layers = element.Elements(TrackingXml.Name("layer")).Select(layer => TrackingXml.ReadLayer(layer, check)).ToDictionary(layer => layer.Id, StringComparer.Ordinal),
-                Points = element.Elements(TrackingXml.Name("ghost")).Select(ghost => TrackingXml.ReadPoint(ghost, null, check)).ToDictionary(point => point.Id, StringComparer.Ordinal),
+                Layers = Unique(element.Elements(TrackingXml.Name("layer")), layer => check.Required(layer, "id"), layer => TrackingXml.ReadLayer(layer, check), check),
+                Points = Ghosts(element, check),
             };
         }
 
         return active;
+    }
+
+    private static Dictionary<TKey, T> Unique<TKey, T>(IEnumerable<XElement> elements, Func<XElement, TKey> keyOf, Func<XElement, T> read, XmlCheck check)
+        where TKey : notnull
+    {
+        var all = new Dictionary<TKey, T>();
+        foreach (XElement element in elements)
+        {
+            if (!all.TryAdd(keyOf(element), read(element)))
+                throw check.Broken(element, $"{XmlErrors.Quote($"{keyOf(element)}")} is there twice");
+        }
+
+        return all;
+    }
+
+    private static Dictionary<string, TrackingPoint> Ghosts(XElement disk, XmlCheck check)
+    {
+        var points = new Dictionary<string, TrackingPoint>(StringComparer.Ordinal);
+        foreach (XElement ghost in disk.Elements(TrackingXml.Name("ghost")))
+        {
+            TrackingPoint point = TrackingXml.ReadPoint(ghost, null, check);
+            if (!points.TryAdd(point.Id, point))
+                throw check.Broken(ghost, $"the point {XmlErrors.Quote(point.Id)} is there twice");
+        }
+
+        return points;
     }
 
     // It becomes a file's name.
@@ -131,8 +157,6 @@ internal sealed partial class MomentStore
         (XElement root, XmlCheck check) = ReadOwn(KeptFile(id), "kept", MaxKeptBytes);
         if (check.Required(root, "id") != id)
             throw check.Broken(root, $"the file is named {id}.xml, and holds another record");
-        if (root.Elements().GroupBy(one => (one.Name, one.FirstAttribute?.Value)).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw check.Broken(twice.Last(), "it is there twice");
         return new KeptAside(
             id,
             check.Required(root, "operation"),
@@ -140,10 +164,10 @@ internal sealed partial class MomentStore
             BranchXml.Time(root, "until", check),
             root.Attribute("branch")?.Value,
             root.Attribute("was")?.Value,
-            root.Elements(TrackingXml.Name("file")).ToDictionary(file => check.Required(file, "path"), file => file.Value, StringComparer.Ordinal))
+            Unique(root.Elements(TrackingXml.Name("file")), file => check.Required(file, "path"), file => file.Value, check))
         {
-            Parents = root.Elements(TrackingXml.Name("child")).ToDictionary(child => BranchXml.RequiredKey(child, "moment", check), child => BranchXml.RequiredKey(child, "parent", check)),
-            Starts = root.Elements(TrackingXml.Name("begun")).ToDictionary(begun => check.Required(begun, "branch"), begun => BranchXml.RequiredKey(begun, "start", check), StringComparer.Ordinal),
+            Parents = Unique(root.Elements(TrackingXml.Name("child")), child => BranchXml.RequiredKey(child, "moment", check), child => BranchXml.RequiredKey(child, "parent", check), check),
+            Starts = Unique(root.Elements(TrackingXml.Name("begun")), begun => check.Required(begun, "branch"), begun => BranchXml.RequiredKey(begun, "start", check), check),
         };
     }
 }

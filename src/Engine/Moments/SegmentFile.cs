@@ -55,7 +55,7 @@ internal sealed class SegmentFile(string directory)
         {
             return Find(sections, disk) ?? throw Unreadable(path, $"it has no section for disk '{disk}'");
         }
-        catch (Exception failure) when (failure is EndOfStreamException or FormatException or ArgumentException or OverflowException)
+        catch (Exception failure) when (failure is IOException or FormatException or ArgumentException or OverflowException)
         {
             throw Unreadable(path, failure.Message, failure);
         }

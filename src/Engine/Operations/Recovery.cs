@@ -49,7 +49,7 @@ internal static class Recovery
                 continue;
             }
 
-            bool finished = await UndoAsync(place, domain, entry, report, cancellation);
+            bool finished = await TryUndoAsync(place, domain, entry, report, cancellation);
             report.Warning($"{(finished ? "Finished" : "Undid")} the operation {what}.");
         }
 
@@ -60,6 +60,19 @@ internal static class Recovery
         MergeNote.Sweep(place.StateDirectory);
         var store = new MomentStore(place.StateDirectory);
         store.Sweep(store.Load(report.Failure));
+    }
+
+    // What an intent lacks, or has of another kind, is found where it is needed.
+    private static async Task<bool> TryUndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, IOperationReport report, CancellationToken cancellation)
+    {
+        try
+        {
+            return await UndoAsync(place, domain, entry, report, cancellation);
+        }
+        catch (Exception failure) when (failure is NullReferenceException or InvalidCastException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw Journal.Unreadable(entry.Path, failure);
+        }
     }
 
     private static async Task<bool> UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, IOperationReport report, CancellationToken cancellation)

@@ -63,6 +63,8 @@ internal sealed class BitmapDirectory(ImageFile file, Qcow2Header header)
         Require(padded - FixedLength <= region.Remaining, $"entry {number} reaches behind its end");
         region.Skip(extraLength);
         string name = Encoding.UTF8.GetString((await region.TakeAsync(nameLength, cancellation)).Span);
+        // For QEMU the name ends there, so that it would be another bitmap's.
+        Require(!name.Contains('\0', StringComparison.Ordinal), $"entry {number} has a zero byte in its name");
         region.Skip(padded - FixedLength - extraLength - nameLength);
         return Parse(name, head.Span, (int)extraLength, entryOffset);
     }

@@ -55,6 +55,8 @@ internal sealed class SnapshotTable(ImageFile file, Qcow2Header header)
         Require(number, vmState <= long.MaxValue && diskSize <= long.MaxValue, $"its sizes are 0x{vmState:x} and 0x{diskSize:x}");
         Require(number, l1Offset <= long.MaxValue && l1Offset % (ulong)header.ClusterSize == 0, $"its L1 table lies at offset 0x{l1Offset:x}");
         Require(number, l1Size <= MaximumL1Entries, $"its L1 table has {l1Size} entries");
+        // For QEMU the text ends there, so that it would be another snapshot's.
+        Require(number, !texts.Contains((byte)0), "its id or its name has a zero byte in it");
         long clock = (long)(BigEndian.U64(head, 24) / NanosecondsPerTick);
         return new Qcow2Snapshot(
             Encoding.UTF8.GetString(texts[..idLength]),

@@ -28,7 +28,7 @@ internal sealed class DocumentTarget : IFuzzTarget
 
     public string Name => "xml";
 
-    public int Inputs => 15_000;
+    public int Inputs => 3000;
 
     public long MostBytes => 8 << 20;
 

@@ -19,7 +19,7 @@ internal sealed class HeadTarget : IFuzzTarget
 
     public string Name => "heads";
 
-    public int Inputs => 8000;
+    public int Inputs => 5000;
 
     public long MostBytes => 1 << 20;
 

@@ -14,7 +14,7 @@ internal sealed class LaunchTarget : IFuzzTarget
 
     public string Name => "launch";
 
-    public int Inputs => 6000;
+    public int Inputs => 4000;
 
     public long MostBytes => 8 << 20;
 

@@ -12,7 +12,7 @@ internal sealed class NbdTarget : IFuzzTarget
 
     public string Name => "nbd";
 
-    public int Inputs => 8000;
+    public int Inputs => 6000;
 
     public long MostBytes => 100_000;
 

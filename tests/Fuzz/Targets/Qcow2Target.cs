@@ -44,7 +44,7 @@ internal sealed class Qcow2Target : IFuzzTarget
 
     public string Name => "qcow2";
 
-    public int Inputs => 6000;
+    public int Inputs => 1500;
 
     public long MostBytes => 64 << 20;
 

@@ -32,11 +32,11 @@ internal sealed class QmpTarget : IFuzzTarget
 
     public string Name => "qmp";
 
-    public int Inputs => 10_000;
+    public int Inputs => 3000;
 
     public long MostBytes => 512 << 10;
 
-    public int Together => 20;
+    public int Together => 100;
 
     /// <summary>The conversation as it is.</summary>
     public static FuzzInput Sound { get; } = new([.. Conversation.Select(part => Encoding.UTF8.GetBytes(part + "\r\n"))]);

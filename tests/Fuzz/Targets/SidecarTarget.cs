@@ -26,7 +26,7 @@ internal sealed class SidecarTarget : IFuzzTarget
 
     public string Name => "sidecar";
 
-    public int Inputs => 8000;
+    public int Inputs => 5000;
 
     public long MostBytes => 2 << 20;
 

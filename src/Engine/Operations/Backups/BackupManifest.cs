@@ -38,7 +38,12 @@ internal sealed record BackupManifest
     }
 
     /// <summary>"push" where QEMU's own jobs wrote it, "pull" where it was read from a held instant.</summary>
-    public string Mode { get; init; } = Push;
+    public string Mode
+    {
+        // Where a manifest does not say it, the initial value is not what is read.
+        get => field ?? Push;
+        init;
+    }
 
     /// <summary>Why it was made, in the maker's words.</summary>
     public string? Description { get; init; }
@@ -64,11 +69,13 @@ internal sealed record BackupManifest
     public required string User { get; init; }
 
     /// <summary>SHA-256 of the machine's document; set when the backup is published.</summary>
+    [JsonRequired]
     public string DomainHash { get; init; } = "";
 
     public required IReadOnlyList<BackupManifestDisk> Disks { get; init; }
 
     /// <summary>SHA-256 of the manifest itself, with zeroes in this place; set where it is written.</summary>
+    [JsonRequired]
     public string Checksum { get; init; } = "";
 
     /// <summary>The backup's directory, known once it is read from one or written to one.</summary>

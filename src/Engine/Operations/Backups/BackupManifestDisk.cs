@@ -39,15 +39,19 @@ internal sealed record BackupManifestDisk
     /// <summary>The tracking point whose content the file shows; null exactly where the backup is a copy.</summary>
     public string? PointId { get; init; }
 
+    [JsonRequired]
     public string HashAlgorithm { get; init; } = Sha256;
 
     /// <summary>Bytes of the file that each chunk hash covers; the last covers what is left.</summary>
+    [JsonRequired]
     public int HashChunkSize { get; init; } = FileHashes.SmallestChunk;
 
     /// <summary>The hash of all chunk hashes, one after the other as bytes.</summary>
+    [JsonRequired]
     public string Hash { get; init; } = "";
 
     /// <summary>The hash of each chunk, in lower-case hexadecimal digits.</summary>
     [JsonConverter(typeof(HashListConverter))]
+    [JsonRequired]
     public IReadOnlyList<string> ChunkHashes { get; init; } = [];
 }

@@ -13,7 +13,7 @@ internal static class XmlMutation
     public static string Of(string seed, Random random, IReadOnlyList<string> spare)
     {
         var text = new StringBuilder(seed);
-        for (int changes = random.Next(1, 4); changes > 0; changes--)
+        for (int changes = random.Next(1, 4); changes > 0 && text.Length > 0; changes--)
         {
             int at = random.Next(text.Length);
             int length = Math.Min(random.Next(1, 20), text.Length - at);
