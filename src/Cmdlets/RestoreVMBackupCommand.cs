@@ -65,6 +65,10 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
     [Parameter]
     public SwitchParameter Move { get; set; }
 
+    /// <summary>Vouch for the definition in the backup: it may run other programs than an installed QEMU, give QEMU arguments of its own, and name files of this host.</summary>
+    [Parameter]
+    public SwitchParameter TrustDefinition { get; set; }
+
     /// <summary>Write what differs onto the disks of the stopped machine.</summary>
     [Parameter]
     public SwitchParameter InPlace { get; set; }
@@ -120,6 +124,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
         InPlace = InPlace,
         Instant = Instant,
         Move = Move,
+        TrustDefinition = TrustDefinition,
         Disks = Disk,
         Format = Format.ToLowerInvariant(),
     };

@@ -19,8 +19,11 @@ internal static class QemuPrograms
         return Directories.Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>Whether a path is that of an emulator which is installed here, and no other program or place.</summary>
-    public static bool IsInstalled(string path) =>
-        File.Exists(path) && Path.GetDirectoryName(path) is { } directory && Directories.Append(Private).Contains(directory, StringComparer.Ordinal)
-        && (Path.GetFileName(path).StartsWith("qemu-", StringComparison.Ordinal) || Path.GetFileName(path) == "kvm");
+    /// <summary>Whether this is an emulator that is installed here, by its path or by its name, and no other program or place.</summary>
+    public static bool IsInstalled(string emulator)
+    {
+        string name = Path.GetFileName(emulator);
+        return (name.StartsWith("qemu-system-", StringComparison.Ordinal) || name is "kvm" or "qemu-kvm")
+            && (name == emulator ? Find(name) is not null : File.Exists(emulator) && Directories.Append(Private).Contains(Path.GetDirectoryName(emulator), StringComparer.Ordinal));
+    }
 }

@@ -30,6 +30,9 @@ public sealed record RestoreBackupRequest
     /// <summary>Copy the content into the overlays while the new domain runs, so that it needs the repository no longer.</summary>
     public bool Move { get; init; }
 
+    /// <summary>Take the backup's definition for one's own: it may run programs, give QEMU arguments and name files of this host. Else a new domain gets what an installed QEMU needs, or what the registered machine of its UUID has.</summary>
+    public bool TrustDefinition { get; init; }
+
     /// <summary>The disks; empty means all.</summary>
     public IReadOnlyList<string> Disks { get; init; } = [];
 

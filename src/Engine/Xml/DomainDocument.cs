@@ -190,9 +190,9 @@ internal sealed class DomainDocument
 
     private static void RemoveMetadata(XElement root, XName name)
     {
-        if (root.Element("metadata") is not { } metadata || metadata.Element(name) is not { } element)
+        if (root.Element("metadata") is not { } metadata || metadata.Element(name) is null)
             return;
-        element.Remove();
+        metadata.Elements(name).Remove();
         if (!metadata.HasElements && XmlCheck.IsBlank(metadata.Value))
             metadata.Remove();
     }

@@ -39,7 +39,7 @@ internal sealed class CopiedDevices(XElement devices, string directory, string n
 
     private void Settle(XElement port, string id)
     {
-        if (port.Element("log") is { } log)
+        foreach (XElement log in port.Elements("log").ToArray())
         {
             log.Remove();
             notes.Add($"The log '{log.Attribute("file")?.Value}' of {id} is left out: the first machine writes it.");

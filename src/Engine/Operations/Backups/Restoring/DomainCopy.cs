@@ -75,6 +75,7 @@ internal sealed record DomainCopy(DomainDocument Domain, IReadOnlyList<string> N
 
         if (os.Element("nvram") is not { } nvram)
             return;
+        os.Elements("nvram").Skip(1).Remove();
         string was = nvram.Element("source")?.Attribute("file")?.Value ?? nvram.Value.Trim();
         if (firmware is null && was.Length == 0)
             return;

@@ -24,6 +24,7 @@ internal sealed class DomainRestore(EngineContext context, BackupRestore disks)
         DomainCopy copy = DomainCopy.Make(
             original, name, directory, names.ToDictionary(disk => disk.Key, disk => (Path.Combine(directory, disk.Value), request.Format), StringComparer.Ordinal),
             firmware is null ? null : Path.Combine(directory, variables));
+        DefinitionTrust.Require(context.Catalogue, selection.Backup, copy.Domain, directory, request.TrustDefinition);
         using var files = new RestoreFiles(directory, names.Select(disk => (disk.Key, disk.Value)).Concat(firmware is null ? [] : [(Firmware, variables)]), copy.Domain.Uuid, report);
         IReadOnlyDictionary<string, long> written = await disks.CopyAsync(selection, files, request.Format, report, cancellation);
         if (firmware is not null)

@@ -27,6 +27,7 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
         var files = new InstantFiles(selection, request.Destination!, name);
         await files.CheckAsync(cancellation);
         DomainCopy copy = DomainCopy.Make(original, name, files.Directory, files.Disks, files.Firmware);
+        DefinitionTrust.Require(context.Catalogue, selection.Backup, copy.Domain, files.Directory, request.TrustDefinition);
         await StartAsync(copy.Domain, files, report, cancellation);
         foreach (string note in copy.Notes)
             report.Warning($"'{name}': {note}");
