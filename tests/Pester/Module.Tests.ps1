@@ -67,8 +67,49 @@ Describe 'The import' {
         $said[-1] | Should -Be 0
     }
 
-    It 'takes a prefix' {
-        pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)' -Prefix QM; (Get-Command Get-QMVMDomain).Source" | Should -Be MomentTools
+    It 'warns about a function that hides a command, and about each thing that does' {
+        $said = pwsh -NoProfile -Command "function Get-VMDomain { }; Set-Alias Stop-VMDomain Get-Item; Import-Module '$(Get-ManifestPath)' 3>&1"
+        $said | Should -HaveCount 2
+        $said[0] | Should -Match 'The function Get-VMDomain hides'
+        $said[1] | Should -Match 'The alias Stop-VMDomain .* hides'
+    }
+
+    It 'takes a prefix, with which nothing is hidden: <How>' -ForEach @(
+        @{ How = '-Prefix QM' }
+        @{ How = '-pre:QM' }
+        @{ How = '@splat' }
+        @{ How = '-Prefix $prefix' }
+    ) {
+        $script = "Set-Alias Get-VMCheckpoint Get-Item; `$prefix = 'QM'; `$splat = @{ Prefix = 'QM' }; Import-Module '$(Get-ManifestPath)' $How 3>&1; (Get-Command Get-QMVMCheckpoint).Source; MomentTools\Get-VMDomain -ErrorAction Stop"
+        pwsh -NoProfile -Command $script | Should -Be MomentTools
+    }
+
+    It 'warns about an alias that hides a command with its prefix' {
+        $said = pwsh -NoProfile -Command "Set-Alias Get-QMVMCheckpoint Get-Item; Import-Module '$(Get-ManifestPath)' -Prefix QM 3>&1"
+        $said | Should -Match 'The alias Get-QMVMCheckpoint .* hides the cmdlet Get-VMCheckpoint .* another prefix'
+    }
+
+    It 'loads its two assemblies, no module, and nothing else; nor does a first command' {
+        $script = "function Loaded { [AppDomain]::CurrentDomain.GetAssemblies().ForEach{ `$_.GetName().Name } }
+            function Modules { @(Get-Module).ForEach{ `$_.Name } }
+            `$modules = Modules; `$before = Loaded
+            Import-Module '$(Get-ManifestPath)'
+            (Loaded).Where{ `$_ -notin `$before } -join ' '
+            (Modules).Where{ `$_ -notin `$modules } -join ' '
+            `$before = Loaded
+            Get-VMDomain
+            (Loaded).Where{ `$_ -notin `$before -and `$_ -notmatch '^System\.' } -join ' '"
+        $said = pwsh -NoProfile -Command $script
+        $said[0] | Should -Be 'MomentTools MomentTools.Engine'
+        $said[1] | Should -Be MomentTools
+        $said[2] | Should -BeNullOrEmpty
+    }
+
+    It 'starts nothing, and writes nothing' {
+        $before = $env:MOMENTTOOLS_HOME, $env:XDG_RUNTIME_DIR
+        $env:MOMENTTOOLS_HOME = "$place/unused"; $env:XDG_RUNTIME_DIR = "$place/unusedrun"
+        try { pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)'; Get-VMDomain" } finally { $env:MOMENTTOOLS_HOME, $env:XDG_RUNTIME_DIR = $before }
+        "$place/unused", "$place/unusedrun" | Should -Not -Exist
     }
 
     It 'works in two runspaces at once' {
