@@ -9,16 +9,9 @@ BeforeDiscovery {
 
 BeforeAll {
     Import-Module $PSScriptRoot/Support.psm1 -Force
+    Import-Module $PSScriptRoot/Examples.psm1 -Force
     Import-ModuleUnderTest
     $pages = Get-ChildItem (Join-Path (Get-RepositoryRoot) docs/help) -Filter *-*.md
-
-    # The examples of a page: title, code and words.
-    function Get-Example([string] $Path) {
-        $section = [regex]::Match((Get-Content $Path -Raw), '(?ms)^## EXAMPLES\n(.*?)^## PARAMETERS').Groups[1].Value
-        foreach ($match in [regex]::Matches($section, '(?ms)^### Example (\d+): (.+?)\n\n```powershell\n(.+?)\n```\n\n(.+?)\n\n(?=###|\z)')) {
-            [pscustomobject]@{ Number = [int]$match.Groups[1].Value; Title = $match.Groups[2].Value; Code = $match.Groups[3].Value; Words = $match.Groups[4].Value }
-        }
-    }
 
     # What is wrong with a piece of PowerShell: its syntax, commands that are neither ours nor PowerShell's own, parameters that do not exist.
     function Find-Mistake([string] $Code) {
