@@ -31,7 +31,9 @@ public sealed record MomentEngineOptions
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string state = Variable("MOMENTTOOLS_HOME")
             ?? (root ? "/var/lib/momenttools" : Path.Combine(Variable("XDG_STATE_HOME") ?? Path.Combine(home, ".local", "state"), "momenttools"));
-        string runtime = Path.Combine(Variable("XDG_RUNTIME_DIR") ?? (root ? "/run" : Path.GetTempPath()), "momenttools");
+        // In /tmp a name that all users know would be taken by the first of them.
+        string runtime = Variable("XDG_RUNTIME_DIR") is { } own ? Path.Combine(own, "momenttools")
+            : root ? "/run/momenttools" : Path.Combine(Path.GetTempPath(), $"momenttools-{Files.Libc.EffectiveUser()}");
         return new MomentEngineOptions { StateRoot = Path.GetFullPath(state), RuntimeRoot = runtime };
     }
 }

@@ -9,10 +9,14 @@ namespace MomentTools.Files;
 internal static class DurableFile
 {
     private const string TemporaryPrefix = ".mt-";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    // What the umask leaves of it.
+    private const UnixFileMode Everybody = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    /// <param name="shared">Whether others may read it, as far as the umask lets them; else it is its owner's alone.</param>
+    public static void Write(string path, ReadOnlySpan<byte> content, bool shared = false)
     {
-        string temporary = WriteTemporary(path, content);
+        string temporary = WriteTemporary(path, content, shared: shared);
         try
         {
             File.Move(temporary, path, overwrite: true);
@@ -29,9 +33,10 @@ internal static class DurableFile
     /// Writes a file that nothing refers to before this returns, and that tells by its content whether it is whole: under its own name,
     /// never onto a file that is there.
     /// </summary>
-    public static void WriteNew(string path, ReadOnlySpan<byte> content)
+    /// <param name="shared">Whether others may read it, as far as the umask lets them; else it is its owner's alone.</param>
+    public static void WriteNew(string path, ReadOnlySpan<byte> content, bool shared = false)
     {
-        Create(path, path, content);
+        Create(path, path, content, flush: true, shared);
         FlushDirectory(DirectoryOf(path));
     }
 
@@ -125,19 +130,24 @@ internal static class DurableFile
     }
 
     /// <summary>Writes content under a temporary name beside the final one. Short on purpose: the final one may be as long as the file system allows.</summary>
-    internal static string WriteTemporary(string path, ReadOnlySpan<byte> content, bool flush = true)
+    internal static string WriteTemporary(string path, ReadOnlySpan<byte> content, bool flush = true, bool shared = false)
     {
         string temporary = Path.Combine(DirectoryOf(path), TemporaryPrefix + Guid.NewGuid().ToString("N")[..12]);
-        Create(temporary, path, content, flush);
+        Create(temporary, path, content, flush, shared);
         return temporary;
     }
 
-    private static void Create(string path, string what, ReadOnlySpan<byte> content, bool flush = true)
+    private static void Create(string path, string what, ReadOnlySpan<byte> content, bool flush, bool shared)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("QEMU is driven through Unix sockets and /proc.");
         bool made = false;
         try
         {
-            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1);
+            using var stream = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, UnixCreateMode = shared ? Everybody : OwnerOnly,
+            });
             made = true;
             stream.Write(content);
             stream.Flush(flushToDisk: flush);

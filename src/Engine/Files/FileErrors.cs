@@ -10,6 +10,7 @@ internal static class FileErrors
     public static readonly ErrorId StorageAccessDenied = new("StorageAccessDenied", ErrorKind.AccessDenied);
     public static readonly ErrorId FileMissing = new("FileMissing", ErrorKind.NotFound);
     public static readonly ErrorId LockBusy = new("LockBusy", ErrorKind.Busy);
+    public static readonly ErrorId SocketDirectoryUnsafe = new("SocketDirectoryUnsafe", ErrorKind.AccessDenied);
     public static readonly ErrorId FileExists = new("FileExists", ErrorKind.AlreadyExists);
 
     private const int NoSpace = 28;
@@ -31,6 +32,12 @@ internal static class FileErrors
             PeerErrorNumber = failure is IOException error ? SystemError(error) : null,
         };
     }
+
+    /// <param name="where">The directory that makes it so: itself, or one above it.</param>
+    /// <param name="why">What is wrong with that, as the rest of "it …".</param>
+    public static MomentException UnsafeForSockets(string path, string where, string why) => new(
+        SocketDirectoryUnsafe, $"Cannot keep sockets in '{path}': '{where}' {why}, who could put other sockets there and take the machine over.", where,
+        "Set XDG_RUNTIME_DIR to a directory that is yours alone, or mend the owner and the permissions of this one.");
 
     // .NET keeps errno in the low word of HResult for failures of the system on Unix.
     private static int SystemError(IOException failure) => failure.HResult & 0xFFFF;

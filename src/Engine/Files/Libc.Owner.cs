@@ -12,7 +12,7 @@ internal static partial class Libc
     /// <summary>The user, the group and the permission bits of a file; null, with errno set, where it may not be looked at.</summary>
     public static unsafe (uint User, uint Group, UnixFileMode Mode)? Owner(string path)
     {
-        const int user = 20, group = 24, mode = 28, permissions = 0x1ff;
+        const int user = 20, group = 24, mode = 28, permissions = 0xfff;
         byte* result = stackalloc byte[StatSize];
         return Stat(CurrentDirectory, path, 0, BasicStats, result) == 0
             ? (*(uint*)(result + user), *(uint*)(result + group), (UnixFileMode)(*(ushort*)(result + mode) & permissions))
@@ -26,6 +26,11 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "posix_fallocate")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     public static partial int Allocate(SafeHandle file, long offset, long length);
+
+    /// <summary>The user as whom this process acts.</summary>
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    public static partial uint EffectiveUser();
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

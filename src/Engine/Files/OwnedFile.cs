@@ -11,6 +11,7 @@ internal static class OwnedFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode GroupBits = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private const UnixFileMode Permissions = (UnixFileMode)0x1ff;
     private const UnixFileMode Executable = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     /// <summary>Makes an empty file for its owner alone.</summary>
@@ -39,7 +40,7 @@ internal static class OwnedFile
     {
         if (OperatingSystem.IsWindows() || Libc.Owner(model) is not { } owner)
             return;
-        UnixFileMode mode = (owner.Mode & ~Executable) | OwnerOnly;
+        UnixFileMode mode = (owner.Mode & Permissions & ~Executable) | OwnerOnly;
         bool owned = Libc.TryChangeOwner(file, owner.User, Libc.Unchanged);
         // The bits of a group mean that group and no other.
         if (!Libc.TryChangeOwner(file, Libc.Unchanged, owner.Group))

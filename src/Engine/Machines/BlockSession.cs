@@ -91,7 +91,7 @@ internal sealed class BlockSession : IAsyncDisposable
     /// <summary>Prepares to serve nodes to this process over NBD; nothing is started before the first connection.</summary>
     public SessionExports OpenExports(CancellationToken cancellation)
     {
-        PrivateDirectory.Make(RuntimeDirectory);
+        PrivateDirectory.MakeForSockets(RuntimeDirectory);
         var exports = new SessionExports(Qmp, RuntimeDirectory);
         if (IsMachine)
             exports.RemoveAbandoned(cancellation);

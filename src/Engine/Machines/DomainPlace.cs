@@ -1,3 +1,5 @@
+using MomentTools.Files;
+
 namespace MomentTools.Machines;
 
 /// <summary>Where a domain's files are.</summary>
@@ -20,5 +22,5 @@ internal sealed record DomainPlace(string Name, string StateDirectory, string Ru
     public string PidFile => Path.Combine(RuntimeDirectory, "pid");
 
     /// <summary>Makes the runtime directory, for this user alone: who reaches a monitor's socket owns the machine.</summary>
-    public void MakeRuntimeDirectory() => PrivateDirectory.Make(RuntimeDirectory);
+    public void MakeRuntimeDirectory() => PrivateDirectory.MakeForSockets(RuntimeDirectory);
 }

@@ -100,7 +100,7 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
         };
         foreach ((string name, string value) in line.Environment)
             start.Environment[name] = value;
-        DeleteLog();
+        RenewLog();
         using Process process = Launch(start);
         var words = new ProcessWords(process);
         using var limit = new CancellationTokenSource(StartLimit);
@@ -142,15 +142,17 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
 
     private string Log() => File.Exists(place.LogPath) ? File.ReadAllText(place.LogPath).Trim() : "";
 
-    private void DeleteLog()
+    private void RenewLog()
     {
         try
         {
             File.Delete(place.LogPath);
+            // QEMU would make it for its group to read.
+            OwnedFile.Create(place.LogPath).Dispose();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw FileErrors.From(failure, "delete the old log", place.LogPath);
+            throw FileErrors.From(failure, "make the log anew", place.LogPath);
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed class StorageDaemon : IAsyncDisposable
     public static async Task<StorageDaemon> StartAsync(string runtimeDirectory, CancellationToken cancellation)
     {
         string program = QemuPrograms.Require(Program);
-        PrivateDirectory.Make(runtimeDirectory);
+        PrivateDirectory.MakeForSockets(runtimeDirectory);
         // Our process id in the name tells later whether the daemon's starter is still there.
         string path = Path.Combine(runtimeDirectory, $"{SocketPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..8]}");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

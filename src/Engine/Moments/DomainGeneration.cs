@@ -67,7 +67,9 @@ internal static class DomainGeneration
     {
         try
         {
-            return File.OpenHandle(PathOf(domainDirectory), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+            if (!File.Exists(PathOf(domainDirectory)))
+                OwnedFile.Create(PathOf(domainDirectory)).Dispose();
+            return File.OpenHandle(PathOf(domainDirectory), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

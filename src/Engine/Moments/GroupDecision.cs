@@ -21,15 +21,7 @@ internal sealed record GroupDecision(string Id, IReadOnlyDictionary<string, File
     public void Write(string stateRoot)
     {
         string path = PathOf(stateRoot, Id);
-        try
-        {
-            Directory.CreateDirectory(DirectoryOf(stateRoot));
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw FileErrors.From(failure, "make the directory", DirectoryOf(stateRoot));
-        }
-
+        PrivateDirectory.Make(DirectoryOf(stateRoot));
         DurableFile.FlushDirectory(stateRoot);
         var json = new JsonObject(Changes.Select(domain => KeyValuePair.Create(domain.Key, (JsonNode?)domain.Value.ToJson())));
         DurableFile.Write(path, Encoding.UTF8.GetBytes(json.ToJsonString()));

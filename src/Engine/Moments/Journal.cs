@@ -55,8 +55,8 @@ internal sealed class Journal : IDisposable
         Journal? journal = null;
         try
         {
-            Directory.CreateDirectory(directory);
-            journal = new Journal(new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1), domainDirectory, id, operation, probe);
+            PrivateDirectory.Make(directory);
+            journal = new Journal(NewFile(path), domainDirectory, id, operation, probe);
             probe?.Invoke($"{operation}:begin");
             // Together: the file system then writes its own journal once for both.
             Task name = Task.Run(() => DurableFile.FlushDirectory(directory));
@@ -100,7 +100,9 @@ internal sealed class Journal : IDisposable
         try
         {
             // Not flushed: the system takes the space when it accepts the bytes, and they need not outlive this process.
-            File.WriteAllBytes(path, new byte[content + line + SparePages * Page]);
+            File.Delete(path);
+            using FileStream space = NewFile(path);
+            space.Write(new byte[content + line + SparePages * Page]);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -200,6 +202,17 @@ internal sealed class Journal : IDisposable
         MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {failure.Message}", path,
         "The operation it belongs to cannot be finished or undone automatically. Keep the file and look at the domain with Get-VMMoment and Get-VMBitmap before you remove it.", failure);
 
+    // The intent of a change holds documents, and these may hold passwords.
+    private static FileStream NewFile(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("QEMU is driven through Unix sockets and /proc.");
+        return new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+    }
+
     private static string DirectoryOf(string domainDirectory) => System.IO.Path.Combine(domainDirectory, "journal");
 
     // Each write is whole or not at all, and doing it twice gives the same: that is what makes a redo safe.
@@ -210,7 +223,7 @@ internal sealed class Journal : IDisposable
         {
             string path = System.IO.Path.Combine(domainDirectory, relative);
             if (content is not null)
-                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+                PrivateDirectory.Make(System.IO.Path.GetDirectoryName(path)!);
             files.Add((path, content is null ? null : Encoding.UTF8.GetBytes(content)));
         }
 

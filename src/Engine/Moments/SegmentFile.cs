@@ -42,7 +42,7 @@ internal sealed class SegmentFile(string directory)
         }
 
         content.Write(SHA256.HashData(content.GetBuffer().AsSpan(0, (int)content.Length)));
-        Directory.CreateDirectory(directory);
+        PrivateDirectory.Make(directory);
         DurableFile.WriteNew(PathOf(id), content.GetBuffer().AsSpan(0, (int)content.Length));
     }
 

@@ -82,6 +82,11 @@ internal static class AuthoredContext
     {
         const string job = "mt-create", file = "mt-file";
         var jobs = new QmpJobs(qmp);
+        using (OwnedFile.Create(path))
+        {
+            // QEMU makes its files for everybody to read; one that is there it takes as it is.
+        }
+
         await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = "file", ["filename"] = path, ["size"] = 0 }, cancellation);
         await qmp.BlockdevAddAsync(new JsonObject { ["driver"] = "file", ["node-name"] = file, ["filename"] = path }, cancellation);
         await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = "qcow2", ["file"] = file, ["size"] = size }, cancellation);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Nbd;
 using MomentTools.Qmp;
 
@@ -30,7 +31,7 @@ internal static class PrivateServer
         string path = Path.Combine(runtimeDirectory, SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
         try
         {
-            PrivateDirectory.Make(runtimeDirectory);
+            PrivateDirectory.MakeForSockets(runtimeDirectory);
             await qmp.NbdServerStartUnixAsync(path, null, cancellation);
             return (new UnixNbdAddress(path), true);
         }

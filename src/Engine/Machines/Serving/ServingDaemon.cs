@@ -56,7 +56,7 @@ internal sealed class ServingDaemon : IAsyncDisposable
         string program = QemuPrograms.Require(Program), socket = SocketOf(runtimeDirectory, id);
         // The longest of the paths must fit too.
         _ = new UnixQmpAddress(socket + SecondSuffix);
-        PrivateDirectory.Make(runtimeDirectory);
+        PrivateDirectory.MakeForSockets(runtimeDirectory);
         QmpClient? qmp = null;
         try
         {

@@ -60,8 +60,9 @@ internal sealed class BackupStaging : IAsyncDisposable
         byte[] bytes = BackupManifestFile.ToBytes(complete);
         // What will not be read again must not be published.
         complete = BackupManifestFile.Parse(bytes, Path.Combine(Directory, BackupManifest.FileName));
-        WritePrivate(Path.Combine(Directory, BackupManifest.DomainFileName), domain);
-        DurableFile.Write(Path.Combine(Directory, BackupManifest.FileName), bytes);
+        // The document may hold passwords.
+        DurableFile.WriteNew(Path.Combine(Directory, BackupManifest.DomainFileName), domain);
+        DurableFile.Write(Path.Combine(Directory, BackupManifest.FileName), bytes, shared: true);
         DurableFile.FlushDirectory(Directory);
         cancellation.ThrowIfCancellationRequested();
         Commit();
@@ -185,28 +186,6 @@ internal sealed class BackupStaging : IAsyncDisposable
         }
 
         return disks;
-    }
-
-    // The document may hold passwords. Nobody reads it before the directory gets its name, so it needs no temporary one.
-    private static void WritePrivate(string path, byte[] content)
-    {
-        if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("QEMU is driven through Unix sockets and /proc.");
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        };
-        try
-        {
-            using var file = new FileStream(path, options);
-            file.Write(content);
-            file.Flush(flushToDisk: true);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw FileErrors.From(failure, "write", path);
-        }
     }
 
     private void CheckChains(BackupManifest manifest)

@@ -12,7 +12,7 @@ internal static class DomainMarker
     private const int LongestFile = 64;
 
     public static void Write(string directory, Guid uuid) =>
-        DurableFile.Write(Path.Combine(directory, FileName), Encoding.ASCII.GetBytes(uuid.ToString("D") + "\n"));
+        DurableFile.Write(Path.Combine(directory, FileName), Encoding.ASCII.GetBytes(uuid.ToString("D") + "\n"), shared: true);
 
     /// <summary>The UUID of the machine; where the file is missing, that of the first backup that can be read; or null.</summary>
     public static Guid? Read(string directory)

@@ -18,7 +18,7 @@ internal sealed record StagingOwner(int ProcessId, long StartTime, string Boot, 
         Environment.ProcessId, HostProcess.Find(Environment.ProcessId)?.StartTime ?? 0, CurrentBoot(), Environment.MachineName);
 
     public void Write(string path) => DurableFile.Write(
-        path, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{ProcessId}\n{StartTime}\n{Boot}\n{Host}\n")));
+        path, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{ProcessId}\n{StartTime}\n{Boot}\n{Host}\n")), shared: true);
 
     /// <summary>The owner that a file tells; null where it tells none.</summary>
     public static StagingOwner? Read(string path)

@@ -11,14 +11,18 @@ internal sealed class ExportTarget
 {
     private readonly string? _directory;
     private readonly bool _replace;
+
+    // What holds passwords is its owner's alone.
+    private readonly bool _shared;
     private readonly IReadOnlyDictionary<MomentKey, string> _paths;
 
-    private ExportTarget(bool whole, string? file, string? directory, bool replace, IReadOnlyDictionary<MomentKey, string> paths)
+    private ExportTarget(bool whole, string? file, string? directory, ExportMomentsRequest request, IReadOnlyDictionary<MomentKey, string> paths)
     {
         Whole = whole;
         File = file;
         _directory = directory;
-        _replace = replace;
+        _replace = request.Force;
+        _shared = !request.Secure;
         _paths = paths;
     }
 
@@ -34,14 +38,14 @@ internal sealed class ExportTarget
         bool isDirectory = path is not null && (Directory.Exists(path) || Path.EndsInDirectorySeparator(path));
         bool whole = request.Names.Count == 0 && !isDirectory;
         if (path is null || whole)
-            return new ExportTarget(whole, path, null, request.Force, new Dictionary<MomentKey, string>());
+            return new ExportTarget(whole, path, null, request, new Dictionary<MomentKey, string>());
         if (!isDirectory && moments.Count > 1)
             throw new MomentException(MetadataErrors.ExportPathInvalid, $"Cannot export {moments.Count} moments to {XmlErrors.Quote(path)}: it is no directory, and each moment gets a file of its own. Nothing was written.", path, "Give a directory; one that shall be made must end in '/'. Without names all moments go into one file.");
         if (!isDirectory)
-            return new ExportTarget(false, null, null, request.Force, new Dictionary<MomentKey, string> { [moments[0].Key] = path });
+            return new ExportTarget(false, null, null, request, new Dictionary<MomentKey, string> { [moments[0].Key] = path });
         var twins = moments.CountBy(moment => moment.Name, StringComparer.Ordinal).Where(name => name.Value > 1).Select(name => name.Key).ToHashSet(StringComparer.Ordinal);
         var paths = moments.ToDictionary(moment => moment.Key, moment => Path.Combine(path, (twins.Contains(moment.Name) ? moment.Key.ToString() : moment.Name) + ".xml"));
-        return new ExportTarget(false, null, path, request.Force, paths);
+        return new ExportTarget(false, null, path, request, paths);
     }
 
     public string? PathOf(Moment moment) => _paths.GetValueOrDefault(moment.Key);
@@ -76,11 +80,11 @@ internal sealed class ExportTarget
                 byte[] content = Encoding.UTF8.GetBytes(document.Xml);
                 if (_replace)
                 {
-                    DurableFile.Write(path, content);
+                    DurableFile.Write(path, content, _shared);
                 }
                 else
                 {
-                    WriteNew(path, content);
+                    WriteNew(path, content, _shared);
                     written.Add(path);
                 }
             }
@@ -92,11 +96,11 @@ internal sealed class ExportTarget
         }
     }
 
-    private static void WriteNew(string path, byte[] content)
+    private static void WriteNew(string path, byte[] content, bool shared)
     {
         try
         {
-            DurableFile.WriteNew(path, content);
+            DurableFile.WriteNew(path, content, shared);
         }
         catch (MomentException) when (System.IO.File.Exists(path))
         {

@@ -120,7 +120,7 @@ internal sealed class MomentImport(EngineContext context)
         HashSet<string> used = [.. next.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(TrackingPacking.SidecarOf).OfType<string>()];
         foreach ((string id, byte[] content) in package.Sidecars.Where(sidecar => used.Contains(sidecar.Key) && !segments.IsWhole(sidecar.Key)))
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(segments.PathOf(id))!);
+            PrivateDirectory.Make(Path.GetDirectoryName(segments.PathOf(id))!);
             written.Add(id);
             // Not onto what an import that was killed, or damage, left under this name.
             if (File.Exists(segments.PathOf(id)))

@@ -157,7 +157,7 @@ internal sealed class MomentRepair(EngineContext context)
         foreach ((string from, string to) in plan.Moves)
         {
             string target = Path.Combine(scope.Place.StateDirectory, to);
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            PrivateDirectory.Make(Path.GetDirectoryName(target)!);
             DurableFile.Move(Path.Combine(scope.Place.StateDirectory, from), target);
         }
 
@@ -238,7 +238,7 @@ internal sealed class MomentRepair(EngineContext context)
             {
                 last = path;
                 string aside = Path.Combine(place.StateDirectory, RepairPlan.BrokenFolder, $"journal-{DateTimeOffset.UtcNow:yyyyMMddHHmmssfff}-{Path.GetFileName(path)}");
-                Directory.CreateDirectory(Path.GetDirectoryName(aside)!);
+                PrivateDirectory.Make(Path.GetDirectoryName(aside)!);
                 DurableFile.Move(path, aside);
                 done.Add(new VMMomentRepair
                 {

@@ -48,7 +48,7 @@ internal sealed class MemoryReceiver : IAsyncDisposable
     /// <param name="path">What the file is called.</param>
     public static MemoryReceiver Listen(string runtimeDirectory, SafeFileHandle file, string path)
     {
-        PrivateDirectory.Make(runtimeDirectory);
+        PrivateDirectory.MakeForSockets(runtimeDirectory);
         string socketPath = new UnixQmpAddress(Path.Combine(runtimeDirectory, "mem-" + Guid.NewGuid().ToString("N")[..8])).Path;
         var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

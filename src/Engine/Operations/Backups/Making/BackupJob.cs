@@ -20,8 +20,11 @@ internal sealed record BackupJob(BackupDecision Decision, BackupTarget Target)
     /// <summary>What of the blocks to be stored no bitmap in QEMU holds: they are given it as one.</summary>
     public ExtentMap Saved => Differing ?? Decision.Changes?.Saved ?? ExtentMap.Empty;
 
-    public static BackupJob Make(BackupDecision decision, string path, string nodeName) => new(
-        decision, new BackupTarget(path, nodeName, decision.Disk.VirtualSize, decision.Parent is { } parent ? BackupStaging.BackingName(parent.Id, decision.Disk.Name) : null));
+    /// <param name="foreign">Whether the QEMU that writes was started by somebody else, maybe as another user.</param>
+    public static BackupJob Make(BackupDecision decision, string path, string nodeName, bool foreign) => new(
+        decision,
+        new BackupTarget(path, nodeName, decision.Disk.VirtualSize, decision.Parent is { } parent ? BackupStaging.BackingName(parent.Id, decision.Disk.Name) : null)
+        { ModelPath = foreign ? decision.Disk.Path : null });
 
     /// <summary>The job that copies, and for an increment the private bitmap that tells it what.</summary>
     /// <param name="incrementBitmap">Its name.</param>

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using MomentTools.Files;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Backups.Making;
@@ -15,6 +16,9 @@ internal sealed record BackupTarget(string Path, string NodeName, long VirtualSi
     /// <summary>Whether written zeroes are looked for and stored as such; only for a file without a backing file.</summary>
     public bool DetectZeroes { get; init; }
 
+    /// <summary>The image that the writing QEMU can write to, where that may be another user's; the new file is made as that one is.</summary>
+    public string? ModelPath { get; init; }
+
     private string FileNode => NodeName + "-f";
 
     /// <summary>
@@ -24,6 +28,10 @@ internal sealed record BackupTarget(string Path, string NodeName, long VirtualSi
     public async Task OpenAsync(QmpJobs jobs, CancellationToken cancellation)
     {
         string job = NodeName + "-create";
+        // QEMU makes its files for everybody to read; one that is there it takes as it is.
+        using (FileStream made = OwnedFile.Create(Path))
+            if (ModelPath is not null)
+                OwnedFile.Model(made.SafeFileHandle, ModelPath);
         await jobs.BlockdevCreateAsync(job, new JsonObject { ["driver"] = "file", ["filename"] = Path, ["size"] = 0 }, cancellation);
         await jobs.Client.BlockdevAddAsync(
             new JsonObject { ["driver"] = "file", ["node-name"] = FileNode, ["filename"] = Path, ["cache"] = new JsonObject { ["no-flush"] = true } }, cancellation);

@@ -116,7 +116,7 @@ internal sealed class BackupWork : IAsyncDisposable
     /// <param name="decisions">What is stored of each disk.</param>
     /// <param name="differing">By disk what a comparison with its parent found.</param>
     public BackupJob[] Jobs(BackupStaging staging, IReadOnlyList<BackupDecision> decisions, IReadOnlyDictionary<string, ExtentMap> differing) =>
-        [.. decisions.Select((decision, index) => BackupJob.Make(decision, staging.DiskPath(decision.Disk.Name), $"mt-{Scope.Id}-{index}") with { Differing = differing.GetValueOrDefault(decision.Disk.Name) })];
+        [.. decisions.Select((decision, index) => BackupJob.Make(decision, staging.DiskPath(decision.Disk.Name), $"mt-{Scope.Id}-{index}", Scope.Domain.Monitor is not null) with { Differing = differing.GetValueOrDefault(decision.Disk.Name) })];
 
     /// <summary>What whoever asked for the backup is told of it.</summary>
     public VMBackup ToResult(BackupManifest manifest) => new BackupRelations([.. Backups, manifest]).ToResult(manifest, Repository.Root);

@@ -31,7 +31,7 @@ internal sealed class BackupReplacement(BackupStaging staging, BackupManifest ol
         // What will not be read again must not be published.
         string path = Path.Combine(staging.Directory, BackupManifest.FileName);
         manifest = BackupManifestFile.Parse(bytes, path);
-        DurableFile.Write(path, bytes);
+        DurableFile.Write(path, bytes, shared: true);
         DurableFile.FlushDirectory(staging.Directory);
         return manifest;
     }
