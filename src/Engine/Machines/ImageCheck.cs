@@ -37,10 +37,7 @@ internal sealed class ImageCheck
             ["backing"] = null,
             ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
         };
-        var start = new ProcessStartInfo(_program, ["check", "json:" + image.ToJsonString(Plain)])
-        {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = QemuPrograms.Start(_program, "check", "json:" + image.ToJsonString(Plain));
         using Process process = Process.Start(start)!;
         var words = new ProcessWords(process);
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

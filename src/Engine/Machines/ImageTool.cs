@@ -46,14 +46,7 @@ internal static class ImageTool
 
     private static async Task<(int Exit, string Words)> RunAsync(string[] arguments)
     {
-        var start = new ProcessStartInfo(QemuPrograms.Require(Program), arguments)
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = QemuPrograms.Start(QemuPrograms.Require(Program), arguments);
         using Process process = Process.Start(start)!;
         var words = new ProcessWords(process);
         await process.WaitForExitAsync(CancellationToken.None);

@@ -90,14 +90,7 @@ internal sealed class MachineLauncher(DomainPlace place, DomainDocument domain)
     // Not cancelled: QEMU is up or gone within a moment, and what it is can only be known then.
     private async Task<(bool Started, string Words)> RunAsync(string program, QemuCommandLine line, bool incoming)
     {
-        var start = new ProcessStartInfo(program, [.. line.Arguments, "-S", .. incoming ? (string[])["-incoming", "defer"] : []])
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = QemuPrograms.Start(program, [.. line.Arguments, "-S", .. incoming ? (string[])["-incoming", "defer"] : []]);
         foreach ((string name, string value) in line.Environment)
             start.Environment[name] = value;
         RenewLog();

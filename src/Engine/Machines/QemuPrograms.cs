@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MomentTools.Machines;
 
 /// <summary>QEMU's programs on this host.</summary>
@@ -25,5 +27,18 @@ internal static class QemuPrograms
         string name = Path.GetFileName(emulator);
         return (name.StartsWith("qemu-system-", StringComparison.Ordinal) || name is "kvm" or "qemu-kvm")
             && (name == emulator ? Find(name) is not null : File.Exists(emulator) && Directories.Append(Private).Contains(Path.GetDirectoryName(emulator), StringComparer.Ordinal));
+    }
+
+    /// <summary>
+    /// How a program is started: with pipes, and in a session of its own. A terminal sends Ctrl-C to all that run in the foreground of its
+    /// session, and what is writing to an image must not end by it, but when it is told to.
+    /// </summary>
+    public static ProcessStartInfo Start(string program, params IEnumerable<string> arguments)
+    {
+        ProcessStartInfo start = Find("setsid") is { } setsid ? new(setsid, [program, .. arguments]) : new(program, arguments);
+        start.UseShellExecute = false;
+        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
+        start.WorkingDirectory = "/";
+        return start;
     }
 }

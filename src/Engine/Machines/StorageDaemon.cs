@@ -140,14 +140,9 @@ internal sealed class StorageDaemon : IAsyncDisposable
     private static Process Launch(string program, string path)
     {
         string[] arguments = ["--chardev", $"socket,id=m,path={path.Replace(",", ",,", StringComparison.Ordinal)}", "--monitor", "chardev=m"];
-        // A session of its own: Ctrl-C at the prompt is for us, and must not end a daemon that is writing.
-        var start = QemuPrograms.Find("setsid") is { } setsid ? new ProcessStartInfo(setsid, [program, .. arguments]) : new ProcessStartInfo(program, arguments);
-        start.UseShellExecute = false;
-        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
-        start.WorkingDirectory = "/";
         try
         {
-            return Process.Start(start)!;
+            return Process.Start(QemuPrograms.Start(program, arguments))!;
         }
         catch (System.ComponentModel.Win32Exception failure)
         {

@@ -166,14 +166,7 @@ internal sealed class ServingDaemon : IAsyncDisposable
             "--chardev", Monitor("m", socket), "--chardev", Monitor("m2", socket + SecondSuffix),
             "--monitor", "chardev=m", "--monitor", "chardev=m2",
         ];
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = QemuPrograms.Start(program, arguments);
         using Process starter = Launch(start);
         var words = new ProcessWords(starter);
         using var limit = new CancellationTokenSource(StartLimit);

@@ -30,14 +30,7 @@ internal static class ImageCommand
 
     private static async Task<(int Exit, string Words)> RunAsync(string[] arguments, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo(QemuPrograms.Require(Program), arguments)
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = QemuPrograms.Start(QemuPrograms.Require(Program), arguments);
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
