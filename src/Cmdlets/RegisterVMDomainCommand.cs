@@ -36,6 +36,11 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
     [ValidateNotNullOrEmpty]
     public string Monitor { get; set; } = "";
 
+    /// <summary>Take the files that the machine's images name for its own, wherever they lie.</summary>
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = XmlSet)]
+    public SwitchParameter AcceptBacking { get; set; }
+
     /// <summary>Replace the definition of the domain that has this name and UUID already; its moments stay.</summary>
     [Parameter]
     public SwitchParameter Update { get; set; }
@@ -60,7 +65,7 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
 
     private void Register(string what, Func<RegisterDomainRequest> request) => Attempt(what, () =>
     {
-        RegisterDomainRequest checkedRequest = request() with { Update = Update };
+        RegisterDomainRequest checkedRequest = request() with { Update = Update, AcceptBacking = AcceptBacking };
         if (ShouldProcess(what, Update ? "Make the definition of the domain" : "Register as a domain"))
             WriteObject(Run((report, cancellation) => Engine.RegisterDomainAsync(checkedRequest, report, cancellation)));
     });

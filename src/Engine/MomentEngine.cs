@@ -66,6 +66,7 @@ public sealed partial class MomentEngine
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(_context, vm, "Start-VMDomain", recover: true, report, cancellation, anyway: true);
         ServedDisks.Of(scope.Place).RefuseHeld(scope.Domain.Disks.Select(disk => disk.Target), $"start domain '{scope.Place.Name}'");
+        await BackingGate.RequireAsync(scope.Domain, scope.State, $"start domain '{scope.Place.Name}'", cancellation);
         await StartCheck.RequireFrozenAsync(scope, report, cancellation);
         VMDomain started = await _life.StartAsync(scope.Place, paused, null, report, cancellation);
         await StartCheck.RunAsync(scope, report, cancellation);

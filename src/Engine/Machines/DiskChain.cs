@@ -44,6 +44,9 @@ internal static class DiskChain
             if (format == "raw")
                 return layers;
             Qcow2Header header = await HeaderAsync(path, cancellation);
+            // QEMU opens it by the image's word alone.
+            if (header is { HasDataFile: true, DataFile: { } data } && !ImagePlace.IsBeside(path, BackingName.Resolve(path, data)))
+                throw DiskErrors.DataFileForeign(vm, disk.Target, path, data);
             if (header.BackingFile is not { } backing)
                 return layers;
             format = header.BackingFormat ?? throw new MomentException(

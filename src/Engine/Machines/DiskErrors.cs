@@ -17,6 +17,7 @@ internal static class DiskErrors
     public static readonly ErrorId DiskNotInMachine = new("DiskNotInMachine", ErrorKind.NotFound);
     public static readonly ErrorId SnapshotNotApplied = new("SnapshotNotApplied", ErrorKind.Refused);
     public static readonly ErrorId DiskChanged = new("DiskChanged", ErrorKind.InvalidState);
+    public static readonly ErrorId DiskBackingForeign = new("DiskBackingForeign", ErrorKind.InvalidState);
     public static readonly ErrorId DiskNotExchangeable = new("DiskNotExchangeable", ErrorKind.Unsupported);
 
     public static MomentException Missing(string vm, string disk, string path, string? namedBy = null) =>
@@ -32,6 +33,22 @@ internal static class DiskErrors
             $"Disk '{disk.Target}' of domain '{vm}' has no file or block device that could be opened{(disk.SourceType is "file" or "block" ? ": the drive is empty" : $": it is of type '{disk.SourceType}'")}.",
             disk.Target,
             "Leave it out by naming the other disks.");
+
+    /// <param name="doing">What was tried, as the rest of "Cannot …".</param>
+    /// <param name="image">The image that names the file.</param>
+    public static MomentException BackingForeign(string doing, string disk, string image, string named) =>
+        new(
+            DiskBackingForeign,
+            $"Cannot {doing}: the image '{image}' of disk '{disk}' names the file {XmlErrors.Quote(named)}, which lies neither beside it nor in the machine's definition. The guest would read it, and whoever made the image chose which file that is.",
+            named,
+            "If that file belongs to the disk, register the machine with -AcceptBacking (with -Update where it is registered already), or list it in the disk's <backingStore>. Else do not use the image.");
+
+    public static MomentException DataFileForeign(string vm, string disk, string image, string named) =>
+        new(
+            DiskBackingForeign,
+            $"Cannot open disk '{disk}' of domain '{vm}': the image '{image}' keeps its data in the file {XmlErrors.Quote(named)}, which does not lie beside it. The guest would read and write it, and whoever made the image chose which file that is.",
+            named,
+            "If the data is the disk's, move it beside the image and name it there with 'qemu-img amend -o data_file=PATH'. Else do not use the image.");
 
     public static MomentException PathRelative(string vm, string disk, string path) =>
         new(

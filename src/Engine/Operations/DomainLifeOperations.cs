@@ -15,6 +15,9 @@ internal sealed class DomainLifeOperations(DomainCatalogue catalogue)
     {
         DomainDocument domain = await DefinitionAsync(request, report, cancellation);
         domain = domain.Uuid is null ? domain.WithUuid(Guid.NewGuid()) : domain;
+        if (request.AcceptBacking)
+            domain = await BackingGate.AcceptAsync(domain, cancellation);
+        await BackingGate.RequireAsync(domain, null, $"register domain '{domain.Name}'", cancellation);
         DomainPlace place = catalogue.Add(domain);
         return await DescribeAsync(place, report, cancellation);
     }

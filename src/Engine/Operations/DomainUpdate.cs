@@ -24,6 +24,9 @@ internal sealed class DomainUpdate(EngineContext context)
         ServedDisks served = ServedDisks.Of(scope.Place);
         served.Refuse(served.Names, $"update domain '{given.Name}'");
         DomainDocument domain = request.Xml is null ? AttachedUpdate.Merge(scope.Domain, given, scope.State.Disks.Keys) : Completed(scope.Domain, given);
+        if (request.AcceptBacking)
+            domain = await BackingGate.AcceptAsync(domain, cancellation);
+        await BackingGate.RequireAsync(domain, scope.State, $"update domain '{given.Name}'", cancellation);
         DomainMoments next = scope.State;
         foreach (DomainDisk disk in domain.Disks)
         {

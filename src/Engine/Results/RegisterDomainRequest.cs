@@ -15,6 +15,9 @@ public sealed record RegisterDomainRequest
     /// <summary>The QMP monitor of a machine that somebody else starts: <c>unix:/path</c>, a path, or <c>tcp:host:port</c>.</summary>
     public string? Monitor { get; init; }
 
+    /// <summary>Take the files that the machine's images name for its own, wherever they lie, and list them in its definition.</summary>
+    public bool AcceptBacking { get; init; }
+
     /// <summary>Replace the definition of the domain that has this name and UUID already; its moments stay.</summary>
     public bool Update { get; init; }
 }

@@ -169,6 +169,21 @@ internal sealed class DomainDocument
         });
     }
 
+    /// <summary>Says what a disk stands on, the uppermost first.</summary>
+    public DomainDocument WithBackingStore(string target, IReadOnlyList<(string Path, string Format, bool IsBlockDevice)> layers) => Changed(root =>
+    {
+        XElement disk = root.Element("devices")!.Elements("disk").First(disk => disk.Element("target")!.Attribute("dev")!.Value == target);
+        disk.Elements("backingStore").Remove();
+        var below = new XElement("backingStore");
+        foreach ((string path, string format, bool isBlockDevice) in layers.Reverse())
+        {
+            string type = isBlockDevice ? "block" : "file";
+            below = new XElement("backingStore", new XAttribute("type", type), new XElement("format", new XAttribute("type", format)), new XElement("source", new XAttribute(DomainDisk.PathAttribute(type), path)), below);
+        }
+
+        disk.Element("source")!.AddAfterSelf(below);
+    });
+
     /// <summary>The text of the document.</summary>
     /// <param name="secure">With passwords and cookies; without, they are left out as libvirt leaves them out.</param>
     /// <param name="ours">With our element in <c>&lt;metadata&gt;</c>; without, it is libvirt's alone.</param>

@@ -36,7 +36,8 @@ public sealed class BackupDefinitionTests
 
     [SkippableTheory]
     [InlineData("</domain>", CommandLine + "<qemu:arg value='-chardev'/><qemu:arg value='file,id=x,path=/tmp/x'/></qemu:commandline></domain>", "gives QEMU the arguments '-chardev file,id=x,path=/tmp/x'")]
-    [InlineData("</domain>", CommandLine + "<qemu:env name='LD_PRELOAD' value='/tmp/x.so'/></qemu:commandline></domain>", "runs QEMU with the variable 'LD_PRELOAD=/tmp/x.so'")]
+    [InlineData("</domain>", CommandLine + "<qemu:env name='LD_PRELOAD' value='/tmp/x.so'/></qemu:commandline></domain>", "a value of its own for the variable 'LD_PRELOAD'")]
+    [InlineData("</domain>", CommandLine + "<qemu:arg value='-object'/><qemu:arg value='secret,id=x,data=hush'/></qemu:commandline></domain>", "gives QEMU the arguments '-object …'")]
     [InlineData("<devices>", "<devices><emulator>/bin/sh</emulator>", "runs the program '/bin/sh'")]
     [InlineData("<devices>", "<devices><emulator>sh</emulator>", "runs the program 'sh'")]
     [InlineData("<devices>", "<devices><emulator>/usr/bin/../../tmp/qemu-system-x86_64</emulator>", "runs the program '/usr/bin/../../tmp/qemu-system-x86_64'")]

@@ -36,7 +36,7 @@ internal sealed record DomainCopy(DomainDocument Domain, IReadOnlyList<string> N
         Boot(root, firmware, notes);
         string[] given = [.. original.QemuArguments];
         if (given.Length > 0)
-            notes.Add($"The arguments in <qemu:commandline> are kept as they are; sockets, ports and files that they name are those of '{original.Name}': {string.Join(' ', given)}");
+            notes.Add($"The arguments in <qemu:commandline> are kept as they are; sockets, ports and files that they name are those of '{original.Name}': {string.Join(' ', given.Select(HostReach.Shown))}");
         return new DomainCopy(DomainDocument.FromElement(root, $"the definition of '{original.Name}' in the backup"), notes);
     }
 

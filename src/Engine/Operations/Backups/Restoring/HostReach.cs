@@ -14,29 +14,36 @@ internal static class HostReach
     // What packages install for everybody to read: firmware, drivers' media. Nobody keeps a secret or a disk there.
     private static readonly string[] Shared = ["/usr/share/", "/usr/lib/", "/usr/lib64/"];
 
+    private static readonly string[] Secrets = ["secret", "password", "passwd"];
+
     /// <summary>What the document wants and what is not known, a phrase each ("runs the program '/x'").</summary>
     /// <param name="domain">The document that is to be registered.</param>
     /// <param name="directory">Where the machine's own files lie.</param>
     /// <param name="known">The machine of the same UUID that is registered here, which may do all that its own document says; or null.</param>
     public static IReadOnlyList<string> Beyond(DomainDocument domain, string directory, DomainDocument? known)
     {
-        HashSet<string> granted = new(known is null ? [] : Wants(known, null), StringComparer.Ordinal);
-        return [.. Wants(domain, directory).Where(want => !granted.Contains(want)).Distinct(StringComparer.Ordinal)];
+        HashSet<string> granted = new((known is null ? [] : Wants(known, null)).Select(want => want.Key), StringComparer.Ordinal);
+        return [.. Wants(domain, directory).Where(want => !granted.Contains(want.Key)).Select(want => want.Phrase).Distinct(StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<string> Wants(DomainDocument domain, string? directory)
+    // The key has all of it; the phrase is shown, and has no value that could be a password.
+    private static IEnumerable<(string Key, string Phrase)> Wants(DomainDocument domain, string? directory)
     {
         if (domain.Emulator is { } emulator && !QemuPrograms.IsInstalled(emulator))
-            yield return $"runs the program {XmlErrors.Quote(emulator)} (<emulator>)";
+            yield return ("program " + emulator, $"runs the program {XmlErrors.Quote(emulator)} (<emulator>)");
         // All of them at once: what one argument does depends on its neighbours.
         if (domain.QemuArguments.Count > 0)
-            yield return $"gives QEMU the arguments {XmlErrors.Quote(string.Join(' ', domain.QemuArguments))} (<qemu:commandline>)";
+            yield return ("arguments " + string.Join('\0', domain.QemuArguments), $"gives QEMU the arguments {XmlErrors.Quote(string.Join(' ', domain.QemuArguments.Select(Shown)))} (<qemu:commandline>)");
         foreach ((string name, string value) in domain.QemuEnvironment)
-            yield return $"runs QEMU with the variable {XmlErrors.Quote($"{name}={value}")} (<qemu:commandline>)";
+            yield return ($"variable {name}={value}", $"runs QEMU with a value of its own for the variable {XmlErrors.Quote(name)} (<qemu:commandline>)");
         foreach ((XElement element, string path, string use) in Files(domain))
             if (!IsOwn(path, directory) && !IsShared(path))
-                yield return $"{use} {XmlErrors.Quote(path)} ({XmlErrors.Tag(element)})";
+                yield return ($"{use} {path}", $"{use} {XmlErrors.Quote(path)} ({XmlErrors.Tag(element)})");
     }
+
+    /// <summary>An argument of QEMU as a message shows it.</summary>
+    public static string Shown(string argument) =>
+        Secrets.Any(word => argument.Contains(word, StringComparison.OrdinalIgnoreCase)) ? "…" : argument;
 
     private static IEnumerable<(XElement Element, string Path, string Use)> Files(DomainDocument domain)
     {

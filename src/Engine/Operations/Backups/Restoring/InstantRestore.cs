@@ -28,7 +28,7 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
         await files.CheckAsync(cancellation);
         DomainCopy copy = DomainCopy.Make(original, name, files.Directory, files.Disks, files.Firmware);
         DefinitionTrust.Require(context.Catalogue, selection.Backup, copy.Domain, files.Directory, request.TrustDefinition);
-        await StartAsync(copy.Domain, files, report, cancellation);
+        await StartAsync(OnBackup(copy.Domain, selection), files, report, cancellation);
         foreach (string note in copy.Notes)
             report.Warning($"'{name}': {note}");
         report.Verbose($"'{name}' runs on the backup {selection.Backup.Id} of '{vm}', which must stay until it is moved or unregistered.");
@@ -48,6 +48,10 @@ internal sealed class InstantRestore(EngineContext context, BackupRepository rep
             }),
         ];
     }
+
+    // The overlays name files of the repository, which lie elsewhere: what they are is known here.
+    private static DomainDocument OnBackup(DomainDocument domain, BackupSelection selection) =>
+        selection.Chains.Aggregate(domain, (made, chain) => made.WithBackingStore(chain.Top.Disk.Name, [.. chain.Links.Select(link => (link.Path, "qcow2", false))]));
 
     private string Require(string vm, RestoreBackupRequest request)
     {
