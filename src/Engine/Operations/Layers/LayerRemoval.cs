@@ -58,11 +58,13 @@ internal sealed class LayerRemoval(ChangeScope scope, string disk, Dependencies 
             DurableFile.Delete(aside);
             journal.Pass("unlinked");
         }
-        catch (MomentException failure)
+        catch (Exception failure) when (failure is MomentException or OperationCanceledException)
         {
             if (File.Exists(aside) && !File.Exists(layer.Path))
                 DurableFile.Move(aside, layer.Path);
             journal.End();
+            if (failure is OperationCanceledException)
+                throw;
             throw new MomentException(
                 LayerErrors.LayerRemovalFailed, $"Cannot remove the layer '{layer.Path}' of disk '{disk}': {failure.Message}", layer.Path,
                 "Nothing needs it any more. Set its directory right, then run Remove-VMSnapshot -Kept, which tries again.", failure);
