@@ -87,7 +87,10 @@ internal sealed class SessionExports(QmpClient qmp, string runtimeDirectory) : I
         try
         {
             IReadOnlyList<QmpBlockExport> present = await qmp.QueryBlockExportsAsync(limit.Token);
-            if (server is { IsCompletedSuccessfully: true, Result: { Ours: true, Address: UnixNbdAddress own } } && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
+            // Told to start one, and cancelled before the answer was there, QEMU has one all the same.
+            UnixNbdAddress? own = !server.IsCompletedSuccessfully ? await PrivateServer.OwnAsync(qmp, runtimeDirectory, null, limit.Token)
+                : server.Result is { Ours: true, Address: UnixNbdAddress address } ? address : null;
+            if (own is not null && present.All(export => _exports.Contains(export.Id, StringComparer.Ordinal)))
             {
                 // It closes every export, and answers when they are gone.
                 Task stopped = PrivateServer.StopAsync(qmp, own, limit.Token), after = next();
