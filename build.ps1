@@ -6,16 +6,19 @@ Builds, tests and shows MomentTools. The work is done by MSBuild (build/MomentTo
 ./build.ps1 -Task Test
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Tour', 'Bench', 'Docs', 'Package', 'Clean')][string] $Task = 'Build',
+    [ValidateSet('Build', 'Test', 'Prove', 'Tour', 'Bench', 'Docs', 'Package', 'Clean')][string] $Task = 'Build',
     # Tour: boot a small Linux that does the writing.
     [switch] $Guest,
-    # Test and Bench: write docs/test-run.md, docs/benchmarks.md.
+    # Prove: what to prove; how many minutes fuzzing and soak take each (60 and 30).
+    [ValidatePattern('^((crash|fuzz|ctrlc|soak)(,|$))+$')][string[]] $Of,
+    [ValidateRange(1, 10000)][int] $Minutes,
+    # Test, Prove and Bench: write docs/test-run.md, docs/proof.md, docs/benchmarks.md.
     [switch] $Record
 )
 $ErrorActionPreference = 'Stop'
 $pwsh = [Environment]::ProcessPath
 $out = Join-Path $PSScriptRoot out
-dotnet msbuild (Join-Path $PSScriptRoot build/MomentTools.proj) -nologo -v:m "-t:$Task" "-p:Pwsh=$pwsh" "-p:Record=$Record".ToLowerInvariant()
+dotnet msbuild (Join-Path $PSScriptRoot build/MomentTools.proj) -nologo -v:m "-t:$Task" "-p:Pwsh=$pwsh" "-p:Record=$Record".ToLowerInvariant() "-p:Of=$($Of -join ',' -replace ',', '%2c')" "-p:Minutes=$($Minutes ? $Minutes : '')"
 $exit = $LASTEXITCODE
 if ($Task -eq 'Test' -and (Test-Path $out/test/summary.txt)) { Get-Content $out/test/summary.txt }
 if ($exit) { exit $exit }

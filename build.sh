@@ -7,9 +7,11 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDTERMINALLOGGER=off
 
 usage() {
     cat <<'TEXT'
-usage: ./build.sh [TASK] [-Guest] [-Record]
+usage: ./build.sh [TASK] [-Guest] [-Record] [-Of LIST] [-Minutes N]
   build     the module, into out/MomentTools/VERSION (the default)
   test      every test; -Record writes docs/test-run.md
+  prove     what takes long: each step of each operation killed, fuzzing, 500 times Ctrl-C, a soak with a real guest; -Of crash,fuzz,ctrlc,soak
+            chooses, -Minutes is how long fuzzing and soak take each (60 and 30), -Record writes docs/proof.md
   tour      the whole story on real disks in a minute; -Guest boots a small Linux that does the writing
   bench     measurements beside QEMU's and libnbd's own tools; -Record writes docs/benchmarks.md
   docs      the help files (needs PowerShell and PlatyPS)
@@ -18,10 +20,14 @@ usage: ./build.sh [TASK] [-Guest] [-Record]
 TEXT
 }
 
-task=build guest=false record=false
-for argument in "$@"; do
+task=build guest=false record=false of= minutes=
+while [ $# -gt 0 ]; do
+    argument=$1
+    shift
     case "${argument,,}" in
-        build | test | tour | bench | docs | package | clean) task=${argument,,} ;;
+        -of | --of) of=${1:?build.sh: -Of needs a list of crash, fuzz, ctrlc and soak} && shift ;;
+        -minutes | --minutes) minutes=${1:?build.sh: -Minutes needs a number} && shift ;;
+        build | test | prove | tour | bench | docs | package | clean) task=${argument,,} ;;
         -guest | --guest) guest=true ;;
         -record | --record) record=true ;;
         -h | --help | help) usage; exit 0 ;;
@@ -38,13 +44,13 @@ fi
 packages=()
 need() { command -v "$1" >/dev/null || packages+=("$2"); }
 case $task in
-    test | tour | bench)
+    test | prove | tour | bench)
         need qemu-system-x86_64 qemu-system-x86
         need qemu-storage-daemon qemu-system-common
         need qemu-img qemu-utils
         need nbdinfo libnbd-bin ;;
 esac
-[ "$task" != test ] || need nbdkit nbdkit
+case $task in test | prove) need nbdkit nbdkit ;; esac
 if [ $guest = true ]; then
     need busybox busybox-static
     need cpio cpio
@@ -91,12 +97,14 @@ if [ -n "$pwsh" ]; then
     switches=()
     [ $guest = false ] || switches+=(-Guest)
     [ $record = false ] || switches+=(-Record)
+    [ -z "$of" ] || switches+=(-Of "$of")
+    [ -z "$minutes" ] || switches+=(-Minutes "$minutes")
     exec "$pwsh" -NoProfile -File build.ps1 -Task "$task" "${switches[@]}"
 fi
 
 [ "$task" = clean ] || echo "PowerShell 7.6 (pwsh) is not on PATH and not to be had from the package feed: going on without it."
 exit=0
-dotnet msbuild build/MomentTools.proj -nologo -v:m "-t:$task" "-p:Record=$record" || exit=$?
+dotnet msbuild build/MomentTools.proj -nologo -v:m "-t:$task" "-p:Record=$record" "-p:Of=${of//,/%2c}" "-p:Minutes=$minutes" || exit=$?
 if [ "$task" = test ] && [ -e out/test/summary.txt ]; then cat out/test/summary.txt; fi
 [ $exit = 0 ] || exit $exit
 case $task in

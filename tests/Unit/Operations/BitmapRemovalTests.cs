@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations;
 
+[Trait("Proof", "crash")]
 public sealed class BitmapRemovalTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

@@ -11,6 +11,7 @@ namespace MomentTools.Tests.Operations;
 /// of QEMU. Then the next command runs, and everything must be in order: the guest's data, the moments, what changed, the backups; and
 /// nothing of ours may be left in QEMU or on disk.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class CrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

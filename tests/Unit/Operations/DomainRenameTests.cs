@@ -7,6 +7,7 @@ using MomentTools.Xml;
 
 namespace MomentTools.Tests.Operations;
 
+[Trait("Proof", "crash")]
 public sealed class DomainRenameTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

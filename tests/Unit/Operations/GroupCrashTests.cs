@@ -7,6 +7,7 @@ namespace MomentTools.Tests.Operations;
 /// The crash harness over a group: killed at each of its steps, by SIGKILL of its process and of one QEMU. Whatever the order in which the
 /// machines are then worked on, all have the checkpoint or none has, and nothing that was tracked is lost.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class GroupCrashTests(ITestOutputHelper output)
 {
     private const long Grain = TestFleet.Grain;

@@ -8,6 +8,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations;
 
 /// <summary>Row C8: guests are held still around the instant, never silently not, and go on whatever happens.</summary>
+[Trait("Proof", "crash")]
 public sealed class QuiesceTests(ITestOutputHelper output)
 {
     private static readonly string[] Conversation = ["guest-sync-delimited", "guest-fsfreeze-status", "guest-fsfreeze-freeze", "guest-sync-delimited", "guest-fsfreeze-thaw"];

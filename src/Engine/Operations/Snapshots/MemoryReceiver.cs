@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 using MomentTools.Errors;
 using MomentTools.Files;
-using MomentTools.Machines;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Snapshots;

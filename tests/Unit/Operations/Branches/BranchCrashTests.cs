@@ -8,6 +8,7 @@ namespace MomentTools.Tests.Operations.Branches;
 /// What changes branches is killed at each of its steps, and so is QEMU. Afterwards each branch has its own bytes, the machine is on one of
 /// the two, what changed is exact or said to be unknown, and nothing is left that nobody needs.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class BranchCrashTests(ITestOutputHelper output)
 {
 

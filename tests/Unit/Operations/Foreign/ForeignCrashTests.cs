@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Foreign;
 
 /// <summary>Adopting and handing over, killed at each of their steps: the bitmaps are all theirs or all ours, and none misses a write.</summary>
+[Trait("Proof", "crash")]
 public sealed class ForeignCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Layers;
 
 /// <summary>Removing and merging snapshots, killed at each step: our process, and separately QEMU. Then the next command goes on, and nothing was lost.</summary>
+[Trait("Proof", "crash")]
 public sealed class LayerCrashTests(ITestOutputHelper output)
 {
 

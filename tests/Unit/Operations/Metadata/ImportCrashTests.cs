@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Metadata;
 
 /// <summary>An import and a bitmap without metadata, killed at each of their steps: all of it is there afterwards, or nothing.</summary>
+[Trait("Proof", "crash")]
 public sealed class ImportCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

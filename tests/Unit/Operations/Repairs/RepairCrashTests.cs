@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Repairs;
 
 /// <summary>A repair is killed at each of its steps; the next one finishes the work, and no answer is too small.</summary>
+[Trait("Proof", "crash")]
 public sealed class RepairCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

@@ -7,6 +7,7 @@ namespace MomentTools.Tests.Operations.Serving;
 /// Making and removing a block snapshot is killed at each step: our process, and separately QEMU. The next command finds it whole or leaves
 /// nothing of it; the guest runs, its disk is what it wrote, and the tracking is exact.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
 {
     private const long Grain = FleeceMachine.Grain;

@@ -7,6 +7,7 @@ namespace MomentTools.Tests.Operations.Serving;
 /// Starting and stopping exports, killed at each step: the process that does it, QEMU, the storage daemons. The next command puts all in
 /// order: an export is whole or not there, and when none is there, nothing of one is.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class ExportCrashTests(ITestOutputHelper output)
 {
 

@@ -13,6 +13,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Serving;
 
 /// <summary>Block snapshots of a stopped machine: a storage daemon that outlives the command holds the images, and nothing is left of it.</summary>
+[Trait("Proof", "crash")]
 public sealed class StoppedBlockSnapshotTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

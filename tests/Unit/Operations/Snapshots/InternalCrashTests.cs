@@ -12,6 +12,7 @@ namespace MomentTools.Tests.Operations.Snapshots;
 /// Going back inside the images, killed at each of its steps: the process that does it, or QEMU, or both. Afterwards the disks are where they
 /// were or where they should go, whole; no answer is too small; what was to be kept is there; nothing is left over.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class InternalCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

@@ -11,6 +11,7 @@ namespace MomentTools.Tests.Operations.Snapshots;
 /// A restore to an external snapshot, killed at each of its steps: the process that does it, or QEMU. Afterwards all disks are on the old tips or
 /// all on the new ones, both contents are whole, no frozen image was written, and no file and no node is left over.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class RestoreCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

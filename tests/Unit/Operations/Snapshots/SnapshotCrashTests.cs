@@ -10,6 +10,7 @@ namespace MomentTools.Tests.Operations.Snapshots;
 /// A snapshot that is being taken is killed at each of its steps: our process, and separately QEMU. Whatever became of it, the guest's disk
 /// is what it was and takes what is written next, the tracking is never too small, and no file is left that nothing names.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class SnapshotCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

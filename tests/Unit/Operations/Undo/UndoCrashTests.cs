@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Undo;
 
 /// <summary>An undo, and the use of a snapshot there and back, killed at each step: the next command leaves the machine on its branch with all its bytes.</summary>
+[Trait("Proof", "crash")]
 public sealed class UndoCrashTests(ITestOutputHelper output)
 {
     [SkippableTheory]

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Backups.Restoring;
 
 /// <summary>The process is killed at each step; the next command puts all in order by itself.</summary>
+[Trait("Proof", "crash")]
 public sealed class InstantCrashTests(ITestOutputHelper output)
 {
     private const long Grain = InstantMachine.Grain;

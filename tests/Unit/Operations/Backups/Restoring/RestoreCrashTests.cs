@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Backups.Restoring;
 
 /// <summary>Restores killed at each of their steps: the disks hold the backup or what they held, and the next command finds nothing in its way.</summary>
+[Trait("Proof", "crash")]
 public sealed class RestoreCrashTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

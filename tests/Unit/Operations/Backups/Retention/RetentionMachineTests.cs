@@ -10,6 +10,7 @@ using Xunit.Abstractions;
 namespace MomentTools.Tests.Operations.Backups.Retention;
 
 /// <summary>Removals of the backups of a real machine: its checkpoints go with them, what uses a backup holds it, and the next backup is right.</summary>
+[Trait("Proof", "crash")]
 public sealed class RetentionMachineTests(ITestOutputHelper output)
 {
     private const long Grain = 65536;

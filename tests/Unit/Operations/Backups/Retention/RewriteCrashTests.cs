@@ -8,6 +8,7 @@ namespace MomentTools.Tests.Operations.Backups.Retention;
 /// Backups are folded by a process that is killed at each of its steps. Right after, before anything is recovered, every backup that is there
 /// restores to the byte; then the same command runs again and leaves nothing but what it was to leave.
 /// </summary>
+[Trait("Proof", "crash")]
 public sealed class RewriteCrashTests(ITestOutputHelper output)
 {
 
