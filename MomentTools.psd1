@@ -70,6 +70,7 @@
         'MomentTools.Engine.dll'
         'MomentTools.Format.ps1xml'
         'MomentTools.Types.ps1xml'
+        'LICENSE'
         'en-US/MomentTools.dll-Help.xml'
         'en-US/about_MomentTools.help.txt'
         'en-US/about_MomentTools_Automation.help.txt'
@@ -88,7 +89,12 @@
             Tags                     = @('PSEdition_Core', 'Linux', 'QEMU', 'KVM', 'libvirt', 'qcow2', 'NBD', 'backup', 'checkpoint', 'snapshot', 'incremental')
             LicenseUri               = 'https://spdx.org/licenses/MIT.html'
             ProjectUri               = 'https://github.com/MomentTools/MomentTools'
-            ReleaseNotes             = 'Domains, checkpoints, changed blocks, bitmaps, backup and restore.'
+            ReleaseNotes             = @'
+Points in time of QEMU virtual machines, without a daemon, on running and stopped machines alike:
+checkpoints and the blocks that changed since them; snapshots inside and outside the images, with and without memory, and branches between them;
+block snapshots and NBD exports; full, incremental and differential backups that are verified, restored, merged and thinned out by rules.
+Every operation is finished or undone after a crash. What is new is in CHANGELOG.md of the project.
+'@
             RequireLicenseAcceptance = $false
         }
     }

@@ -15,7 +15,7 @@ usage: ./build.sh [TASK] [-Guest] [-Record] [-Of LIST] [-Minutes N]
   tour      the whole story on real disks in a minute; -Guest boots a small Linux that does the writing
   bench     measurements beside QEMU's and libnbd's own tools; -Record writes docs/benchmarks.md
   docs      the help files (needs PowerShell and PlatyPS)
-  package   the module as a zip file
+  package   the module as a zip file, and as a package for the PowerShell Gallery that is installed and tried (needs PowerShell)
   clean     removes out/
 TEXT
 }

@@ -25,6 +25,23 @@ Describe 'The manifest' {
         $data = $manifest.PrivateData.PSData
         'Tags', 'LicenseUri', 'ProjectUri', 'ReleaseNotes' | ForEach-Object { $data[$_] | Should -Not -BeNullOrEmpty -Because $_ }
         'Author', 'Description', 'Copyright' | ForEach-Object { $manifest.$_ | Should -Not -BeNullOrEmpty -Because $_ }
+        $data.Tags | ForEach-Object { $_ | Should -Match '^\S+$' }
+        $data.Tags | Should -Contain PSEdition_Core
+        $data.Tags | Should -Contain Linux
+        # What is not there is not promised: no icon, and no updatable help.
+        $data.IconUri, $manifest.HelpInfoUri | Should -BeNullOrEmpty
+        "$($manifest.PrivateData.PSData.ReleaseNotes)".Length | Should -BeGreaterThan 100
+    }
+
+    It 'lists the files of the module, all of them and no other' {
+        $root = Split-Path (Get-ManifestPath)
+        $there = (Get-ChildItem $root -File -Recurse).ForEach{ [IO.Path]::GetRelativePath($root, $_.FullName) }
+        (Import-PowerShellDataFile (Get-ManifestPath)).FileList | Sort-Object | Should -Be ($there | Sort-Object)
+    }
+
+    It 'has no dependency, and asks for nothing' {
+        $manifest.RequiredModules, $manifest.Scripts, $manifest.ExportedAliases.Keys | Should -BeNullOrEmpty
+        $manifest.PrivateData.PSData.RequireLicenseAcceptance | Should -BeFalse
     }
 
     It 'exports names, and no wildcards' {
