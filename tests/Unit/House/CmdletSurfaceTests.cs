@@ -86,6 +86,18 @@ public sealed class CmdletSurfaceTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void PassThruIsForWhatElseGivesNothing(string name)
+    {
+        CmdletDeclaration cmdlet = Find(name);
+        if (cmdlet.Parameters.Any(parameter => parameter.Name == "PassThru"))
+        {
+            Assert.Contains(cmdlet.Verb, (string[])["Set", "Remove", "Rename", "Switch", "Restore", "Merge", "Undo", "Stop"]);
+            Assert.NotEqual(["Void"], cmdlet.Outputs);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void WhereThereAreSetsOneIsTheDefault(string name)
     {
         CmdletDeclaration cmdlet = Find(name);
