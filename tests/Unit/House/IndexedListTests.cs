@@ -15,7 +15,7 @@ public sealed class IndexedListTests
 
     [Theory]
     [MemberData(nameof(Lists))]
-    public void AListOfAResultIsAnArray(string name)
+    public void AListOfAResultCanBeIndexedAndSaysWhatIsInIt(string name)
     {
         string[] parts = name.Split('.');
         PropertyInfo list = typeof(MomentEngine).Assembly.GetType("MomentTools." + parts[0])!.GetProperty(parts[1])!;
@@ -23,7 +23,9 @@ public sealed class IndexedListTests
         Type concrete = list.DeclaringType!.IsAbstract ? typeof(MomentEngine).Assembly.GetExportedTypes().First(other => other.IsSubclassOf(list.DeclaringType)) : list.DeclaringType;
         object result = RuntimeHelpers.GetUninitializedObject(concrete);
         list.SetValue(result, typeof(List<>).MakeGenericType(element).GetConstructor([])!.Invoke([]));
-        Assert.True(list.GetValue(result) is Array, $"{name} must be set with Indexed.Of: else PowerShell takes {parts[1]}[0] for the whole list.");
+        object made = list.GetValue(result)!;
+        Assert.True(made.GetType().Name == "ResultList`1", $"{name} must be set with Indexed.Of: else PowerShell takes {parts[1]}[0] for the whole list, and a CSV file has the name of a type.");
+        Assert.Equal("", made.ToString());
     }
 
     /// <summary>PowerShell collects a property of all results, but not where the array of them has a member of that name. Length is known to be so, from files.</summary>

@@ -209,7 +209,7 @@ public sealed class BranchTests
         await WriteAsync(machine, 1, 0);
         await machine.SwitchAsync("main");
         Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync(name, "vda"));
-        Assert.Contains(machine.Engine.CompleteBranches(TestMachine.Name, elsewhere: true), item => item.Text == name);
+        Assert.Contains(machine.Engine.CompleteBranches(new CompletionQuery { VM = [TestMachine.Name] }, elsewhere: true), item => item.Text == name);
     }
 
     [SkippableFact]
