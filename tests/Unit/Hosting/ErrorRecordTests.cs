@@ -55,7 +55,7 @@ public sealed class ErrorRecordTests(HostedCollection hosted) : IDisposable
         Assert.Equal("the thing", record.TargetObject);
         foreach (string view in (string[])["ConciseView", "DetailedView"])
         {
-            string shown = (string)hosted.Module.Run("& { $ErrorView = $args[1]; $args[0] | Out-String -Width 200 } @args", record, view).Single().BaseObject;
+            string shown = (string)hosted.Module.Run("& { $ErrorView = $args[1]; try { throw $args[0] } catch { $_ | Out-String -Width 200 } } @args", record, view).Single().BaseObject;
             Assert.Contains("It was tried and failed.", shown, StringComparison.Ordinal);
             if (view == "DetailedView")
                 Assert.Contains("Do something else.", shown, StringComparison.Ordinal);
