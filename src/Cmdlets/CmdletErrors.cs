@@ -63,6 +63,9 @@ internal static class CmdletErrors
     public static MomentException Unreadable(string path, Exception inner) => new(
         PathUnreadable, $"The file '{path}' cannot be read: {inner.Message}", path, "Check that it is a readable file.", inner);
 
+    public static MomentException IsDirectory(string path) => new(
+        PathUnreadable, $"The file '{path}' cannot be read: it is a directory.", path, "Give the path of a file in it.");
+
     public static MomentException DocumentTooLarge(string path, long limit) => new(
         PathUnreadable,
         $"The file '{path}' is not read as a domain's definition: it is larger than {limit / 1024 / 1024} MiB.",

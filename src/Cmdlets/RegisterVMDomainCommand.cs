@@ -80,6 +80,8 @@ public sealed class RegisterVMDomainCommand : MomentCmdlet
 
     private static RegisterDomainRequest Document(string path)
     {
+        if (Directory.Exists(path))
+            throw CmdletErrors.IsDirectory(path);
         try
         {
             if (new FileInfo(path).Length > LargestDocument)

@@ -10,10 +10,12 @@ internal static class ErrorRecords
     /// <param name="target">The object it is about, where the error itself names none.</param>
     public static ErrorRecord ToErrorRecord(this MomentException failure, object? target = null)
     {
-        var record = new ErrorRecord(failure, failure.ErrorId.Name, CategoryOf(failure.ErrorId), failure.Target ?? target);
-        if (failure.Advice is { } advice)
-            record.ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = advice };
-        return record;
+        string id = failure.ErrorId.Name;
+        return new ErrorRecord(failure, id, CategoryOf(failure.ErrorId), failure.Target ?? target)
+        {
+            // What is printed: PowerShell's own view has the advice below it, but not the id that the help is ordered by.
+            ErrorDetails = new ErrorDetails($"{failure.Message} [{id}]") { RecommendedAction = failure.Advice ?? "" },
+        };
     }
 
     public static ErrorCategory CategoryOf(ErrorId id) => id.Kind switch
