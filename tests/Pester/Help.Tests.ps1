@@ -21,7 +21,7 @@ BeforeAll {
         foreach ($call in $tree.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
             # Other programs, and Pester's words, are named here; QM is the prefix that about_MomentTools tells of.
             $name = $call.GetCommandName() -replace '-QMVM', '-VM'
-            if ($name -in 'virsh', 'mail', 'nbdcopy', 'nbdinfo', 'qemu-img', 'It', 'Should') { continue }
+            if ($name -in 'virsh', 'mail', 'nbdcopy', 'nbdinfo', 'qemu-img', 'It', 'Should', 'Invoke-Pester') { continue }
             $command = Get-Command $name -CommandType Cmdlet, Function -ErrorAction Ignore
             if ($command.Source -notmatch '^(MomentTools|(Microsoft\.PowerShell\.(Core|Utility|Management|Archive)|ThreadJob))$') { "'$name' is no command of ours or PowerShell's"; continue }
             $call.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] } |
