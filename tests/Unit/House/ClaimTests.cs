@@ -1,0 +1,56 @@
+using System.Text.RegularExpressions;
+
+namespace MomentTools.Tests.House;
+
+/// <summary>docs/claims.md names, beside each claim, a test or a measured figure; each is one that there is.</summary>
+public sealed partial class ClaimTests
+{
+    private static readonly string Root = SourceTree.Root;
+
+    [Fact]
+    public void EachClaimNamesSomethingThatHoldsIt()
+    {
+        string[] rows = Rows();
+        Assert.NotEmpty(rows);
+        Assert.All(rows, row => Assert.True(References(row).Any(), $"nothing holds this: {row}"));
+    }
+
+    [Fact]
+    public void WhatHoldsAClaimIsThere()
+    {
+        Assert.Equal([], Rows().SelectMany(References).Distinct().Where(reference => !Exists(reference)));
+    }
+
+    [Theory]
+    [InlineData("CheckpointTests.NoSuchTest")]
+    [InlineData("NoSuchTests.RemovingOneLosesNoLinkBetweenTheOthers")]
+    [InlineData("NoSuch.Tests.ps1")]
+    [InlineData("Readme.Tests.ps1: no such words")]
+    [InlineData("benchmarks.md: no such row")]
+    public void WhatIsNotThereIsFound(string reference) => Assert.False(Exists(reference));
+
+    // The last cell of each row of the tables, but for their heads.
+    private static string[] Rows() =>
+        [.. File.ReadLines(Path.Combine(Root, "docs", "claims.md")).Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| claim |", StringComparison.Ordinal))];
+
+    private static IEnumerable<string> References(string row) => Quoted().Matches(row[(row.TrimEnd('|', ' ').LastIndexOf('|') + 1)..]).Select(match => match.Groups[1].Value);
+
+    private static bool Exists(string reference)
+    {
+        if (reference.Split(": ", 2) is ["benchmarks.md", var row])
+            return File.ReadLines(Path.Combine(Root, "docs", "benchmarks.md")).Any(line => line.StartsWith($"| {row}", StringComparison.Ordinal));
+        string[] parts = reference.Split(": ", 2);
+        if (parts[0].EndsWith(".Tests.ps1", StringComparison.Ordinal))
+        {
+            string file = Path.Combine(Root, "tests", "Pester", parts[0]);
+            return File.Exists(file) && (parts.Length == 1 || File.ReadAllText(file).Contains($"It '{parts[1]}'", StringComparison.Ordinal));
+        }
+
+        return reference.Split('.') is [var type, var method]
+            && Directory.EnumerateFiles(Path.Combine(Root, "tests", "Unit"), type + ".cs", SearchOption.AllDirectories)
+                .Any(file => Regex.IsMatch(File.ReadAllText(file), $@"\[(Skippable)?(Fact|Theory)[^\]]*\](\s*\[[^\n]*\])*\s*public (async Task|void) {method}\("));
+    }
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Quoted();
+}
