@@ -17,6 +17,7 @@ internal static class FuzzPlan
         ["names"] = ([], () => new NameTarget()),
         ["sidecar"] = ([], () => new SidecarTarget()),
         ["agent"] = ([], () => new AgentTarget()),
+        ["notes"] = ([], () => new NoteTarget()),
         ["manifest"] = ([], () => new ManifestTarget()),
         ["journal"] = (RealMachine.Tools, () => new JournalTarget()),
         ["state"] = (RealMachine.Tools, () => new StateTarget()),

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MomentTools.Errors;
 
 namespace MomentTools.Machines;
 
@@ -189,9 +190,10 @@ internal sealed class GuestAgent : IAsyncDisposable
             // Who was never accepted waits behind another client; an agent that is not there leaves the channel open.
             throw command == SyncCommand && GuestAgentChannel.IsWaitedFor(_path) ? GuestAgentErrors.Busy(_vm, _path) : GuestAgentErrors.Silent(_vm, command, timeout);
         }
-        catch (InvalidDataException failure)
+        // The second is what is thrown for text that is no Unicode: the guest may send anything.
+        catch (Exception failure) when (failure is InvalidDataException or InvalidOperationException)
         {
-            throw GuestAgentErrors.Garbage(_vm, command, failure.Message, failure);
+            throw GuestAgentErrors.Garbage(_vm, command, Excerpt.Of(failure.Message), failure);
         }
         catch (Exception failure) when (failure is IOException or SocketException)
         {

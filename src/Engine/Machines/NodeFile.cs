@@ -30,7 +30,8 @@ internal static class NodeFile
 
             return name;
         }
-        catch (JsonException)
+        // The second is what is thrown for text that is no Unicode.
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
             return name;
         }

@@ -17,6 +17,8 @@ internal sealed record GroupDecision(string Id, IReadOnlyDictionary<string, File
 {
     private const string Extension = ".json";
 
+    private static readonly JsonDocumentOptions OneOfEach = new() { AllowDuplicateProperties = false };
+
     /// <summary>Decides. If this throws and the file is there all the same, it is decided.</summary>
     public void Write(string stateRoot)
     {
@@ -80,7 +82,7 @@ internal sealed record GroupDecision(string Id, IReadOnlyDictionary<string, File
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw Unreadable(path, "it is not a JSON object");
+            return JsonNode.Parse(File.ReadAllText(path), null, OneOfEach) as JsonObject ?? throw Unreadable(path, "it is not a JSON object");
         }
         catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -88,7 +90,7 @@ internal sealed record GroupDecision(string Id, IReadOnlyDictionary<string, File
         }
         catch (JsonException failure)
         {
-            throw Unreadable(path, failure.Message, failure);
+            throw Unreadable(path, Excerpt.Of(failure.Message), failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

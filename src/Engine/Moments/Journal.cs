@@ -199,7 +199,7 @@ internal sealed class Journal : IDisposable
 
     /// <summary>The error for a journal whose content is not what an operation writes.</summary>
     public static MomentException Unreadable(string path, Exception failure) => new(
-        MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {failure.Message}", path,
+        MomentErrors.JournalUnreadable, $"Cannot read the journal '{path}': {Excerpt.Of(failure.Message)}", path,
         "The operation it belongs to cannot be finished or undone automatically. Keep the file and look at the domain with Get-VMMoment and Get-VMBitmap before you remove it.", failure);
 
     // The intent of a change holds documents, and these may hold passwords.

@@ -145,7 +145,7 @@ internal sealed class QmpClient : IAsyncDisposable
         }
         catch (Exception failure) when (failure is JsonException or InvalidDataException or MomentException)
         {
-            throw QmpErrors.Garbage(Name, $"its greeting cannot be read, {failure.Message}", failure);
+            throw QmpErrors.Garbage(Name, $"its greeting cannot be read, {Excerpt.Of(failure.Message)}", failure);
         }
         catch (IOException failure)
         {
@@ -219,7 +219,7 @@ internal sealed class QmpClient : IAsyncDisposable
             reason = failure switch
             {
                 _ when _life.IsCancellationRequested => new ObjectDisposedException(nameof(QmpClient), "this side closed the connection"),
-                JsonException or InvalidDataException => QmpErrors.Garbage(Name, failure.Message, failure),
+                JsonException or InvalidDataException => QmpErrors.Garbage(Name, Excerpt.Of(failure.Message), failure),
                 _ => failure,
             };
         }

@@ -6,11 +6,10 @@ using MomentTools.Xml;
 
 namespace MomentTools.Fuzz.Targets;
 
-/// <summary>Definitions of machines and the command lines made of them: no value becomes another option, and none has a character that ends it.</summary>
+/// <summary>Definitions of machines and the command lines made of them: none has an argument that ends in its middle.</summary>
 internal sealed class LaunchTarget : IFuzzTarget
 {
-    // Each takes an argument, which may look like anything; or takes none.
-    private static readonly string[] Sound = [SampleXml.Domain, LaunchSamples.Modern, LaunchSamples.Classic];
+    private static readonly string[] Sound = [SampleXml.Domain, LaunchSamples.Modern, LaunchSamples.Classic, LiveSample.Xml];
 
     public string Name => "launch";
 

@@ -51,7 +51,11 @@ internal sealed class ManifestTarget : IFuzzTarget
         byte[] sound = _real.Length > 0 && random.Next(4) == 0 ? _real[random.Next(_real.Length)] : parts[damaged];
         // Without damage it is the circles alone.
         if (random.Next(4) > 0)
-            parts[damaged] = Signed(JsonDamage.Of(Encoding.UTF8.GetString(sound), random), random);
+        {
+            string text = JsonDamage.Of(Encoding.UTF8.GetString(sound), random);
+            parts[damaged] = random.Next(8) == 0 ? Encoding.UTF8.GetBytes(text) : Signed(text);
+        }
+
         return new FuzzInput(parts);
     }
 
@@ -87,23 +91,23 @@ internal sealed class ManifestTarget : IFuzzTarget
 
     public void Dispose() => _scratch.Dispose();
 
+    /// <summary>A manifest with the checksum that agrees with it, where it has a place for one: that of the text with zeroes there.</summary>
+    public static byte[] Signed(string text)
+    {
+        const string Property = "\"Checksum\":";
+        int at = text.LastIndexOf(Property, StringComparison.Ordinal);
+        int open = at < 0 ? -1 : text.IndexOf('"', at + Property.Length);
+        if (open < 0 || open + 65 > text.Length)
+            return Encoding.UTF8.GetBytes(text);
+        string before = text[..(open + 1)], after = text[(open + 65)..];
+        string checksum = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(before + new string('0', 64) + after)));
+        return Encoding.UTF8.GetBytes(before + checksum + after);
+    }
+
     private static IEnumerable<BackupManifestDisk> Disks(int number, Random random)
     {
         yield return SampleManifest.Disk("vda", number == 0 && random.Next(2) == 0 ? null : random.Next(Backups) is var parent && parent != number ? parent : null);
         if (random.Next(2) == 0)
             yield return SampleManifest.Disk("vdb", number == 0 ? null : number - 1);
-    }
-
-    // With zeroes in the place of the checksum, as it is when a manifest is written.
-    private static byte[] Signed(string text, Random random)
-    {
-        const string Property = "\"Checksum\":";
-        int at = text.LastIndexOf(Property, StringComparison.Ordinal);
-        int open = at < 0 ? -1 : text.IndexOf('"', at + Property.Length);
-        if (open < 0 || open + 65 > text.Length || random.Next(8) == 0)
-            return Encoding.UTF8.GetBytes(text);
-        string before = text[..(open + 1)], after = text[(open + 65)..];
-        string checksum = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(before + new string('0', 64) + after)));
-        return Encoding.UTF8.GetBytes(before + checksum + after);
     }
 }

@@ -60,7 +60,7 @@ internal static class BackupManifestFile
         // The last two are what the reader throws for text that is no Unicode.
         catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException)
         {
-            throw BackupErrors.ManifestBroken(path, $"it cannot be read as JSON of format {BackupManifest.CurrentFormat}: {failure.Message.TrimEnd('.')}", failure);
+            throw BackupErrors.ManifestBroken(path, $"it cannot be read as JSON of format {BackupManifest.CurrentFormat}: {Excerpt.Of(failure.Message).TrimEnd('.')}", failure);
         }
 
         if (BackupManifestRules.Broken(manifest) is { } rule)

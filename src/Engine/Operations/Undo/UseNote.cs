@@ -52,8 +52,8 @@ internal sealed record UseNote(
         {
             JsonObject note = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
             return new UseNote(
-                (string)note["id"]!, (int)note["process"]!, (long)note["started"]!, DateTimeOffset.Parse((string)note["since"]!, CultureInfo.InvariantCulture), (string)note["snapshot"]!,
-                (string)note["temporary"]!, (string)note["home"]!, (bool?)note["running"], (bool)note["memory"]!, Texts(note["branches"]), Texts(note["moments"]))
+                Text(note["id"]), (int)note["process"]!, (long)note["started"]!, DateTimeOffset.Parse(Text(note["since"]), CultureInfo.InvariantCulture), Text(note["snapshot"]),
+                Text(note["temporary"]), Text(note["home"]), (bool?)note["running"], (bool)note["memory"]!, Texts(note["branches"]), Texts(note["moments"]))
             {
                 MemoryFile = (string?)note["file"],
             };
@@ -63,7 +63,7 @@ internal sealed record UseNote(
             // Its owner came back in this very moment.
             return null;
         }
-        catch (Exception broken) when (broken is JsonException or InvalidOperationException or FormatException or NullReferenceException)
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException or FormatException or NullReferenceException or ArgumentException)
         {
             throw UndoErrors.BrokenNote(path, "it is not what such a note has to be", broken);
         }
@@ -91,5 +91,8 @@ internal sealed record UseNote(
 
     public static void Remove(string stateDirectory) => DurableFile.Delete(PathIn(stateDirectory));
 
-    private static string[] Texts(JsonNode? list) => [.. list!.AsArray().Select(text => (string)text!)];
+    private static string[] Texts(JsonNode? list) => [.. list!.AsArray().Select(Text)];
+
+    // Unlike a cast this refuses what is missing.
+    private static string Text(JsonNode? text) => text!.GetValue<string>();
 }

@@ -97,7 +97,7 @@ internal sealed record RestoreNote(StagingOwner Owner, Guid? Domain, IReadOnlyLi
                 ? new RestoreNote(new StagingOwner((int)owner[0]!, (long)owner[1]!, (string)owner[2]!, (string)owner[3]!), (string?)json["domain"] is { } uuid ? Guid.Parse(uuid, CultureInfo.InvariantCulture) : null, files)
                 : null;
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or NullReferenceException or ArgumentOutOfRangeException or IOException or UnauthorizedAccessException or MomentException)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or NullReferenceException or ArgumentException or IOException or UnauthorizedAccessException or MomentException)
         {
             return null;
         }
