@@ -32,9 +32,7 @@ internal static class FuzzPlan
     public static int? Seed => int.TryParse(Environment.GetEnvironmentVariable("MOMENTTOOLS_FUZZ_SEED"), CultureInfo.InvariantCulture, out int seed) ? seed : null;
 
     /// <summary>Why a target cannot be made here, or null.</summary>
-    public static string? WhyNot(string name) => !Targets.TryGetValue(name, out (string[] Tools, Func<IFuzzTarget> Make) target)
-        ? $"there is no such target, only {string.Join(", ", Names)}"
-        : Array.Find(target.Tools, tool => !FuzzTool.Has(tool)) is { } missing ? $"{missing} is not on PATH" : null;
+    public static string? WhyNot(string name) => Array.Find(Targets[name].Tools, tool => !FuzzTool.Has(tool)) is { } missing ? $"{missing} is not on PATH: install it to run this" : null;
 
     public static IFuzzTarget Make(string name) => Targets[name].Make();
 }

@@ -13,8 +13,8 @@ internal sealed class FuzzRun(IFuzzTarget target, int seed)
     private const int MostCrashes = 20;
     private const int LongestMessage = 4000;
 
-    /// <summary>The longest that one input may take.</summary>
-    public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(1);
+    // A hundred times what the slowest takes: files are flushed meanwhile, and the machine has other work.
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(3);
 
     // Nothing takes as long; what does will not end.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

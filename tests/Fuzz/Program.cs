@@ -8,6 +8,12 @@ int seed = FuzzPlan.Seed ?? Random.Shared.Next();
 string[] names = args.Length > 0 ? args : [.. FuzzPlan.Names];
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {minutes} minutes"));
 bool crashed = false;
+if (names.Except(FuzzPlan.Names, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+{
+    Console.Error.WriteLine($"There is no target '{unknown}', only {string.Join(", ", FuzzPlan.Names)}.");
+    return 2;
+}
+
 foreach (string name in names)
 {
     if (FuzzPlan.WhyNot(name) is { } reason)

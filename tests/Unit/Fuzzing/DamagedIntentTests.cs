@@ -33,14 +33,9 @@ public sealed class DamagedIntentTests : IDisposable
             Directory.CreateDirectory(_scratch["state/domains/web1/journal"]);
             string journal = _scratch["state/domains/web1/journal/0123456789ab.jsonl"];
             await File.WriteAllTextAsync(journal, $$"""{"operation":"{{operation}}","process":1,"started":"2026-11-21T10:00:00Z","intent":{{intent}}}""" + "\n");
-            try
-            {
-                await Recovery.RunAsync(new DomainPlace("web1", _scratch["state/domains/web1"], _scratch["run"]), domain, new TestReport(), CancellationToken.None);
-            }
-            catch (MomentException error)
-            {
-                Assert.Contains(error.Kind, (ErrorKind[])[ErrorKind.CorruptData, ErrorKind.Unsupported, ErrorKind.NotFound, ErrorKind.Refused]);
-            }
+            Exception? end = await Record.ExceptionAsync(() => Recovery.RunAsync(
+                new DomainPlace("web1", _scratch["state/domains/web1"], _scratch["run"]), domain, new TestReport(), CancellationToken.None));
+            Assert.True(end is null or MomentException, end?.ToString());
         }
     }
 }
