@@ -71,7 +71,7 @@ internal sealed class StateTarget : IFuzzTarget
             () => engine.GetChangedBlocksAsync(RealMachine.Name, "monday", [], report, CancellationToken.None),
             () => engine.CompareMomentsAsync(RealMachine.Name, "monday", "thursday", [], report, CancellationToken.None),
             () => engine.TestMomentsAsync(RealMachine.Name, [], report, CancellationToken.None),
-            () => Task.FromResult(engine.CompleteMoments(RealMachine.Name)),
+            () => Task.FromResult(engine.CompleteMoments(new CompletionQuery { VM = [RealMachine.Name] })),
         ])
         {
             try
