@@ -8,8 +8,8 @@ namespace MomentTools.Tests.Operations.Backups;
 
 /// <summary>
 /// A Linux guest with an ext4 file system. Whenever it starts it checks the file system and every file against its hash, says so on its
-/// console, starts QEMU's guest agent, and then writes files with hashes for as long as it runs. A hash is only there once its file is on
-/// the disk: so at every instant each file that has one must be whole.
+/// console, starts QEMU's guest agent, and then writes files with hashes for as long as it runs, and reads older ones back from the disk. A
+/// hash is only there once its file is on the disk: so at every instant each file that has one must be whole.
 /// </summary>
 public sealed partial class FileGuest : IDisposable
 {
@@ -68,6 +68,19 @@ public sealed partial class FileGuest : IDisposable
     public static async Task<(int Files, int Newest)> CheckedAsync(string serial)
     {
         Match said = await WaitForAsync(serial, CheckedLine());
+        return (int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture), int.Parse(said.Groups[2].Value, CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>How often the guest has started and found all well, since its machine did.</summary>
+    public static int Starts(string serial) => CheckedLine().Count(Read(serial));
+
+    /// <summary>Waits for its judgement at a further start.</summary>
+    /// <returns>How many files it checked, and the number of the newest.</returns>
+    public static async Task<(int Files, int Newest)> StartedAsync(string serial, int before)
+    {
+        for (long start = Stopwatch.GetTimestamp(); Starts(serial) <= before;)
+            await LookAgainAsync(serial, start, $"{Whole} for the {before + 1}. time");
+        Match said = CheckedLine().Matches(Read(serial))[^1];
         return (int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture), int.Parse(said.Groups[2].Value, CultureInfo.InvariantCulture));
     }
 
@@ -160,6 +173,11 @@ public sealed partial class FileGuest : IDisposable
             if [ -e /mnt/sums/$old ]; then rm /mnt/sums/$old; sync; rm /mnt/files/$old; fi
             sync
             echo "the guest wrote file $newest"
+            back=$((newest - newest % 37))
+            if [ -e /mnt/sums/$back ]; then
+                echo 1 >/proc/sys/vm/drop_caches
+                if ! (cd /mnt/files && sha256sum -c -s /mnt/sums/$back); then echo "file $back is NOT WHOLE"; exec sleep 1000; fi
+            fi
         done
         """;
 }

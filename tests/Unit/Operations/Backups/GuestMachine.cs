@@ -4,7 +4,9 @@ using MomentTools.Tests.Support;
 namespace MomentTools.Tests.Operations.Backups;
 
 /// <summary>A machine with a <see cref="FileGuest"/>, and those that are made of its backups.</summary>
-internal sealed class GuestMachine(FileGuest guest) : IAsyncDisposable
+/// <param name="guest">The guest.</param>
+/// <param name="probe">Called at each step of a changing operation.</param>
+internal sealed class GuestMachine(FileGuest guest, Action<string>? probe = null) : IAsyncDisposable
 {
     public const string Name = "guest";
 
@@ -13,7 +15,7 @@ internal sealed class GuestMachine(FileGuest guest) : IAsyncDisposable
 
     public string this[string name] => _scratch[name];
 
-    public MomentEngine Engine => _engine ??= new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"] });
+    public MomentEngine Engine => _engine ??= new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"], Probe = probe });
 
     public TestReport Report { get; } = new();
 
