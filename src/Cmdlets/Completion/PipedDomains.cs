@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 
@@ -36,7 +37,7 @@ internal static class PipedDomains
     // -VM by its name, or what stands first.
     private static ExpressionAst? Domain(CommandAst command)
     {
-        IReadOnlyList<CommandElementAst> elements = command.CommandElements;
+        ReadOnlyCollection<CommandElementAst> elements = command.CommandElements;
         for (int index = 1; index < elements.Count; index++)
         {
             if (elements[index] is CommandParameterAst parameter && ParameterNames.Contains(parameter.ParameterName, StringComparer.OrdinalIgnoreCase))

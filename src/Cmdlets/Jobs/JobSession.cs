@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 
@@ -33,7 +34,7 @@ internal sealed class JobSession
 
     /// <summary>A preference that stands for a question is one that goes on: nobody is there to be asked.</summary>
     public static object? Unattended(object? preference) =>
-        LanguagePrimitives.TryConvertTo(preference, out ActionPreference action) && action is ActionPreference.Inquire or ActionPreference.Suspend or (ActionPreference)6
+        LanguagePrimitives.TryConvertTo(preference, CultureInfo.InvariantCulture, out ActionPreference action) && action is ActionPreference.Inquire or ActionPreference.Suspend or (ActionPreference)6
             ? ActionPreference.Continue
             : preference;
 

@@ -15,7 +15,7 @@ public sealed class MomentJob : Job
     private readonly JobWork _work;
     private readonly PowerShell _shell = PowerShell.Create();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
     private bool _stopping;
     private bool _over;
     private volatile bool _failed;

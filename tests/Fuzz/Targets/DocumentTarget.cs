@@ -72,7 +72,7 @@ internal sealed class DocumentTarget : IFuzzTarget
     {
         if (!FuzzTool.Has("xmllint"))
             return [];
-        IReadOnlySet<int> good = Sound(_accepted), bad = Sound(_malformed);
+        HashSet<int> good = Sound(_accepted), bad = Sound(_malformed);
         return
         [
             .. _accepted.Index().Where(one => !good.Contains(one.Index)).Select(one => $"xmllint refuses what was accepted:\n{one.Item}"),

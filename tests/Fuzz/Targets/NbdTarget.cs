@@ -1,5 +1,4 @@
 using MomentTools.Blocks;
-using MomentTools.Errors;
 using MomentTools.Nbd;
 using MomentTools.Tests.Nbd;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Qcow2;
