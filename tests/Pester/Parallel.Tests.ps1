@@ -85,9 +85,10 @@ Describe 'Many machines at once' -Skip:(-not (Get-Command qemu-storage-daemon, q
         $domain, $backup = $job | Receive-Job -Wait -AutoRemoveJob
         $domain.PSObject.TypeNames[0] | Should -Be Deserialized.MomentTools.VMDomain
         ($domain | Get-VMDomain).Name | Should -Be vm1
+        $domain.Disks, $domain.State | Should -Be vda, Stopped
         $backup.PSObject.TypeNames[0] | Should -Be Deserialized.MomentTools.VMBackup
         ($backup | Get-VMBackup -Repository ./repo -Id $backup.Id).Id | Should -Be $backup.Id
-        $backup.Disks.Name | Should -Be vda
+        $backup.Disks, $backup.Kind | Should -Be vda, Incremental
     }
 }
 
@@ -147,7 +148,7 @@ Describe 'samples/Backup-Fleet.ps1' -Skip:(-not (Get-Command qemu-storage-daemon
 
     It 'goes on where one fails, and keeps its older backups' {
         Move-Item ./fleet3.qcow2 ./gone.qcow2
-        $rows = & $script ./fleet fleet* -KeepDaily 1 -WarningAction SilentlyContinue
+        $rows = & $script ./fleet fleet* -KeepDaily 1 3>$null
         ($rows | Where-Object Error).VM | Should -Be fleet3
         ($rows | Where-Object Error).ErrorId | Should -Not -BeNullOrEmpty
         Get-VMBackup fleet3 ./fleet | Should -HaveCount 2
