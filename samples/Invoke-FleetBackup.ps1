@@ -41,16 +41,20 @@ function Get-FailedRow([string] $Name, $Failure) {
     }
 }
 
-$sessions = foreach ($name in $HostName) {
-    $connection = @{ HostName = $name; Name = $name; Options = $SshOption; ConnectingTimeout = 30000; ErrorAction = 'Stop' }
+$sessions = @{}
+foreach ($name in $HostName) {
+    $connection = @{ HostName = $name; Options = $SshOption; ConnectingTimeout = 30000; ErrorAction = 'Stop' }
     if ($KeyFilePath) { $connection.KeyFilePath = $KeyFilePath }
-    try { New-PSSession @connection }
-    catch { Get-FailedRow $name $_ | Write-Output -OutVariable +unreached | Out-Null }
+    try { $session = New-PSSession @connection }
+    catch {
+        Get-FailedRow $name $_
+        continue
+    }
+    $sessions[$session.Runspace.InstanceId] = @{ Name = $name; Session = $session }
 }
-$unreached
-if (-not $sessions) { return }
+if (-not $sessions.Count) { return }
 try {
-    $job = Invoke-Command -Session $sessions -AsJob -ArgumentList $script, $parameters -ScriptBlock {
+    $job = Invoke-Command -Session $sessions.Values.Session -AsJob -ArgumentList $script, $parameters -ScriptBlock {
         param($script, $parameters)
         $ErrorActionPreference = 'Stop'
         & ([scriptblock]::Create($script)) @parameters
@@ -59,12 +63,12 @@ try {
     foreach ($child in $job.ChildJobs) {
         $rows = @(Receive-Job $child -ErrorAction SilentlyContinue -ErrorVariable failures)
         # What the host is called here, and not what it calls itself.
-        $name = ($sessions | Where-Object { $_.ComputerName -eq $child.Location } | Select-Object -First 1).Name
+        $name = $sessions[$child.Runspace.InstanceId].Name
         $rows | Select-Object @{ Name = 'Host'; Expression = { $name } }, VM, Backup, Kind, Size, Seconds, Error, ErrorId
         if ($failures) { Get-FailedRow $name $failures[0] }
     }
 }
 finally {
     if ($job) { $job | Remove-Job -Force }
-    $sessions | Remove-PSSession
+    $sessions.Values.Session | Remove-PSSession
 }

@@ -142,7 +142,10 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
         Backup-VMDomain stop1 ./stopped | Out-Null
         $before = (Get-ChildItem ./stopped/stop1 -Force -Directory).Name
 
-        function Wait-Begun { while (-not (Get-ChildItem "$place/stopped/stop1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 } }
+        function Wait-Begun($Job) {
+            while ($Job.State -eq 'Running' -and -not (Get-ChildItem "$place/stopped/stop1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
+            $Job.State | Should -Be Running
+        }
 
         function Assert-Unwound {
             (Get-ChildItem "$place/stopped/stop1" -Force -Directory).Name | Should -Be $before
@@ -152,7 +155,7 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
 
     It 'is back when all is undone' {
         $job = Backup-VMDomain stop1 ./stopped -Full -SpeedLimit 1MB -AsJob
-        Wait-Begun
+        Wait-Begun $job
         $job | Stop-Job
         Assert-Unwound
         $job.State | Should -Be Stopped
@@ -162,7 +165,7 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
 
     It 'is stopped first where it is removed' {
         $job = Backup-VMDomain stop1 ./stopped -Full -SpeedLimit 1MB -AsJob
-        Wait-Begun
+        Wait-Begun $job
         { $job | Remove-Job -ErrorAction Stop } | Should -Throw
         $job | Remove-Job -Force
         Assert-Unwound
@@ -170,7 +173,7 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
     }
 
     It 'may be stopped before it has begun' {
-        1..5 | ForEach-Object {
+        1..3 | ForEach-Object {
             $job = Backup-VMDomain stop1 ./stopped -Full -SpeedLimit 1MB -AsJob
             $job | Remove-Job -Force
         }
@@ -179,7 +182,7 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
 
     It 'ends with its session, and nothing is left' {
         $script = "Import-Module '$(Get-ManifestPath)'; Set-Location '$place'; `$job = Backup-VMDomain stop1 ./stopped -Full -SpeedLimit 1MB -AsJob; " +
-            "while (-not (Get-ChildItem ./stopped/stop1 -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }; exit 3"
+            "while (`$job.State -eq 'Running' -and -not (Get-ChildItem ./stopped/stop1 -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }; exit (`$job.State -eq 'Running' ? 3 : 4)"
         pwsh -NoProfile -Command $script
         $LASTEXITCODE | Should -Be 3
         Assert-Unwound
@@ -188,8 +191,8 @@ Describe 'A job that is stopped' -Skip:(-not (Get-Command qemu-storage-daemon, q
     It 'leaves nothing in the QEMU of a running machine' {
         Start-VMDomain stop1 -Paused | Out-Null
         $job = Backup-VMDomain stop1 ./stopped -Full -SpeedLimit 1MB -AsJob
-        Wait-Begun
-        while (-not (Invoke-VMQmpCommand stop1 query-block-jobs -Confirm:$false)) { Start-Sleep -Milliseconds 20 }
+        Wait-Begun $job
+        while ($job.State -eq 'Running' -and -not (Invoke-VMQmpCommand stop1 query-block-jobs -Confirm:$false)) { Start-Sleep -Milliseconds 20 }
         $job | Stop-Job
         Invoke-VMQmpCommand stop1 query-jobs -Confirm:$false | Should -BeNullOrEmpty
         Invoke-VMQmpCommand stop1 query-block-jobs -Confirm:$false | Should -BeNullOrEmpty

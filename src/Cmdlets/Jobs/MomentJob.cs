@@ -14,9 +14,11 @@ public sealed class MomentJob : Job
 
     private readonly JobWork _work;
     private readonly PowerShell _shell = PowerShell.Create();
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private bool _stopping;
+    private bool _closing;
     private bool _over;
     private volatile bool _failed;
 
@@ -45,14 +47,26 @@ public sealed class MomentJob : Job
         {
             if (_over)
                 return;
-            first = !_stopping;
-            _stopping = true;
+            first = !_stopping && !_closing;
             if (first)
+            {
+                _stopping = true;
                 SetJobState(JobState.Stopping);
+            }
         }
 
         if (first)
-            _shell.Stop();
+        {
+            try
+            {
+                _shell.Stop();
+            }
+            finally
+            {
+                _stopped.SetResult();
+            }
+        }
+
         _ended.Task.GetAwaiter().GetResult();
     }
 
@@ -81,9 +95,10 @@ public sealed class MomentJob : Job
 
     private async Task RunAsync()
     {
+        Runspace? runspace = null;
         try
         {
-            using Runspace runspace = _work.Open();
+            runspace = _work.Open();
             _shell.Runspace = runspace;
             if (Begin() is { } running)
                 await Task.Factory.FromAsync(running, ended => _shell.EndInvoke(ended));
@@ -99,7 +114,7 @@ public sealed class MomentJob : Job
         }
         finally
         {
-            End();
+            await EndAsync(runspace);
         }
     }
 
@@ -109,14 +124,25 @@ public sealed class MomentJob : Job
             return _stopping ? null : _shell.BeginInvoke(_work.Input, Output);
     }
 
-    private void End()
+    private async Task EndAsync(Runspace? runspace)
     {
         AppDomain.CurrentDomain.ProcessExit -= StopAtExit;
+        bool stopping;
+        lock (_gate)
+        {
+            _closing = true;
+            stopping = _stopping;
+        }
+
+        // Who stops the shell still holds it.
+        if (stopping)
+            await _stopped.Task;
         _shell.Dispose();
+        runspace?.Dispose();
         lock (_gate)
         {
             _over = true;
-            SetJobState(_stopping ? JobState.Stopped : _failed ? JobState.Failed : JobState.Completed);
+            SetJobState(stopping ? JobState.Stopped : _failed ? JobState.Failed : JobState.Completed);
         }
 
         _ended.SetResult();
