@@ -87,6 +87,8 @@ IBench[] benches =
     new MomentScale("filters"),
     new MomentScale("order"),
     new MomentScale("drawing"),
+    new CompletionScale(since: false),
+    new CompletionScale(since: true),
 ];
 try
 {
