@@ -42,7 +42,7 @@ internal static class MachineErrors
         new(VMExists, $"Cannot {doing} '{name}': {why}.", name, "Choose another name or UUID, or unregister the other domain first.");
 
     public static MomentException AlreadyRunning(string name, int? process) =>
-        new(VMAlreadyRunning, $"Cannot start domain '{name}': it runs already{(process is null ? "" : $", as process {process}")}.", name);
+        new(VMAlreadyRunning, $"Cannot start domain '{name}': it runs already{(process is null ? "" : $", as process {process}")}.", name, "Nothing needs to be done: Get-VMDomain shows its state.");
 
     public static MomentException NotRunning(string name) =>
         new(VMNotRunning, $"Domain '{name}' does not run.", name, "Start-VMDomain starts it.");

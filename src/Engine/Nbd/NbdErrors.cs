@@ -40,10 +40,11 @@ internal static class NbdErrors
 
     public static MomentException NameTooLong(string what, string name) =>
         new(NbdNameTooLong, $"Cannot ask an NBD server for a {what} of {name.Length} characters: the protocol allows {NbdLimits.MaxString} bytes.",
-            name[..Math.Min(name.Length, 64)]);
+            name[..Math.Min(name.Length, 64)], "Use a shorter name.");
 
     public static MomentException RangeOutside(NbdEndpoint endpoint, long offset, long length, long size) =>
-        new(NbdRangeInvalid, $"Cannot work on {length} bytes at offset {offset} of {endpoint}: it has {size} bytes.", endpoint.Address);
+        new(NbdRangeInvalid, $"Cannot work on {length} bytes at offset {offset} of {endpoint}: it has {size} bytes.", endpoint.Address,
+            "Keep offset and length within the export.");
 
     public static MomentException SocketMissing(NbdEndpoint endpoint, Exception failure) =>
         new(NbdConnectFailed, $"Cannot connect to {endpoint}: there is no such socket.", endpoint.Address,
@@ -119,7 +120,7 @@ internal static class NbdErrors
         new(NbdExportNotFound,
             Said($"Cannot open {endpoint}: the server has no such export", words)
             + known switch { null => "", { Count: 0 } => " It lists no exports.", _ => $" It lists {Names(known)}." },
-            endpoint.ExportName);
+            endpoint.ExportName, "Check the name of the export, and that it is still served: nbdinfo --list shows what a server has.");
 
     public static MomentException ContextNotGranted(NbdEndpoint endpoint, string context, IReadOnlyList<string> granted) =>
         new(NbdContextNotGranted,
@@ -128,17 +129,20 @@ internal static class NbdErrors
             context, "Check that the bitmap is exported under this name and that the connection asked for it.");
 
     public static MomentException NegotiationRefused(NbdEndpoint endpoint, string doing, string code, string words) =>
-        new(NbdNegotiationRefused, Said($"Cannot {doing} of {endpoint}: the server answered {code}", words), endpoint.Address);
+        new(NbdNegotiationRefused, Said($"Cannot {doing} of {endpoint}: the server answered {code}", words), endpoint.Address,
+            "Put right what the server complains about; its own log may say more.");
 
     public static MomentException FlushUnsupported(NbdEndpoint endpoint) =>
-        new(NbdFlushUnsupported, $"Cannot flush {endpoint}: the server does not offer NBD_CMD_FLUSH.", endpoint.Address);
+        new(NbdFlushUnsupported, $"Cannot flush {endpoint}: the server does not offer NBD_CMD_FLUSH.", endpoint.Address,
+            "Use a server that can flush, such as qemu-nbd, nbdkit or QEMU itself: without it nobody knows when what was written is safe.");
 
     public static MomentException NotWritable(NbdEndpoint endpoint, string what, string why) =>
         new(NbdExportNotWritable, $"Cannot write {what} to {endpoint}: {why}.", endpoint.Address,
             "Write to an export that was opened for writing, on a server that has the command.");
 
     public static MomentException NotOffered(NbdEndpoint endpoint, string what) =>
-        new(NbdExportNotWritable, $"Cannot write to {endpoint} so: the server does not offer {what}.", endpoint.Address);
+        new(NbdExportNotWritable, $"Cannot write to {endpoint} so: the server does not offer {what}.", endpoint.Address,
+            "Use a server that has the command, such as qemu-nbd, nbdkit or QEMU itself.");
 
     public static MomentException RangeMisaligned(NbdEndpoint endpoint, long offset, long length, uint minimum) =>
         new(NbdRangeInvalid, $"Cannot write {length} bytes at offset {offset} of {endpoint}: the server takes whole blocks of {minimum} bytes.", endpoint.Address,
@@ -157,7 +161,8 @@ internal static class NbdErrors
             _ => $"run {command}",
         };
         return new MomentException(command == NbdNumbers.Command.Read ? NbdReadFailed : NbdCommandFailed,
-            $"Cannot {doing} of {endpoint}: the server answered {error}.", endpoint.Address)
+            $"Cannot {doing} of {endpoint}: the server answered {error}.", endpoint.Address,
+            "Look at the server's log and at the storage that it serves.")
         {
             PeerErrorNumber = unchecked((int)error.Number),
         };

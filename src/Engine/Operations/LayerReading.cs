@@ -71,7 +71,7 @@ internal static class LayerReading
         try
         {
             if (!File.Exists(path))
-                return new SeenLayer(path, null, new MomentException(FileErrors.FileMissing, $"The file '{path}' does not exist.", path));
+                return new SeenLayer(path, null, new MomentException(FileErrors.FileMissing, $"The file '{path}' does not exist.", path, "Put the file back, or correct the path of the disk."));
             Qcow2Header? header = format == "qcow2" ? await DiskChain.HeaderAsync(path, cancellation) : null;
             FileStamp stamp = FileStamp.Of(path) ?? throw FileErrors.From(new IOException("the system does not describe it"), "look at", path);
             // The time of a block device's node says nothing of its content.

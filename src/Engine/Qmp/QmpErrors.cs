@@ -52,8 +52,9 @@ internal static class QmpErrors
         "This QEMU may be of a version that MomentTools does not know. Report its version and this message.", reason);
 
     public static MomentException CommandFailed(string name, string command, string? errorClass, string description) => new(
-        QmpCommandFailed, $"QEMU at {name} refused '{command}': {description}", command) { PeerErrorClass = errorClass };
+        QmpCommandFailed, $"QEMU at {name} refused '{command}': {description}", command,
+        "Put right what QEMU complains about, then run the command again.") { PeerErrorClass = errorClass };
 
     public static MomentException JobFailed(QmpJobInfo job) => new(
-        QmpJobFailed, $"The job '{job.Id}' ({job.Type}) failed: {job.Error}", job.Id);
+        QmpJobFailed, $"The job '{job.Id}' ({job.Type}) failed: {job.Error}", job.Id, "Put right what QEMU complains about, then run the command again.");
 }

@@ -43,12 +43,12 @@ internal static class UndoErrors
         UseReturnImpossible,
         $"'{vm}' could not be brought back to branch '{branch}': {why}",
         vm,
-        $"The machine is on the temporary branch still. 'Get-VMBranch {vm}' shows where it is; the next changing command tries again.");
+        $"The machine stays where it is, and nothing brings it back by itself any more: 'Get-VMBranch {vm}' lists the branches, Switch-VMBranch goes to the one where it belongs.");
 
     public static MomentException BrokenNote(string path, string why, Exception? inner = null) => new(
         UseNoteInvalid,
         $"The note '{path}' of a snapshot that is used for a while cannot be read: {why}.",
         path,
-        "See with Get-VMBranch where the machine is. Go to the branch it was on with Switch-VMBranch after the file was moved away.",
+        "Move the file away. Then see with Get-VMBranch where the machine is, and go with Switch-VMBranch to the branch where it belongs.",
         inner);
 }
