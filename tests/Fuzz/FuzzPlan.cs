@@ -21,6 +21,7 @@ internal static class FuzzPlan
         ["manifest"] = ([], () => new ManifestTarget()),
         ["journal"] = (RealMachine.Tools, () => new JournalTarget()),
         ["state"] = (RealMachine.Tools, () => new StateTarget()),
+        ["import"] = (RealMachine.Tools, () => new ImportTarget()),
     };
 
     public static IReadOnlyCollection<string> Names => Targets.Keys;
