@@ -76,6 +76,7 @@ public sealed class BackupVMDomainCommand : DomainCmdlet, ILongOperation
 
     /// <summary>The most bytes per second that each disk may read; 0 means no limit.</summary>
     [Parameter]
+    [ByteCount]
     [ValidateRange(0, long.MaxValue)]
     public long SpeedLimit { get; set; }
 
@@ -95,6 +96,7 @@ public sealed class BackupVMDomainCommand : DomainCmdlet, ILongOperation
 
     /// <summary>The most bytes that the scratch file of each disk may take before a pull fails.</summary>
     [Parameter]
+    [ByteCount]
     [ValidateRange(1, long.MaxValue)]
     public long? ScratchLimit { get; set; }
 

@@ -90,6 +90,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
     /// <summary>When the bitmaps were begun.</summary>
     [Parameter(ParameterSetName = FromBitmapSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
+    [PointInTime]
     public DateTimeOffset? Created { get; set; }
 
     /// <inheritdoc/>

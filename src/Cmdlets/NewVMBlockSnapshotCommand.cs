@@ -42,6 +42,7 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
 
     /// <summary>The most bytes that the scratch file of each disk may take before the block snapshot breaks.</summary>
     [Parameter]
+    [ByteCount]
     [ValidateRange(1, long.MaxValue)]
     public long? ScratchLimit { get; set; }
 
@@ -57,6 +58,7 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
 
     /// <summary>How long it lives if nobody removes it before.</summary>
     [Parameter]
+    [Duration]
     [ValidateLease]
     public TimeSpan? Lease { get; set; }
 

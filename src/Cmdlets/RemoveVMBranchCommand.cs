@@ -27,6 +27,7 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet, ILongOperation
 
     /// <summary>How long it can be brought back by Undo-VMSnapshot; an hour if not given, zero for not at all.</summary>
     [Parameter]
+    [Duration]
     [ValidateUndoTime]
     public TimeSpan? UndoFor { get; set; }
 

@@ -21,6 +21,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
     /// <summary>How long Undo-VMSnapshot can bring them back; zero for not at all.</summary>
     [Parameter(ParameterSetName = NameSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
+    [Duration]
     [ValidateUndoTime]
     public TimeSpan? UndoFor { get; set; }
 

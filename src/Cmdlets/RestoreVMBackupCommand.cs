@@ -36,6 +36,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
 
     /// <summary>The newest backup at or before this time.</summary>
     [Parameter(ParameterSetName = BackupSet)]
+    [PointInTime]
     [ValidateNotNull]
     public DateTimeOffset? Until { get; set; }
 

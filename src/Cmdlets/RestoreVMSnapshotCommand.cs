@@ -68,6 +68,7 @@ public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet, ILongOperation
 
     /// <summary>How long what is left is kept aside for Undo-VMSnapshot; an hour if not given.</summary>
     [Parameter]
+    [Duration]
     [ValidateNotNull]
     [ValidateUndoTime]
     public TimeSpan? UndoFor { get; set; }

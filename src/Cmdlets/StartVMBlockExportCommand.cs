@@ -95,6 +95,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
 
     /// <summary>How long it lives if nobody stops it before.</summary>
     [Parameter]
+    [Duration]
     [ValidateLease]
     public TimeSpan? Lease { get; set; }
 
@@ -114,6 +115,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     [Parameter(ParameterSetName = DomainSet)]
     [Parameter(ParameterSetName = XmlSet)]
     [Parameter(ParameterSetName = PathSet)]
+    [ByteCount]
     [ValidateRange(1, long.MaxValue)]
     public long? ScratchLimit { get; set; }
 

@@ -68,6 +68,7 @@ public sealed class TestVMBackupCommand : MomentCmdlet, ILongOperation
 
     /// <summary>How long to wait for the sign of life.</summary>
     [Parameter]
+    [Duration]
     [ValidateLease]
     public TimeSpan BootTimeout { get; set; } = TimeSpan.FromMinutes(5);
 

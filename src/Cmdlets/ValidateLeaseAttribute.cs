@@ -10,6 +10,6 @@ public sealed class ValidateLeaseAttribute : ValidateArgumentsAttribute
     protected override void Validate(object arguments, EngineIntrinsics engineIntrinsics)
     {
         if (arguments is TimeSpan lease && lease < TimeSpan.FromSeconds(1))
-            throw new ValidationMetadataException($"{lease} is no time to live. Write '0:30' for half an hour, '8:00' for eight hours, or '1.0:0' for a day.");
+            throw new ValidationMetadataException($"{lease} is no time to live. Write 30m, 8h or 1d for half an hour, eight hours or a day.");
     }
 }

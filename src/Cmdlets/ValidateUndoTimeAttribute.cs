@@ -10,6 +10,6 @@ public sealed class ValidateUndoTimeAttribute : ValidateArgumentsAttribute
     protected override void Validate(object arguments, EngineIntrinsics engineIntrinsics)
     {
         if (arguments is TimeSpan time && time != TimeSpan.Zero && time < TimeSpan.FromSeconds(1))
-            throw new ValidationMetadataException($"{time} is no time to undo something in. Write '0:30' for half an hour, '1.0:0' for a day, or 0 for not at all.");
+            throw new ValidationMetadataException($"{time} is no time to undo something in. Write 30m for half an hour, 1d for a day, or 0 for not at all.");
     }
 }

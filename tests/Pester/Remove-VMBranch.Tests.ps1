@@ -64,7 +64,7 @@ Describe 'Remove-VMBranch' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
     }
 
     It 'refuses a bare number as the time to undo, which would be a millionth of a second' {
-        { Remove-VMBranch $name one -UndoFor 30 -Confirm:$false } | Should -Throw -ErrorId 'ParameterArgumentValidationError,*'
+        { Remove-VMBranch $name one -UndoFor 30 -Confirm:$false } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*'
         (Get-VMBranch $name).Name | Should -Contain one
     }
 

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace MomentTools.Cmdlets;
+
+/// <summary>Times and sizes as people write them: 30m, 8h, 2d; 64MB, 1.5 GiB.</summary>
+internal static partial class ValueText
+{
+    private static readonly string[] Sizes = ["", "K", "M", "G", "T", "P"];
+
+    /// <summary>A length of time: a number with s, m, h or d, or as .NET writes it (8:00, 1.0:0). A bare number has no unit, so it is none, except 0.</summary>
+    public static TimeSpan? Duration(string text)
+    {
+        Match match = DurationPattern().Match(text);
+        if (!match.Success || !double.TryParse(match.Groups["number"].Value, CultureInfo.InvariantCulture, out double number))
+            return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan time) ? time : text.Trim() == "0" ? TimeSpan.Zero : null;
+        double seconds = number * match.Groups["unit"].Value.ToLowerInvariant() switch { "s" => 1, "m" => 60, "h" => 3600, _ => 86400 };
+        return seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
+    }
+
+    /// <summary>A number of bytes. KB and KiB mean the same, 1024, as in PowerShell.</summary>
+    public static long? Bytes(string text)
+    {
+        Match match = BytesPattern().Match(text);
+        if (!match.Success || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
+            return null;
+        decimal unit = 1L << 10 * Array.IndexOf(Sizes, match.Groups["unit"].Value.ToUpperInvariant());
+        return number <= long.MaxValue / unit ? (long)(number * unit) : null;
+    }
+
+    [GeneratedRegex(@"^\s*(?<number>\d{1,9}(\.\d{1,9})?)\s*(?<unit>[smhd])\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex DurationPattern();
+
+    [GeneratedRegex(@"^\s*(?<number>\d{1,19}(\.\d{1,9})?)\s*((?<unit>[KMGTP]?)(i?B)?)\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex BytesPattern();
+}
