@@ -23,18 +23,18 @@ public sealed class BackupCompletionTests : IDisposable
         Assert.Equal([SampleManifest.Id(3), SampleManifest.Id(2), SampleManifest.Id(1)], Ids(null));
         Assert.Equal([SampleManifest.Id(3), SampleManifest.Id(1)], Ids("web1"));
         Assert.Equal([SampleManifest.Id(3)], Ids("new"));
-        CompletionItem newest = MomentCompletion.Backups(_scratch["r"], null)[0];
+        CompletionItem newest = Items(_scratch["r"], null)[0];
         Assert.StartsWith("differential backup of new, ", newest.Tip, StringComparison.Ordinal);
-        Assert.EndsWith(" MiB", newest.Tip, StringComparison.Ordinal);
+        Assert.EndsWith(" KiB", newest.Tip, StringComparison.Ordinal);
     }
 
     [Fact]
     public void NothingIsThrownAndThousandsOfHashesAreNotRead()
     {
-        Assert.Empty(MomentCompletion.Backups(_scratch["nosuch"], null));
-        Assert.Empty(MomentCompletion.Backups("", null));
+        Assert.Empty(Items(_scratch["nosuch"], null));
+        Assert.Empty(Items("", null));
         File.WriteAllText(_scratch["file"], "");
-        Assert.Empty(MomentCompletion.Backups(_scratch["file"], null));
+        Assert.Empty(Items(_scratch["file"], null));
         for (int number = 1; number <= 100; number++)
             File.AppendAllText(Path.Combine(Write("web1", SampleManifest.Of(number)), BackupManifest.FileName), new string(' ', 1 << 20));
         Ids(null);
@@ -43,7 +43,10 @@ public sealed class BackupCompletionTests : IDisposable
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 0, 500);
     }
 
-    private string[] Ids(string? vm) => [.. MomentCompletion.Backups(_scratch["r"], vm).Select(item => item.Text)];
+    private string[] Ids(string? vm) => [.. Items(_scratch["r"], vm).Select(item => item.Text)];
+
+    private static IReadOnlyList<CompletionItem> Items(string repository, string? vm) =>
+        MomentCompletion.Backups(repository, new CompletionQuery { VM = vm is null ? [] : [vm] }, standing: false, beneath: null);
 
     private string Write(string domain, BackupManifest manifest)
     {
