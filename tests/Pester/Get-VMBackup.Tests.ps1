@@ -73,7 +73,7 @@ Describe 'Get-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorActio
     It 'completes ids, the newest first, from where the session is' {
         $said = (TabExpansion2 'Get-VMBackup web1 ./repo -Id ').CompletionMatches
         $said.CompletionText | Should -Be $second.Id, $first.Id
-        $said[0].ToolTip | Should -BeLike 'incremental backup of web1, *MiB'
+        $said[0].ToolTip | Should -BeLike 'incremental backup of web1, *iB'
         (TabExpansion2 'Backup-VMDomain web1 -Repository ./repo -Differential -Since 2').CompletionMatches.CompletionText | Should -Contain $first.Id
         (TabExpansion2 'Restore-VMBackup web1 ./repo -Destination x -Id ').CompletionMatches.CompletionText | Should -Contain $first.Id
         { TabExpansion2 'Get-VMBackup web1 ./nosuch -Id ' } | Should -Not -Throw

@@ -13,8 +13,8 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     // Of more domains at once it is not read what they are.
     private const int MostDescribed = 100;
 
-    public IReadOnlyList<CompletionItem> Domains(CompletionQuery query) => Quietly(() =>
-        catalogue.Names().Where(query.Takes).Select((name, index) => new CompletionItem(name, index < MostDescribed ? DomainTip(name) : $"domain {name}")));
+    public IReadOnlyList<CompletionItem> Domains(CompletionQuery query) => Shown(Quietly(() =>
+        catalogue.Names().Where(query.Takes).Select((name, index) => new CompletionItem(name, index < MostDescribed ? DomainTip(name) : $"domain {name}"))));
 
     public IReadOnlyList<CompletionItem> Moments(CompletionQuery query) => EachDomain(query, name =>
     {
@@ -85,7 +85,7 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
 
     /// <inheritdoc cref="BackupCompletion.Items"/>
     public static IReadOnlyList<CompletionItem> Backups(string repository, CompletionQuery query, bool standing, string? beneath) =>
-        Quietly(() => BackupCompletion.Items(repository, query, standing, beneath));
+        Shown(Quietly(() => BackupCompletion.Items(repository, query, standing, beneath)));
 
     private IReadOnlyList<BlockExportRecord> Exports(string name) => new ServiceRecords(catalogue.DirectoryOf(name)).Exports(_ => { });
 
@@ -137,7 +137,14 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
 
     // One domain whose files are broken does not hide those of the others.
     private List<CompletionItem> EachDomain(CompletionQuery query, Func<string, IEnumerable<CompletionItem>> read) =>
-        [.. Quietly(() => Names(query)).SelectMany(name => Quietly(() => read(name))).DistinctBy(item => item.Text, StringComparer.Ordinal)];
+        Shown(Quietly(() => Names(query)).SelectMany(name => Quietly(() => read(name))));
+
+    // What comes from files may hold anything, and stands on a terminal before it is read: a name with a control character in it is not offered.
+    private static List<CompletionItem> Shown(IEnumerable<CompletionItem> items) =>
+    [
+        .. items.Where(item => !item.Text.Any(char.IsControl)).DistinctBy(item => item.Text, StringComparer.Ordinal)
+            .Select(item => item with { Tip = TextCells.Printable(item.Tip) }),
+    ];
 
     private IEnumerable<string> Names(CompletionQuery query) =>
         query.VM.Count == 0 ? catalogue.Names() : query.VM.SelectMany(vm => Quietly(() => catalogue.Find(vm))).Distinct(StringComparer.Ordinal);

@@ -193,6 +193,15 @@ public sealed class CompletionTests : IDisposable
         Assert.StartsWith("branch of web1, where it is now", Tip("Get-VMBranch web1 m"), StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public void WhatStandsInFilesDoesNotSpeakToTheTerminal()
+    {
+        _state.Domain("loud").Checkpoint("monday", description: "a\u009b31m b\u202ec").Save();
+        Assert.EndsWith(": a\ufffd31m b\ufffdc", Tip("Get-VMMoment loud mon"), StringComparison.Ordinal);
+        Directory.CreateDirectory(Path.Combine(_state.Root, "domains", "bell\a"));
+        Assert.Equal(["db", "loud", "web1"], Texts("Get-VMDomain "));
+    }
+
     private string[] Texts(string line) => [.. _module.Complete(line).Where(result => result.ResultType == CompletionResultType.ParameterValue).Select(result => result.CompletionText)];
 
     private string Tip(string line) => Assert.Single(_module.Complete(line)).ToolTip;
