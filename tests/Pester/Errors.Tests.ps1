@@ -74,6 +74,14 @@ Describe 'Errors' {
         finally { $global:ErrorView = $before }
     }
 
+    It 'is looked up in the help as the help says' {
+        $topic = Get-Help about_MomentTools_Errors | Out-String
+        $line = ($topic -split '\r?\n' -match '^ +\(Get-Help about_MomentTools_Errors\)')[0].Trim()
+        $shown = & ([scriptblock]::Create($line))
+        $shown | Should -HaveCount 1
+        $shown | Should -BeLike '  LockBusy (Busy)*What to do:*'
+    }
+
     It 'says why the file of a definition is not read' {
         New-Item -ItemType Directory $place/folder | Out-Null
         $failure = { Register-VMDomain $place/folder -ErrorAction Stop } | Should -Throw -ErrorId 'PathUnreadable,*' -PassThru

@@ -39,6 +39,14 @@ public sealed partial class ErrorIdTests
             documented.Order(StringComparer.Ordinal));
     }
 
+    // Whoever opens it has an id in his hand.
+    [Fact]
+    public void TheyStandByTheAlphabet()
+    {
+        string[] documented = [.. Entry().Matches(SourceTree.Read(Topic)).Select(match => match.Groups["id"].Value)];
+        Assert.Equal(documented.Order(StringComparer.OrdinalIgnoreCase), documented);
+    }
+
     [Fact]
     public void EveryExplanationSaysWhatToDo()
     {
