@@ -68,6 +68,16 @@ Describe 'The help of <Command>' -ForEach $commands {
         }
     }
 
+    It 'says what goes in and what comes out, each type with words' {
+        $page = Get-Content (Join-Path (Get-RepositoryRoot) "docs/help/$Command.md") -Raw
+        foreach ($section in 'INPUTS', 'OUTPUTS') {
+            $parts = [regex]::Match($page, "(?ms)^## $section\n(.*?)(?=^## )").Groups[1].Value -split '(?m)^### ' | Where-Object { $_.Trim() }
+            $parts | Where-Object { $_ -notmatch '\A[^\n]+\n\s*\S' } | Should -BeNullOrEmpty -Because "each of its $section has words"
+        }
+        $declared = (Get-Command $Command).OutputType.Name | ForEach-Object { ($_ -split '\.')[-1] } | Sort-Object -Unique
+        $parts.ForEach{ (($_ -split '\n')[0].Trim() -split '\.')[-1] } | Sort-Object -Unique | Should -Be $declared
+    }
+
     It 'describes every parameter' {
         $common = [Management.Automation.PSCmdlet]::CommonParameters
         $names = (Get-Command $Command).Parameters.Keys | Where-Object { $_ -notin $common }
@@ -95,6 +105,8 @@ Describe 'The commands in <File>' -ForEach $texts {
         # Blocks of text that are indented by eight, or fenced, and begin with a line that calls something.
         $blocks = $Path.EndsWith('.md') ? [regex]::Matches($text, '(?ms)^```powershell\n(.+?)^```').ForEach{ $_.Groups[1].Value } :
             [regex]::Matches($text, '(?m)(?:^(?: {8}.*)?\n)+').Value.Where{ $_ -cmatch '(?m)^ {8}(?:[''"$(A-Z@]|if |try |exit )' -and $_ -cmatch '[A-Z][a-z]+-VM' }
+        # Of a session only what is typed.
+        $blocks = $blocks.ForEach{ $_ -cmatch '(?m)^ {8}PS> ' ? ([regex]::Matches($_, '(?m)^ {8}PS> (.+)$').ForEach{ $_.Groups[1].Value } -join "`n") : $_ }
     }
 
     It 'are PowerShell, and exist' {
