@@ -1,5 +1,5 @@
 # Runs the examples of the help pages, as they are printed, but for what is of another host. Those that read share one stage. Of the others
-# each has its own, and a quarter has its turn each day; with MOMENTTOOLS_EXAMPLES=* every one, or those that it names.
+# each has its own, and a seventh has its turn each day; with MOMENTTOOLS_EXAMPLES=* every one, or those that it names.
 BeforeDiscovery {
     Import-Module $PSScriptRoot/Support.psm1 -Force
     Import-Module $PSScriptRoot/Examples.psm1 -Force
@@ -11,7 +11,7 @@ BeforeDiscovery {
     $own = $examples | Where-Object { -not (Test-Shared $_.Name $_.Code) } |
         Where-Object {
             $name = $_.Name
-            $env:MOMENTTOOLS_EXAMPLES ? ($env:MOMENTTOOLS_EXAMPLES -split ',').Where{ $name -like $_ } : $turn++ % 4 -eq [datetime]::UtcNow.DayOfYear % 4
+            $env:MOMENTTOOLS_EXAMPLES ? ($env:MOMENTTOOLS_EXAMPLES -split ',').Where{ $name -like $_ } : $turn++ % 7 -eq [datetime]::UtcNow.DayOfYear % 7
         }
 }
 
