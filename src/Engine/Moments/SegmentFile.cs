@@ -110,6 +110,8 @@ internal sealed class SegmentFile(string directory)
         {
             string name = reader.ReadString();
             long size = reader.Read7BitEncodedInt64(), granularity = reader.Read7BitEncodedInt64(), last = 0;
+            if (size < 0 || granularity <= 0)
+                throw new FormatException($"a disk of {size} bytes in pieces of {granularity}");
             var blocks = new ExtentMapBuilder();
             for (int count = reader.Read7BitEncodedInt(); count > 0; count--)
             {

@@ -41,6 +41,19 @@ public sealed class FoundTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ASidecarInPiecesOfNoSizeIsUnreadable(bool negative)
+    {
+        byte[] granularity = !negative ? [0] : [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1];
+        byte[] content = [.. "MTSEGM01"u8, 1, 3, .. "vda"u8, 0, .. granularity, 0];
+        File.WriteAllBytes(_scratch["x"], [.. content, .. SHA256.HashData(content)]);
+        MomentException error = Assert.Throws<MomentException>(() => new SegmentFile(_scratch.Path).Read("x", "vda"));
+        Assert.Equal(MomentErrors.SegmentUnreadable, error.ErrorId);
+        Assert.Contains("in pieces of", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("DomainHash")]
     [InlineData("Checksum")]
     [InlineData("HashAlgorithm")]
