@@ -28,6 +28,9 @@ internal sealed class IncomingMemory(string vm, string path)
     {
         try
         {
+            // A document may name anything: a FIFO would hold who opens it for ever.
+            if (Libc.RealPath(path) is { } real && PlainFile.WhyNot(real) is { } why)
+                throw MachineErrors.MemoryBroken(vm, path, $"it is {why}");
             using FileStream file = File.OpenRead(path);
             byte[] head = new byte[Magic.Length];
             if (file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length || !head.AsSpan().SequenceEqual(Magic))

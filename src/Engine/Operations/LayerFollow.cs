@@ -47,6 +47,20 @@ internal sealed class LayerFollow
         return next;
     }
 
+    /// <summary>
+    /// The disk's tree as it is taken from a document that anybody may have written: files count as made here, and may one day be removed, only
+    /// where they bear the mark of the layer that the document says they are. What it says of their inodes could be guessed.
+    /// </summary>
+    public static async Task<DiskTracking> ProvenAsync(DiskTracking tracking, CancellationToken cancellation)
+    {
+        var follow = new LayerFollow(tracking);
+        DiskTracking next = tracking;
+        foreach (TrackingLayer layer in tracking.Layers.Values.Where(layer => layer.Made))
+            if (layer.Facts is not { Format: "qcow2" } || !await follow.IsAsync(layer, layer.Path, cancellation))
+                next = next.WithLayer(layer with { Made = false });
+        return next;
+    }
+
     /// <summary>The branch, not the active one, whose tip is written in an image; null where there is none.</summary>
     public static string? BranchAt(DiskTracking tracking, string path) =>
         tracking.Tips.FirstOrDefault(tip => tip.Key != tracking.ActiveBranch && tip.Value.Saved is null && tracking.Layers.GetValueOrDefault(tip.Value.LayerId)?.Path == path).Key;

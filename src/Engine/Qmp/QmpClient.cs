@@ -284,6 +284,11 @@ internal sealed class QmpClient : IAsyncDisposable
             Trace(QmpDirection.ToQemu, lines.AsSpan(line));
     }
 
-    private void Trace(QmpDirection direction, ReadOnlySpan<byte> text) =>
-        _options.Trace?.Invoke(new QmpTraceLine(direction, DateTimeOffset.UtcNow, Encoding.UTF8.GetString(text)));
+    private void Trace(QmpDirection direction, ReadOnlySpan<byte> text)
+    {
+        if (_options.Trace is not { } trace)
+            return;
+        string line = Encoding.UTF8.GetString(text);
+        trace(new QmpTraceLine(direction, DateTimeOffset.UtcNow, direction == QmpDirection.ToQemu ? QmpSecrets.Hide(line) : line));
+    }
 }

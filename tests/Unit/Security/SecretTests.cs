@@ -43,6 +43,19 @@ public sealed class SecretTests
         Assert.Contains(Path.Combine(machine.StateDirectory, "domain.xml"), holders);
     }
 
+    [Theory]
+    [InlineData("""{"execute":"set_password","arguments":{"protocol":"vnc","password":"Zq7-x9Kp"},"id":1}""")]
+    [InlineData("""{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"Zq7-x9Kp"}}""")]
+    [InlineData("""{"execute":"x","arguments":{"many":[{"password":"Zq7-x9Kp"},{"data":"Zq7-x9Kp"}]}}""")]
+    public void ATraceOfTheMonitorLeavesThemOut(string command)
+    {
+        string shown = MomentTools.Qmp.QmpSecrets.Hide(command);
+        Assert.DoesNotContain(Password, shown, StringComparison.Ordinal);
+        Assert.Equal(command.Replace(Password, "…", StringComparison.Ordinal), shown);
+        const string plain = """{"execute":"query-status","id":1}""";
+        Assert.Same(plain, MomentTools.Qmp.QmpSecrets.Hide(plain));
+    }
+
     [SkippableFact]
     public async Task AnExportWithPasswordsIsItsOwnersAlone()
     {

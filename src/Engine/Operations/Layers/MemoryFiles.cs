@@ -39,7 +39,8 @@ internal static class MemoryFiles
     {
         try
         {
-            if (!File.Exists(path))
+            // A document may name anything: a FIFO would hold who opens it for ever.
+            if (Libc.RealPath(path) is not { } real || Libc.KindOf(real) != FileKind.Regular)
                 return false;
             using FileStream file = File.OpenRead(path);
             byte[] start = new byte[Magic.Length];

@@ -80,6 +80,8 @@ internal sealed class MomentImport(EngineContext context)
             return (next, null);
         }
 
+        // From here on its layers are recorded, and what is recorded may be read.
+        await BackingGate.RequireAsync(scope.Domain, scope.State, $"take over the record of '{scope.Place.Name}'", cancellation);
         next = WithMoments(scope.State, TrackingReturn.Moments(package, plan.Moments, domain.Source)) with
         {
             Branches = package.Branches.ToDictionary(branch => branch.Name, StringComparer.Ordinal),
@@ -92,7 +94,11 @@ internal sealed class MomentImport(EngineContext context)
         IReadOnlyList<DiskTracking> disks = TrackingReturn.Disks(package, scope.Domain, seen, (disk, why) => report.Warning(
             $"Disk '{disk}' of '{scope.Place.Name}': what changed between the imported moments is not known, because {why}. The next checkpoint starts anew; the next backup stores this disk in full."));
         foreach (DiskTracking disk in disks)
-            next = next.With(await LayerFollow.CopiedAsync(await LayerFollow.RunAsync(disk, report, cancellation), report, cancellation));
+        {
+            DiskTracking there = await LayerFollow.CopiedAsync(await LayerFollow.RunAsync(disk, report, cancellation), report, cancellation);
+            next = next.With(await LayerFollow.ProvenAsync(there, cancellation));
+        }
+
         return (next, package);
     }
 
