@@ -92,6 +92,7 @@ $both = 'Running', 'Stopped'
     @{ Name = 'Start-VMBlockExport, relayed'; On = 'Running'; Run = "Start-VMBlockExport $VM -Address 'tcp://127.0.0.1:0' -AllowUnencrypted"; After = $undo }
     @{ Name = 'Stop-VMBlockExport'; On = $both; Before = { Start-VMBlockExport $VM | Out-Null }; Run = "Stop-VMBlockExport $VM"; After = $undo }
     @{ Name = 'Get-VMChangedBlock -Read'; On = 'Stopped'; Run = "Get-VMChangedBlock $VM -Since mark0 -Read" }
+    @{ Name = 'Get-VMChangedBlock -Snapshot -Read'; On = 'Running'; Before = { Write-Story 20; New-VMBlockSnapshot $VM v | Out-Null }; Run = "Get-VMChangedBlock $VM -Since mark0 -Snapshot v -Read"; After = $undo }
     @{ Name = 'Compare-VMMoment'; On = $both; Run = "Compare-VMMoment $VM mark0" }
     @{ Name = 'Test-VMMoment'; On = $both; Run = "Test-VMMoment $VM -Detailed" }
     @{ Name = 'Repair-VMMoment'; On = $both; Run = "Repair-VMMoment $VM" }

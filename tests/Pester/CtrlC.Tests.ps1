@@ -6,7 +6,7 @@ BeforeDiscovery {
 }
 
 BeforeAll {
-    Import-Module $PSScriptRoot/Support.psm1, $PSScriptRoot/Serving.psm1, $PSScriptRoot/CtrlC.psm1, $PSScriptRoot/CtrlC.Trace.psm1 -Force
+    Import-Module $PSScriptRoot/Support.psm1, $PSScriptRoot/Serving.psm1, $PSScriptRoot/CtrlC.psm1, $PSScriptRoot/CtrlC.Trace.psm1, $PSScriptRoot/CtrlC.Terminal.psm1 -Force
     Import-ModuleUnderTest
     $place = New-Place
     $vm, $repository = 'ctrl', "$place/repo"
@@ -84,6 +84,7 @@ Describe 'Ctrl-C' -Skip:$missing {
             $marks++
             if ($state -eq 'Running') { Stop-VMDomain $vm -Force | Out-Null }
         }
+        if ($env:MOMENTTOOLS_CTRLC_REPORT) { $went | Select-Object Case, State, After, Stopped, Took, Own, @{ n = 'Trace'; e = { $_.Trace -join "`n" } } | ConvertTo-Json | Set-Content $env:MOMENTTOOLS_CTRLC_REPORT }
         $stopped = @($went | Where-Object Stopped)
         $sorted = @($stopped | ForEach-Object { $_.Took.TotalMilliseconds } | Sort-Object)
         $ours = @($stopped | ForEach-Object { ($_.Took - $_.Own).TotalMilliseconds } | Sort-Object)
@@ -93,6 +94,36 @@ Describe 'Ctrl-C' -Skip:$missing {
         Part $ours 0.95 | Should -BeLessThan 2000
         # The machine that tests in earnest has nothing else to do.
         if ($env:MOMENTTOOLS_CTRLC) { Part $ours 1 | Should -BeLessThan 2000 }
-        if ($env:MOMENTTOOLS_CTRLC_REPORT) { $went | Select-Object Case, State, After, Stopped, Took, Own, @{ n = 'Trace'; e = { $_.Trace -join "`n" } } | ConvertTo-Json | Set-Content $env:MOMENTTOOLS_CTRLC_REPORT }
+    }
+
+    # A terminal sends it to all that run in its foreground: to what our commands have started, too.
+    It 'takes the signal of a terminal as well' -Skip:(-not (Get-Command script -CommandType Application -ErrorAction Ignore)) {
+        $names = 'Backup-VMDomain -Full', 'Start-VMDomain', 'New-VMSnapshot -DiskOnly', 'Restore-VMSnapshot of an internal one', 'Start-VMBlockExport', 'Restore-VMBackup', 'Merge-VMSnapshot', 'Remove-VMBranch'
+        $there = @($cases | Where-Object Name -In $names)
+        if ((Get-VMDomain $vm).State -ne 'Stopped') { Stop-VMDomain $vm -Force | Out-Null }
+        $terminal = Start-Terminal (Get-ManifestPath) $place
+        try {
+            $took = foreach ($number in 1..[math]::Max(5, $wanted / 8)) {
+                $case = $there[$number % $there.Count]
+                Write-Story 3 $random
+                if ($case.Before) { . $case.Before }
+                $time = $random.Next(0, [int]($case.Time ?? 300) + 30)
+                $terminal.Send($case.Run + "`r")
+                $early = $terminal.Prompt($time)
+                $clock = [Diagnostics.Stopwatch]::StartNew()
+                $terminal.Interrupt()
+                ($early -or $terminal.Prompt(60000)) | Should -BeTrue -Because "$($case.Name), interrupted after $time ms, gives no prompt: $($terminal.Said)"
+                $clock.Elapsed.TotalMilliseconds
+                $finished = $true
+                $wrong = @(Get-Remain $repository ($case.Moves ? '' : 'Stopped') -AtOnce)
+                if ($case.After) { . $case.After }
+                $wrong += @(Get-Remain $repository Stopped $files)
+                $wrong | Should -BeNullOrEmpty -Because "$($case.Name), interrupted after $time ms, seed $seed, said: $($terminal.Said)"
+                $terminal.Said | Should -Not -Match 'FullyQualifiedErrorId|Recommendation:'
+            }
+            @(Test-Story $repository) | Should -BeNullOrEmpty
+            Write-Host ("Ctrl-C of a terminal: {0}; back at the prompt in {1:0} ms at most" -f @($took).Count, ($took | Measure-Object -Maximum).Maximum)
+        }
+        finally { $terminal.Dispose() }
     }
 }

@@ -130,7 +130,7 @@ function Get-Remain([string] $Repository, [string] $State, [string[]] $Files, [i
 
 # All files beside the state and the repositories.
 function Get-File {
-    Get-ChildItem $script:place -Force | Where-Object Name -NotIn 'home', 'run', 'repo', 'qemu.log' | ForEach-Object FullName
+    Get-ChildItem $script:place -Force | Where-Object Name -NotIn 'home', 'run', 'repo', 'terminal.ps1' | ForEach-Object FullName
     Get-ChildItem "$script:place/run" -Recurse -Force -File | Where-Object Name -NotMatch '^(qmp2?|pid|qemu\.pid|console.*)$' | ForEach-Object FullName
 }
 

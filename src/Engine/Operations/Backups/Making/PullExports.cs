@@ -15,6 +15,9 @@ internal sealed class PullExports : IAsyncDisposable
     private readonly BlockSession _session;
     private readonly List<(NbdAddress Address, string Name)> _exports = [];
 
+    // Known before they are there: what was asked of QEMU is done, though nobody waited for the answer.
+    private readonly List<string> _names = [];
+
     private PullExports(BlockSession session) => _session = session;
 
     /// <summary>Where each node is served, and as what, in their order.</summary>
@@ -31,6 +34,7 @@ internal sealed class PullExports : IAsyncDisposable
             foreach (string node in nodes)
             {
                 string name = $"{SessionExports.ExportPrefix}{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..12]}";
+                exports._names.Add(name);
                 exports._exports.Add((await PrivateServer.AddExportAsync(session.Qmp, session.RuntimeDirectory, null, name, node, name, [], writable: false, cancellation), name));
             }
 
@@ -45,8 +49,8 @@ internal sealed class PullExports : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        string[] names = [.. _exports.Select(export => export.Name)];
-        _exports.Clear();
+        string[] names = [.. _names];
+        _names.Clear();
         if (names.Length == 0 || _session.Qmp.Closed.IsCompleted)
             return;
         try
