@@ -6,7 +6,7 @@ namespace MomentTools.Tests.Soak;
 internal sealed partial class SoakStory
 {
     // What the guest had surely written at that instant, and what it can have; one that leaves a branch writes on until it is gone.
-    private readonly Dictionary<string, (bool Memory, int Before, int After)> _snapshots = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (bool Memory, bool Inside, int Before, int After)> _snapshots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (int Before, int After)> _branches = new(StringComparer.Ordinal);
 
     private async Task SnapshotAsync()
@@ -23,7 +23,7 @@ internal sealed partial class SoakStory
             return;
         if (copy is not null)
             _instants.Keep(name, copy);
-        _snapshots[name] = (kind != 0, before, FileGuest.Newest(_machine.Serial) + 1);
+        _snapshots[name] = (kind != 0, kind == 1, before, FileGuest.Newest(_machine.Serial) + 1);
         Counts.Did(kind switch { 0 => "snapshots of disks", 1 => "snapshots inside", _ => "snapshots with memory" });
     }
 
@@ -32,7 +32,7 @@ internal sealed partial class SoakStory
         if (_snapshots.Count == 0)
             return;
         string name = Any([.. _snapshots.Keys.Order(StringComparer.Ordinal)]);
-        (bool memory, int before, int after) = _snapshots[name];
+        (bool memory, _, int before, int after) = _snapshots[name];
         string? branch = Chance(2) ? $"b{_names++}" : null;
         string left = (await DomainAsync()).Branch!;
         int surely = FileGuest.Newest(_machine.Serial);
@@ -84,9 +84,10 @@ internal sealed partial class SoakStory
 
     private async Task MergeAsync()
     {
-        if (_snapshots.Count == 0)
+        string[] outside = [.. _snapshots.Where(snapshot => !snapshot.Value.Inside).Select(snapshot => snapshot.Key).Order(StringComparer.Ordinal)];
+        if (outside.Length == 0)
             return;
-        string name = Any([.. _snapshots.Keys.Order(StringComparer.Ordinal)]);
+        string name = Any(outside);
         if (await TryAsync($"merge down to {name}", () => _machine.Engine.MergeSnapshotAsync(
             GuestMachine.Name, new MergeSnapshotRequest { Name = name, Force = Chance(2) }, _machine.Report, CancellationToken.None)))
             Counts.Did("merges");
