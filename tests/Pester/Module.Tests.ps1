@@ -29,7 +29,8 @@ Describe 'The manifest' {
         $data.Tags | Should -Contain PSEdition_Core
         $data.Tags | Should -Contain Linux
         # What is not there is not promised: no icon, and no updatable help.
-        $data.IconUri, $manifest.HelpInfoUri | Should -BeNullOrEmpty
+        $data.IconUri | Should -BeNullOrEmpty
+        $manifest.HelpInfoUri | Should -BeNullOrEmpty
         "$($manifest.PrivateData.PSData.ReleaseNotes)".Length | Should -BeGreaterThan 100
     }
 
@@ -40,7 +41,9 @@ Describe 'The manifest' {
     }
 
     It 'has no dependency, and asks for nothing' {
-        $manifest.RequiredModules, $manifest.Scripts, $manifest.ExportedAliases.Keys | Should -BeNullOrEmpty
+        $manifest.RequiredModules | Should -BeNullOrEmpty
+        $manifest.Scripts | Should -BeNullOrEmpty
+        $manifest.ExportedAliases.Keys | Should -BeNullOrEmpty
         $manifest.PrivateData.PSData.RequireLicenseAcceptance | Should -BeFalse
     }
 
