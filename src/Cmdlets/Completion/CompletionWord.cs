@@ -26,10 +26,14 @@ internal sealed class CompletionWord
 
     public bool Matches(string name) => name.StartsWith(Text, StringComparison.OrdinalIgnoreCase) || IsMatch(name);
 
-    /// <param name="item">What is offered.</param>
-    /// <param name="escape">Whether the parameter takes patterns, so that a name with a bracket in it has to be written as one.</param>
-    public CompletionResult Result(CompletionItem item, bool escape) => new(
-        Quoted(escape && WildcardPattern.ContainsWildcardCharacters(item.Text) ? WildcardPattern.Escape(item.Text) : item.Text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
+    /// <summary>How something that is offered is written here.</summary>
+    /// <param name="item">It.</param>
+    /// <param name="parameter">Where it is written: a parameter that takes patterns takes a name with a bracket in it as one.</param>
+    public CompletionResult Result(CompletionItem item, CompletedParameter parameter)
+    {
+        string text = WildcardPattern.ContainsWildcardCharacters(item.Text) && parameter.TakesPatterns ? WildcardPattern.Escape(item.Text) : item.Text;
+        return new CompletionResult(Quoted(text), item.Text, CompletionResultType.ParameterValue, item.Tip.Length > 0 ? item.Tip : item.Text);
+    }
 
     // Half of a pattern, "web[1", is one that cannot be used yet.
     private bool IsMatch(string name)

@@ -28,7 +28,7 @@ public abstract class NameCompleter : IArgumentCompleter
                 WithKind = Kinds.Any(kind => word.Text.StartsWith(kind, StringComparison.OrdinalIgnoreCase)),
             };
             var parameter = new CompletedParameter(commandName, parameterName);
-            return [.. Candidates(new MomentEngine(), query, line).Select(item => word.Result(item, parameter.TakesPatterns))];
+            return [.. Candidates(new MomentEngine(), query, line).Select(item => word.Result(item, parameter))];
         }
 #pragma warning disable CA1031 // Whatever goes wrong, the answer is that there is nothing to offer.
         catch (Exception)
