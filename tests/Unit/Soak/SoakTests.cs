@@ -10,6 +10,7 @@ namespace MomentTools.Tests.Soak;
 /// A guest that writes and checks itself, for MOMENTTOOLS_SOAK_MINUTES (2), while everything there is runs against it at random, from
 /// MOMENTTOOLS_SOAK_SEED.
 /// </summary>
+[Trait("Proof", "soak")]
 public sealed class SoakTests(FileGuest guest, ITestOutputHelper output) : IClassFixture<FileGuest>
 {
     [SkippableFact]
