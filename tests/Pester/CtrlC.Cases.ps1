@@ -50,13 +50,17 @@ $both = 'Running', 'Stopped'
     @{ Name = 'Restore-VMBackup'; On = $both; Run = "Restore-VMBackup $at -Destination '$Place/restored'"; After = {
             # All of it or nothing.
             if (Test-Path $Place/restored) {
-                if (-not $finished -and (Get-ChildItem $Place/restored -Force)) { throw "A stopped restore left $((Get-ChildItem $Place/restored -Force).Name)" }
+                # It may have been done, and stopped before it could say so.
+                $left = @(Get-ChildItem $Place/restored -Force).Name
+                if ($left -and "$left" -ne 'vda.qcow2') { throw "A stopped restore left $left" }
+                $wrong = $left ? (Compare-Image "$Place/restored/vda.qcow2" (Get-Backup (Get-VMBackup $VM $Repository)[-1].Id).Content) : $null
+                if ($wrong) { throw "A stopped restore left a part: $wrong" }
                 Remove-Item $Place/restored -Recurse
             }
         }
     }
     @{ Name = 'Restore-VMBackup -AsDomain'; On = 'Stopped'; Run = "Restore-VMBackup $at -AsDomain copy -Destination '$Place/copy'"; After = {
-            if (-not $finished -and (Get-ChildItem $Place/copy -Force -ErrorAction Ignore)) { throw "A stopped restore left $((Get-ChildItem $Place/copy -Force).Name)" }
+            if ((Get-ChildItem $Place/copy -Force -ErrorAction Ignore) -and 'copy' -notin (Get-VMDomain).Name) { throw "A stopped restore left $((Get-ChildItem $Place/copy -Force).Name)" }
             Get-VMDomain | Where-Object Name -EQ copy | Unregister-VMDomain -Confirm:$false
             Remove-Item $Place/copy -Recurse -Force -ErrorAction Ignore
         }

@@ -114,7 +114,6 @@ Describe 'Ctrl-C' -Skip:$missing {
                 $terminal.Interrupt()
                 ($early -or $terminal.Prompt(60000)) | Should -BeTrue -Because "$($case.Name), interrupted after $time ms, gives no prompt: $($terminal.Said)"
                 $clock.Elapsed.TotalMilliseconds
-                $finished = $true
                 $wrong = @(Get-Remain $repository ($case.Moves ? '' : 'Stopped') -AtOnce)
                 if ($case.After) { . $case.After }
                 $wrong += @(Get-Remain $repository Stopped $files)
