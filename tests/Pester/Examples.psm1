@@ -83,7 +83,7 @@ function Convert-Example([string] $Code, [string] $Place) {
 # What has to be done before an example, by its name; Plain where the machine may have no snapshots.
 $script:plain = 'Export-VMMoment 4', 'Import-VMMoment 1', 'Import-VMMoment 2', 'Import-VMMoment 3', 'Import-VMMoment 4', 'Import-VMMoment 5',
 'New-VMSnapshot 1', 'New-VMSnapshot 2', 'New-VMSnapshot 3', 'New-VMSnapshot 4', 'New-VMSnapshot 5', 'Use-VMSnapshot 3', 'Unregister-VMDomain 1',
-'New-VMCheckpoint 1', 'New-VMCheckpoint 2', 'New-VMCheckpoint 3', 'New-VMCheckpoint 4', 'New-VMCheckpoint 5', 'Register-VMDomain 1', 'Register-VMDomain 2', 'Register-VMDomain 3'
+'New-VMCheckpoint 1', 'New-VMCheckpoint 2', 'New-VMCheckpoint 3', 'New-VMCheckpoint 4', 'New-VMCheckpoint 5', 'Register-VMDomain 1', 'Register-VMDomain 2', 'Register-VMDomain 3', 'Register-VMDomain 4'
 $runs = { Start-VMDomain web1 -Paused | Out-Null }
 $onlyMain = { Remove-VMBranch web1 try-upgrade -UndoFor 0 -Confirm:$false }
 $tonight = { New-VMBlockSnapshot web1 tonight | Out-Null }
@@ -144,11 +144,13 @@ $script:before = @{
         $global:printed = Start-Process qemu-system-x86_64 -ArgumentList $words -PassThru
         Wait-Until { Test-Path $place/run/build7.qmp } | Out-Null
     }
+    'Register-VMDomain 4'     = $forgotten
     'Remove-VMBitmap 1'       = { Add-VMBitmap stray }
     'Remove-VMBlockSnapshot 1' = $tonight
     'Remove-VMBlockSnapshot 3' = $tonight
     'Remove-VMBranch 3'       = { New-VMBranch web1 test1 -From clean | Out-Null }
     'Remove-VMSnapshot 4'     = { Restore-VMSnapshot web1 clean | Out-Null }
+    'Resume-VMDomain 1'       = $runs
     'Rename-VMBranch 2'       = { New-VMBranch web1 test1 -From clean | Out-Null }
     'Repair-VMMoment 2'       = { Start-ObedientMachine web1 }
     'Restore-VMBackup 2'      = { Start-ObedientMachine web1 }
@@ -173,6 +175,7 @@ $script:before = @{
     }
     'Stop-VMDomain 1'         = { Start-ObedientMachine web1 }
     'Stop-VMDomain 2'         = $runs
+    'Suspend-VMDomain 1'      = { Start-VMDomain web1 | Out-Null }
     'Switch-VMBranch 2'       = $runs
     'Switch-VMBranch 3'       = $runs
     'Test-VMBackup 4'         = {
