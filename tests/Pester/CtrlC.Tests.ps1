@@ -111,7 +111,7 @@ Describe 'Ctrl-C' -Skip:$missing {
                 $terminal.Send($case.Run + "`r")
                 $early = $terminal.Prompt($time)
                 $clock = [Diagnostics.Stopwatch]::StartNew()
-                $terminal.Interrupt()
+                if (-not $early) { $terminal.Interrupt() }
                 ($early -or $terminal.Prompt(60000)) | Should -BeTrue -Because "$($case.Name), interrupted after $time ms, gives no prompt: $($terminal.Said)"
                 $clock.Elapsed.TotalMilliseconds
                 $wrong = @(Get-Remain $repository ($case.Moves ? '' : 'Stopped') -AtOnce)
