@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Hosting;
 

@@ -3,7 +3,6 @@ using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using MomentTools.Cmdlets;
 using MomentTools.Tests.House;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Hosting;
 
@@ -13,6 +12,7 @@ namespace MomentTools.Tests.Hosting;
 /// </summary>
 internal sealed class HostedModule : IDisposable
 {
+    private static readonly Lock Gate = new();
     private readonly Runspace _runspace;
 
     public HostedModule()
@@ -81,7 +81,7 @@ internal sealed class HostedModule : IDisposable
     private static string Stage()
     {
         string module = Path.Combine(AppContext.BaseDirectory, "MomentTools");
-        lock (typeof(HostedModule))
+        lock (Gate)
         {
             Directory.CreateDirectory(module);
             foreach (string name in (string[])["MomentTools.psd1", "MomentTools.Format.ps1xml", "MomentTools.Types.ps1xml"])

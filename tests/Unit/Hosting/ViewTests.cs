@@ -160,9 +160,9 @@ public sealed partial class ViewTests(HostedCollection hosted)
 
     private static bool IsOf(string viewed, string type) => TypeOf(type) is var actual && (viewed == actual.FullName || viewed == actual.BaseType!.FullName);
 
-    private static IEnumerable<System.Reflection.PropertyInfo> Properties(string type) =>
+    private static System.Reflection.PropertyInfo[] Properties(string type) =>
         TypeOf(type).GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance);
 
-    [GeneratedRegex("^[- ]+$")]
+    [GeneratedRegex("^[- ]+$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Rule();
 }

@@ -98,7 +98,7 @@ public sealed class CmdletAliasTests
     public void EveryIdeaIsAParameterSomewhere()
     {
         HashSet<string> used = [.. CmdletDeclaration.All.SelectMany(cmdlet => cmdlet.Parameters.SelectMany(parameter => Keys(cmdlet, parameter)))];
-        Assert.Empty(Ideas.Keys.Where(key => key != "AsJob" && !used.Contains(key)));
+        Assert.All(Ideas.Keys, key => Assert.True(key == "AsJob" || used.Contains(key), $"no parameter is called {key}"));
     }
 
     [Theory]
@@ -116,9 +116,9 @@ public sealed class CmdletAliasTests
         string page = SourceTree.Read($"docs/help/{name}.md");
         foreach (CmdletParameter parameter in Find(name).Parameters)
         {
-            Match section = Regex.Match(page, $@"(?ms)^### -{parameter.Name}\n.*?^Aliases:(?: \[\])?\n((?:- \w+\n)*)");
+            Match section = Regex.Match(page, $@"(?ms)^### -{parameter.Name}\n.*?^Aliases:(?: \[\])?\n(?<aliases>(?:- \w+\n)*)", RegexOptions.None, TimeSpan.FromSeconds(1));
             Assert.True(section.Success, $"docs/help/{name}.md does not describe -{parameter.Name}");
-            Assert.Equal(parameter.Aliases, section.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[2..]));
+            Assert.Equal(parameter.Aliases, section.Groups["aliases"].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[2..]));
         }
     }
 

@@ -4,7 +4,6 @@ using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Tests.Operations;
 using MomentTools.Tests.Qmp;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Machines;
 

@@ -26,5 +26,5 @@ public sealed class BusyBitmapTests
 
     private static Task RemoveAsync(TestMachine machine) => machine.Engine.RemoveBitmapAsync(TestMachine.Name, "vda", "theirs", machine.Report, CancellationToken.None);
 
-    private static Task QmpAsync(TestMachine machine, string command, string? arguments) => machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments, CancellationToken.None);
+    private static Task<JsonElement> QmpAsync(TestMachine machine, string command, string? arguments) => machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments, CancellationToken.None);
 }

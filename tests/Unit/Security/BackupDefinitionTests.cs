@@ -132,7 +132,7 @@ public sealed class BackupDefinitionTests
     private static Task<string> DefinitionAsync(TestMachine machine, string name = "copy") =>
         File.ReadAllTextAsync(Path.Combine(machine.Scratch, "state", "domains", name, "domain.xml"));
 
-    private static Task RestoreAsync(TestMachine machine, bool instant, bool trusted, string name = "copy") => machine.Engine.RestoreBackupAsync(
+    private static Task<IReadOnlyList<VMRestoredDisk>> RestoreAsync(TestMachine machine, bool instant, bool trusted, string name = "copy") => machine.Engine.RestoreBackupAsync(
         TestMachine.Name,
         new RestoreBackupRequest { Repository = machine.Repository, Destination = Destination(machine), AsDomain = name, Instant = instant, TrustDefinition = trusted },
         machine.Report, CancellationToken.None);

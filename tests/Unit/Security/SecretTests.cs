@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using MomentTools.Machines;
 using MomentTools.Tests.Operations;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Security;
 

@@ -121,7 +121,7 @@ internal sealed partial class SoakStory
     // One that the guest wrote through: it judges it itself.
     private async Task BootAsync()
     {
-        if (_backups.Keys.Order(StringComparer.Ordinal).OrderBy(id => _backups[id] is not null).FirstOrDefault() is not { } id)
+        if (_backups.Keys.OrderBy(id => _backups[id] is not null).ThenBy(id => id, StringComparer.Ordinal).FirstOrDefault() is not { } id)
             return;
         Tell($"boot {id}");
         Assert.Empty(await _machine.Engine.TestBackupsAsync(

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations.Layers;
 using MomentTools.Operations.Snapshots;
@@ -79,5 +80,5 @@ public sealed class LostContentTests
     private static Task<VMSnapshotRestore> RestoreAsync(TestMachine machine, string name) =>
         machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = name }, machine.Report, CancellationToken.None);
 
-    private static Task QmpAsync(TestMachine machine, string command, string arguments) => machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments, CancellationToken.None);
+    private static Task<JsonElement> QmpAsync(TestMachine machine, string command, string arguments) => machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments, CancellationToken.None);
 }

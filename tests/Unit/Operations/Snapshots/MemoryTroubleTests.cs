@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
@@ -57,6 +58,6 @@ public sealed class MemoryTroubleTests
         Assert.Contains("No such file or directory", failure.Message, StringComparison.Ordinal);
     }
 
-    private static Task QmpAsync(TestMachine machine, string command, JsonObject arguments) =>
+    private static Task<JsonElement> QmpAsync(TestMachine machine, string command, JsonObject arguments) =>
         machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments.ToJsonString(), CancellationToken.None);
 }

@@ -54,6 +54,6 @@ public sealed class BrokenUseTests
         Assert.Equal(active, (await other.GetDomainAsync("guest", machine.Report, CancellationToken.None)).Disks[0].Path);
     }
 
-    private static Task BeginAsync(MomentEngine engine, string vm, TestMachine machine) =>
+    private static Task<VMDomain> BeginAsync(MomentEngine engine, string vm, TestMachine machine) =>
         engine.BeginSnapshotUseAsync(vm, Request with { AcceptOwner = vm != TestMachine.Name }, machine.Report, CancellationToken.None);
 }
