@@ -12,6 +12,7 @@ internal sealed class Runner(string? recordPath, bool some)
 {
     // The lines of the header that a second table needs not.
     private const int Introduction = 3;
+    private const string Measured = "## Measured";
 
     public async Task<int> RunAsync(IReadOnlyList<IBench> benches, bool memory, CancellationToken cancellation)
     {
@@ -53,8 +54,15 @@ internal sealed class Runner(string? recordPath, bool some)
         if (recordPath is not null && some)
             await File.AppendAllTextAsync(recordPath, "\n## A later run of some of them\n" + string.Join('\n', lines.Skip(Introduction)) + "\n", cancellation);
         else if (recordPath is not null)
-            await File.WriteAllTextAsync(recordPath, string.Join('\n', lines) + "\n", cancellation);
+            await File.WriteAllTextAsync(recordPath, await KeptAsync(recordPath, cancellation) + string.Join('\n', lines) + "\n", cancellation);
         return memory || benches.Count > skipped.Count ? 0 : 1;
+    }
+
+    // What was asked and what was missed is said by hand, before what is measured.
+    private static async Task<string> KeptAsync(string path, CancellationToken cancellation)
+    {
+        string text = File.Exists(path) ? await File.ReadAllTextAsync(path, cancellation) : "";
+        return text.IndexOf(Measured, StringComparison.Ordinal) is > 0 and var at ? text[..at] : "# Benchmarks\n\n";
     }
 
     private static async Task<(string? Line, string? Reason)> MeasureAsync(IBench bench, CancellationToken cancellation)
@@ -112,9 +120,9 @@ internal sealed class Runner(string? recordPath, bool some)
 
     private static IEnumerable<string> Header()
     {
-        yield return "# Benchmarks";
+        yield return Measured;
         yield return "";
-        yield return "Written by `./build.sh bench -Record`; not edited by hand. Both columns were measured in one run, in turns, "
+        yield return "Written by `./build.sh bench -Record`; not edited by hand from here on. Both columns were measured in one run, in turns, "
             + $"median of 7 (one round where a round takes minutes). The ratio is ours divided by theirs: below 1 means that ours is faster. Starting a process is part of what a command-line tool costs.";
         yield return "";
         yield return $"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB of memory; "
