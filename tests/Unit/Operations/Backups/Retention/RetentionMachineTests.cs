@@ -115,7 +115,7 @@ public sealed class RetentionMachineTests(ITestOutputHelper output)
         string overlay = Path.Combine(machine.Scratch, "overlay.qcow2");
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", taken[1].Backup.Disks[0].Path, "-F", "qcow2", overlay);
         string xml = machine.Xml().Replace("6f1b2a6e", "7f1b2a6e", StringComparison.Ordinal).Replace("<name>web1<", "<name>web2<", StringComparison.Ordinal).Replace(machine.DiskPath("vda"), overlay, StringComparison.Ordinal);
-        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None);
+        await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml, AcceptBacking = true }, machine.Report, CancellationToken.None);
         foreach ((VMBackup backup, _) in taken.Take(2))
         {
             MomentException refused = await Assert.ThrowsAsync<MomentException>(() => RemoveAsync(machine, new RemoveBackupRequest { Repository = machine.Repository, Ids = [backup.Id], Merge = true }));
