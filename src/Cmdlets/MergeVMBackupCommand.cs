@@ -64,7 +64,7 @@ public sealed class MergeVMBackupCommand : MomentCmdlet, ILongOperation
         IReadOnlyList<VMBackupPlan> plan = Run((report, cancellation) => Engine.PlanBackupMergeAsync(vm, request, report, cancellation));
         VMBackupPlan[] going = [.. plan.Where(row => !row.Keep)];
         // Nothing to fold is nothing to ask about.
-        if (going.Length == 0 || ShouldProcess($"{vm}: backup {id} in '{repository}'", Action(plan, going)))
+        if (going.Length == 0 || ShouldProcess($"{vm}: backup {id} in '{repository}'", Action(plan, going), [.. going.Select(row => row.BackupId)]))
             WriteObject(Run((report, cancellation) => Engine.MergeBackupAsync(vm, request, report, cancellation)));
     }
 

@@ -42,8 +42,8 @@ public sealed class MergeVMSnapshotCommand : SnapshotCmdlet, ILongOperation
     {
         var request = new MergeSnapshotRequest { Name = name, Force = Force, AcceptOwner = AcceptOwner };
         VMSnapshotRemoval plan = Run((report, cancellation) => Engine.PlanSnapshotMergeAsync(vm, request, report, cancellation));
-        string ends = string.Join(", ", plan.Moments.Select(moment => $"'{moment.Name}'"));
-        if (!ShouldProcess($"{vm}: snapshot '{name}'", RemovalText.Of($"Merge for good, ending {ends}", plan)))
+        string[] ends = [.. plan.Moments.Select(moment => $"'{moment.Name}'")];
+        if (!ShouldProcess($"{vm}: snapshot '{name}'", RemovalText.Of($"Merge for good, ending {string.Join(", ", ends)}", plan), ends))
             return;
         foreach (VMMoment ended in Run((report, cancellation) => Engine.MergeSnapshotAsync(vm, request, report, cancellation)))
         {

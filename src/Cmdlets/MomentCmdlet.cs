@@ -72,12 +72,17 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>Asks whether to do it. Before a job the answer is kept, and nothing is done; in the job it is the kept one.</summary>
-    private protected new bool ShouldProcess(string target, string action)
+    private protected new bool ShouldProcess(string target, string action) => ShouldProcess(target, action, null);
+
+    /// <param name="target">What it is done to.</param>
+    /// <param name="action">What is done.</param>
+    /// <param name="means">What is agreed to with it, where the action's words say more: a job may come to less of it, and to nothing else.</param>
+    private protected bool ShouldProcess(string target, string action, IReadOnlyCollection<string>? means)
     {
         if (_agreed is not null)
-            return _agreed.Allows(target, action);
+            return _agreed.Allows(target, action, means);
         bool agreed = base.ShouldProcess(target, action);
-        _start?.Agreement.Answered(target, action, agreed);
+        _start?.Agreement.Answered(target, action, agreed, means);
         return agreed && _start is null;
     }
 

@@ -108,7 +108,8 @@ public abstract class RemoveMomentCmdlet : MomentCmdlet, ILongOperation
 
         foreach (VMMoment moment in plan)
             _removed.Add((vm, moment.Kind, moment.Name));
-        if (!ShouldProcess($"{vm}: {Listed([.. plan.Select(moment => $"{moment.Kind.ToLowerInvariant()} '{moment.Name}'")])}", Action(vm, request, plan)))
+        string[] going = [.. plan.Select(moment => $"{moment.Kind.ToLowerInvariant()} '{moment.Name}'")];
+        if (!ShouldProcess($"{vm}: {Listed(going)}", Action(vm, request, plan), going))
             return;
         foreach (VMMoment gone in Execute(vm, request))
         {

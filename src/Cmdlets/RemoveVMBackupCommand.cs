@@ -137,7 +137,8 @@ public sealed class RemoveVMBackupCommand : MomentCmdlet, ILongOperation
         HashSet<string> told = new(StringComparer.Ordinal);
         IReadOnlyList<VMBackupPlan> plan = Run((report, cancellation) => Engine.PlanBackupRemovalAsync(vm, request, new OnceReport(report, told), cancellation));
         VMBackupPlan[] going = [.. plan.Where(row => !row.Keep)];
-        if (going.Length > 0 && ShouldProcess($"{vm}: {(going.Length == 1 ? "backup" : "backups")} {Listed([.. going.Select(row => row.BackupId)])} in '{request.Repository}'", Action(plan, going)))
+        string[] ids = [.. going.Select(row => row.BackupId)];
+        if (going.Length > 0 && ShouldProcess($"{vm}: {(going.Length == 1 ? "backup" : "backups")} {Listed(ids)} in '{request.Repository}'", Action(plan, going), ids))
             plan = Run((report, cancellation) => Engine.RemoveBackupsAsync(vm, request, new OnceReport(report, told), cancellation));
         WriteObject(plan, enumerateCollection: true);
     }

@@ -67,7 +67,7 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet, ILongOperation
     private void Remove(string vm, string name)
     {
         VMBranchRemoval plan = Run((report, cancellation) => Engine.PlanBranchRemovalAsync(vm, name, report, cancellation));
-        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove, {RemovalText.Undo(UndoFor)}{Losses(plan)}"))
+        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove, {RemovalText.Undo(UndoFor)}{Losses(plan)}", plan.Snapshots))
             return;
         var request = new RemoveBranchRequest { Name = name, Discard = Discard, UndoFor = UndoFor, KeepSince = _began };
         VMBranchRemoval removed = Run((report, cancellation) => Engine.RemoveBranchAsync(vm, request, report, cancellation));

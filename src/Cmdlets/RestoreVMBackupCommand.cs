@@ -140,7 +140,8 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
         }
 
         string backup = request.Id ?? (request.Until is { } until ? $"(the newest until {until.ToLocalTime():g})" : "(the newest)");
-        if (ShouldProcess($"{vm}, backup {backup}", Action(vm, request)))
+        // How much differs is told to one who looks, and not in a job: what is done is the same.
+        if (ShouldProcess($"{vm}, backup {backup}", Action(vm, request), []))
             WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);
     }
 

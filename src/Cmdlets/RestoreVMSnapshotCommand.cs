@@ -108,7 +108,8 @@ public sealed class RestoreVMSnapshotCommand : SnapshotCmdlet, ILongOperation
             UndoFor = UndoFor,
         };
         VMSnapshotRestore plan = Run((report, cancellation) => Engine.PlanSnapshotRestoreAsync(vm, request, report, cancellation));
-        if (!ShouldProcess(vm, Action(plan)))
+        // How much was written goes on while the machine runs.
+        if (!ShouldProcess(vm, Action(plan), [$"to '{plan.Snapshot}'", .. plan.Disks.Select(disk => $"{disk.Name} {disk.Restored}"), .. plan.Discarded]))
             return;
         VMSnapshotRestore done = Run((report, cancellation) => Engine.RestoreSnapshotAsync(vm, request, report, cancellation));
         if (PassThru)

@@ -28,7 +28,7 @@ public sealed class StopVMDomainCommand : DomainCmdlet, ILongOperation
     {
         IReadOnlyList<string> served = Run((report, cancellation) => Engine.PlanStopAsync(vm, report, cancellation));
         string action = Force ? "End QEMU at once, as when power is cut" : "Shut down";
-        if (!ShouldProcess(vm, served.Count == 0 ? action : $"{action}, and with it {string.Join(", ", served)}"))
+        if (!ShouldProcess(vm, served.Count == 0 ? action : $"{action}, and with it {string.Join(", ", served)}", served))
             return;
         var timeout = TimeSpan.FromSeconds(TimeoutSec);
         WriteObject(Run((report, cancellation) => Engine.StopDomainAsync(vm, Force, timeout, report, cancellation)));

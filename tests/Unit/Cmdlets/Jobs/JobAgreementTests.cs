@@ -36,6 +36,24 @@ public sealed class JobAgreementTests
     }
 
     [Fact]
+    public void OtherWordsAreAnotherQuestion()
+    {
+        _agreement.Answered("web1", "Shut down (about 4 MiB; ends 'a')", agreed: true);
+        Assert.True(_agreement.Allows("web1", "Shut down (about 1.25 GiB; ends 'a')"));
+        Assert.Throws<MomentException>(() => _agreement.Allows("web1", "Shut down (about 4 MiB; ends 'a' and 'b')"));
+    }
+
+    [Fact]
+    public void LessOfWhatWasAgreedToIsAgreedToAndMoreIsNot()
+    {
+        _agreement.Answered("web1", "Go back; with it go 'a', 'b'", agreed: true, ["a", "b"]);
+        Assert.True(_agreement.Allows("web1", "Go back; with it goes 'b'", ["b"]));
+        Assert.True(_agreement.Allows("web1", "Go back", []));
+        Assert.Throws<MomentException>(() => _agreement.Allows("web1", "Go back; with it go 'b', 'c'", ["b", "c"]));
+        Assert.Throws<MomentException>(() => _agreement.Allows("web2", "Go back", []));
+    }
+
+    [Fact]
     public void OfTwoQuestionsAboutOneThingEachHasItsOwnAnswer()
     {
         _agreement.Answered("web1", "Go back to 'a'", agreed: false);
