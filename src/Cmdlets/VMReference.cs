@@ -5,6 +5,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>What -VM accepts: a domain's name, a name with wildcards, or an object that says which domain it belongs to.</summary>
 public sealed class VMReference
 {
+    private const string BackupType = "MomentTools.VMBackup";
+
     private readonly bool _exact;
 
     /// <summary>A domain by its name, or domains by a name with wildcards.</summary>
@@ -28,6 +30,8 @@ public sealed class VMReference
         Name = wrapped.Properties["VM"]?.Value?.ToString() ?? wrapped.Properties["VMName"]?.Value?.ToString()
             ?? throw new ArgumentException("The object names no domain: it has neither a property VM nor VMName.", nameof(value));
         _exact = true;
+        // Also one that has been through a pipe to another process.
+        IsOfBackup = wrapped.TypeNames.Any(name => name.EndsWith(BackupType, StringComparison.Ordinal));
     }
 
     /// <summary>The name, or the pattern.</summary>
@@ -35,6 +39,9 @@ public sealed class VMReference
 
     /// <summary>The name or pattern as text that matches it: a name taken from an object has no wildcards in it.</summary>
     internal string Pattern => _exact ? WildcardPattern.Escape(Name) : Name;
+
+    /// <summary>Whether it was a backup that said so.</summary>
+    internal bool IsOfBackup { get; }
 
     /// <inheritdoc/>
     public override string ToString() => Name;

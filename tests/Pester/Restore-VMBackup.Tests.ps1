@@ -70,6 +70,13 @@ Describe 'Restore-VMBackup' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorA
         './none' | Should -Not -Exist
     }
 
+    It 'does not take the newest for a backup that is piped in beside -Repository' {
+        { $first | Restore-VMBackup -Repository ./repo -Destination ./none -ErrorAction Stop } | Should -Throw -ErrorId 'ParameterMissing,*'
+        { Restore-VMBackup $first ./repo -Destination ./none -ErrorAction Stop } | Should -Throw -ErrorId 'ParameterMissing,*'
+        './none' | Should -Not -Exist
+        ($first | Restore-VMBackup -Repository ./repo -Id $first.Id -Destination ./named).BackupId | Should -Be $first.Id
+    }
+
     It 'makes a machine of its own of a backup' {
         $disk = Get-VMBackup web1 ./repo | Select-Object -First 1 | Restore-VMBackup -AsDomain look -Destination ./look
         $disk.Domain | Should -Be look

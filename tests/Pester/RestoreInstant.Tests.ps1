@@ -40,6 +40,7 @@ Describe 'Restore-VMBackup -Instant' -Skip:(-not (Get-Command qemu-system-x86_64
         Get-Backing $disk.Path | Should -BeNullOrEmpty
         (Get-VMDomain now).State | Should -Be Running
         Restore-VMBackup -Repository ./repo -AsDomain now -Move | Should -BeNullOrEmpty
+        { Get-VMDomain web1 | Restore-VMBackup -Repository ./repo -AsDomain now -Move -ErrorAction Stop } | Should -Throw -ErrorId 'ParametersExclude,*'
     }
 
     It 'runs an older one from the pipeline, and moves it at once' {
