@@ -10,7 +10,7 @@ param(
     # Tour: boot a small Linux that does the writing.
     [switch] $Guest,
     # Prove: what to prove; how many minutes fuzzing and soak take each (60 and 30).
-    [ValidatePattern('^((crash|fuzz|ctrlc|soak)(,|$))+$')][string[]] $Of,
+    [ValidatePattern('^(crash|fuzz|ctrlc|soak)(,(crash|fuzz|ctrlc|soak))*$', ErrorMessage = "'{0}' is none of crash, fuzz, ctrlc and soak, nor a list of them with commas.")][string[]] $Of,
     [ValidateRange(1, 10000)][int] $Minutes,
     # Test, Prove and Bench: write docs/test-run.md, docs/proof.md, docs/benchmarks.md.
     [switch] $Record
