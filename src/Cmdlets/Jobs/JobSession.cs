@@ -51,7 +51,8 @@ internal sealed class JobSession
             runspace.Open();
             ProviderInfo provider = runspace.SessionStateProxy.Provider.GetOne(FileSystem);
             HashSet<string> known = [.. runspace.SessionStateProxy.Drive.GetAll().Select(drive => drive.Name)];
-            foreach ((string name, string root) in _drives.Where(drive => !known.Contains(drive.Name)))
+            // A drive whose directory is gone cannot be made, and whoever does not use it has nothing to do with that.
+            foreach ((string name, string root) in _drives.Where(drive => !known.Contains(drive.Name) && Directory.Exists(drive.Root)))
                 runspace.SessionStateProxy.Drive.New(new PSDriveInfo(name, provider, root, "", null), "global");
             runspace.SessionStateProxy.Path.SetLocation(WildcardPattern.Escape(_location));
             return runspace;

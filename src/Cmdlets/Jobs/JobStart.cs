@@ -56,7 +56,7 @@ internal sealed class JobStart
     private bool IsWhatIf =>
         Asks && (_line.TryGetValue("WhatIf", out object? given) ? LanguagePrimitives.IsTrue(given) : LanguagePrimitives.IsTrue(_cmdlet.GetVariableValue("WhatIfPreference")));
 
-    // A parameter of its own binds by value; several came as properties of one object.
+    // One of its own binds by value, where it takes values; several came as properties of one object.
     private PSDataCollection<PSObject>? Input()
     {
         if (_piped.Count == 0)
@@ -64,7 +64,7 @@ internal sealed class JobStart
         var input = new PSDataCollection<PSObject>();
         foreach (Dictionary<string, object?> given in _piped)
         {
-            if (given.Count == 1)
+            if (given.Count == 1 && TakesValues(given.Keys.Single()))
             {
                 object? value = given.Values.Single();
                 foreach (object? one in value is Array many ? many : new[] { value })
@@ -81,4 +81,7 @@ internal sealed class JobStart
         input.Complete();
         return input;
     }
+
+    private bool TakesValues(string parameter) =>
+        _cmdlet.GetType().GetProperty(parameter)?.GetCustomAttributes<ParameterAttribute>().Any(one => one.ValueFromPipeline) == true;
 }
