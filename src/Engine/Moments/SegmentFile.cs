@@ -50,7 +50,7 @@ internal sealed class SegmentFile(string directory)
     public Segment Read(string id, string disk)
     {
         string path = PathOf(id);
-        ReadOnlyMemory<byte> sections = Verified(path);
+        ArraySegment<byte> sections = Verified(path);
         try
         {
             return Find(sections, disk) ?? throw Unreadable(path, $"it has no section for disk '{disk}'");
@@ -70,7 +70,7 @@ internal sealed class SegmentFile(string directory)
     public void Delete(IEnumerable<string> ids) => DurableFile.WriteAll([.. ids.Select(id => (PathOf(id), (byte[]?)null))], null);
 
     // What stands between the magic and the checksum.
-    private static ReadOnlyMemory<byte> Verified(string path)
+    private static ArraySegment<byte> Verified(string path)
     {
         byte[] bytes;
         try
@@ -87,7 +87,7 @@ internal sealed class SegmentFile(string directory)
         int end = bytes.Length - SHA256.HashSizeInBytes;
         if (end < Magic.Length || !bytes.AsSpan().StartsWith(Magic) || !SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
             throw Unreadable(path, "its checksum does not match its content");
-        return bytes.AsMemory(Magic.Length, end - Magic.Length);
+        return new ArraySegment<byte>(bytes, Magic.Length, end - Magic.Length);
     }
 
     private static bool Succeeds<T>(Func<T> read)
@@ -103,9 +103,9 @@ internal sealed class SegmentFile(string directory)
         }
     }
 
-    private static Segment? Find(ReadOnlyMemory<byte> content, string disk)
+    private static Segment? Find(ArraySegment<byte> content, string disk)
     {
-        using var reader = new BinaryReader(new MemoryStream(content.ToArray(), writable: false), Encoding.UTF8);
+        using var reader = new BinaryReader(new MemoryStream(content.Array!, content.Offset, content.Count, writable: false), Encoding.UTF8);
         for (int sections = reader.Read7BitEncodedInt(); sections > 0; sections--)
         {
             string name = reader.ReadString();
