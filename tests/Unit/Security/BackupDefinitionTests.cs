@@ -1,7 +1,9 @@
 using MomentTools.Errors;
 using MomentTools.Operations.Backups;
+using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Tests.Operations;
 using MomentTools.Tests.Operations.Backups.Checking;
+using MomentTools.Xml;
 
 namespace MomentTools.Tests.Security;
 
@@ -66,6 +68,14 @@ public sealed class BackupDefinitionTests
         Harm(machine, "<devices>", "<devices>" + device);
         await RestoreAsync(machine, instant: false, trusted: false);
         Assert.DoesNotContain("/tmp/mt-", await DefinitionAsync(machine), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WhatPackagesInstallIsReadAndNotWritten()
+    {
+        IReadOnlyList<string> wants = HostReach.Beyond(
+            DomainDocument.Parse("<domain type='qemu'><name>w</name><os><type>hvm</type><loader>/usr/share/mt-x</loader><nvram>/usr/share/mt-x</nvram></os><devices><serial type='file'><source path='/usr/lib/mt-x'/></serial></devices></domain>", "backup"), "/new", null);
+        Assert.Equal(["writes '/usr/share/mt-x' (<nvram>)", "writes '/usr/lib/mt-x' (<serial>)"], wants);
     }
 
     [SkippableFact]

@@ -14,6 +14,8 @@ internal static class HostReach
     // What packages install for everybody to read: firmware, drivers' media. Nobody keeps a secret or a disk there.
     private static readonly string[] Shared = ["/usr/share/", "/usr/lib/", "/usr/lib64/"];
 
+    private const string Reads = "reads";
+
     private static readonly string[] Secrets = ["secret", "password", "passwd"];
 
     /// <summary>What the document wants and what is not known, a phrase each ("runs the program '/x'").</summary>
@@ -37,7 +39,7 @@ internal static class HostReach
         foreach ((string name, string value) in domain.QemuEnvironment)
             yield return ($"variable {name}={value}", $"runs QEMU with a value of its own for the variable {XmlErrors.Quote(name)} (<qemu:commandline>)");
         foreach ((XElement element, string path, string use) in Files(domain))
-            if (!IsOwn(path, directory) && !IsShared(path))
+            if (!IsOwn(path, directory) && (use != Reads || !IsShared(path)))
                 yield return ($"{use} {path}", $"{use} {XmlErrors.Quote(path)} ({XmlErrors.Tag(element)})");
     }
 
@@ -51,7 +53,7 @@ internal static class HostReach
         {
             string path = element.Value.Trim();
             if (element.Name.LocalName is "loader" or "kernel" or "initrd" or "dtb" && path.Length > 0)
-                yield return (element, path, "reads");
+                yield return (element, path, Reads);
             else if (element.Name.LocalName == "nvram")
                 foreach (string variables in element.Elements("source").Select(source => source.Attribute("file")?.Value ?? "").Append(path).Where(one => one.Length > 0))
                     yield return (element, variables, "writes");
@@ -62,12 +64,12 @@ internal static class HostReach
             string kind = device.Name.LocalName;
             if (kind == "disk")
                 foreach (XAttribute path in device.Elements("source").Attributes().Where(one => one.Name.LocalName is "file" or "dev"))
-                    yield return (device, path.Value, "reads");
+                    yield return (device, path.Value, Reads);
             else if (kind is "serial" or "parallel" or "console" or "channel")
                 foreach (XAttribute path in device.Elements("source").Attributes("path").Concat(device.Elements("log").Attributes("file")))
                     yield return (device, path.Value, "writes");
             else if (kind == "graphics" && device.Attribute("keymap") is { } keymap && keymap.Value.Contains('/', StringComparison.Ordinal))
-                yield return (device, keymap.Value, "reads");
+                yield return (device, keymap.Value, Reads);
         }
     }
 
