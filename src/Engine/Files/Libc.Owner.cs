@@ -9,12 +9,12 @@ internal static partial class Libc
     /// <summary>Leaves the owner, or the group, as it is.</summary>
     public const uint Unchanged = uint.MaxValue;
 
-    /// <summary>The user, the group and the permission bits of a file; null, with errno set, where it may not be looked at.</summary>
-    public static unsafe (uint User, uint Group, UnixFileMode Mode)? Owner(string path)
+    /// <summary>The user, the group and the permission bits of a file, at the end of all links or of the path itself; null, with errno set, where it may not be looked at.</summary>
+    public static unsafe (uint User, uint Group, UnixFileMode Mode)? Owner(string path, bool follow = true)
     {
-        const int user = 20, group = 24, mode = 28, permissions = 0xfff;
+        const int user = 20, group = 24, mode = 28, permissions = 0xfff, noFollow = 0x100;
         byte* result = stackalloc byte[StatSize];
-        return Stat(CurrentDirectory, path, 0, BasicStats, result) == 0
+        return Stat(CurrentDirectory, path, follow ? 0 : noFollow, BasicStats, result) == 0
             ? (*(uint*)(result + user), *(uint*)(result + group), (UnixFileMode)(*(ushort*)(result + mode) & permissions))
             : null;
     }

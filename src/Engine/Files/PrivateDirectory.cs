@@ -34,23 +34,30 @@ internal static class PrivateDirectory
 
     /// <summary>
     /// Makes a directory for sockets. Who could put another directory in its place would be the machine's monitor from then on: so it is this
-    /// user's, and all above it belongs to this user or to root and cannot be changed by everybody.
+    /// user's, and all above it, and each link that leads to it, belongs to this user or to root and cannot be changed by everybody.
     /// </summary>
     /// <exception cref="Errors.MomentException"><c>SocketDirectoryUnsafe</c>.</exception>
     public static void MakeForSockets(string path)
     {
         Make(path);
-        string real = Libc.RealPath(path) ?? throw FileErrors.From(new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError()), "find", path);
+        string given = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        string real = Libc.RealPath(given) ?? throw FileErrors.From(new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError()), "find", path);
         uint self = Libc.EffectiveUser();
-        for (string? at = real; at is not null; at = Path.GetDirectoryName(at))
+        foreach (string at in Upwards(real).Union(Upwards(given), StringComparer.Ordinal))
         {
-            if (Libc.Owner(at) is not { } owner)
+            if (Libc.Owner(at, follow: false) is not { } owner)
                 throw FileErrors.From(new IOException(Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError()), "look at", at);
             if (owner.User != self && (owner.User != Root || at == real))
                 throw FileErrors.UnsafeForSockets(path, at, string.Create(CultureInfo.InvariantCulture, $"belongs to the user {owner.User}"));
-            // In a sticky directory nobody may rename what is another's.
-            if (owner.Mode.HasFlag(UnixFileMode.OtherWrite) && !owner.Mode.HasFlag(Sticky))
+            // In a sticky directory nobody may rename what is another's; a link has no permissions of its own.
+            if (Libc.KindOf(at) != FileKind.Link && owner.Mode.HasFlag(UnixFileMode.OtherWrite) && !owner.Mode.HasFlag(Sticky))
                 throw FileErrors.UnsafeForSockets(path, at, "may be written to by everybody");
         }
+    }
+
+    private static IEnumerable<string> Upwards(string path)
+    {
+        for (string? at = path; at is not null; at = Path.GetDirectoryName(at))
+            yield return at;
     }
 }

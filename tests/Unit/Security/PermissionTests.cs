@@ -94,6 +94,9 @@ public sealed partial class PermissionTests
         Assert.Throws<MomentException>(() => PrivateDirectory.MakeForSockets(scratch["link/x"]));
         Tool.Run("chown", "0", scratch["run/x"]);
         PrivateDirectory.MakeForSockets(scratch["link/x"]);
+        // Unless the link is somebody else's, who could lead it elsewhere.
+        Tool.Run("chown", "-h", "12345", scratch["link"]);
+        Assert.Equal(scratch["link"], Assert.Throws<MomentException>(() => PrivateDirectory.MakeForSockets(scratch["link/x"])).Target);
     }
 
     private static string[] All(string directory) =>
