@@ -43,6 +43,14 @@ internal static class DiskErrors
             named,
             "If that file belongs to the disk, register the machine with -AcceptBacking (with -Update where it is registered already), or list it in the disk's <backingStore>. Else do not use the image.");
 
+    /// <summary>A record from elsewhere that calls a file of the host a layer.</summary>
+    public static MomentException RecordForeign(string vm, string disk, string named) =>
+        new(
+            DiskBackingForeign,
+            $"Cannot take over the record of '{vm}': it says that {XmlErrors.Quote(named)} is a layer of disk '{disk}', and that file lies neither beside the disk's image nor in the machine's definition, nor bears the layer's mark. The guest would get it, and whoever wrote the record chose which file that is. Nothing was imported.",
+            named,
+            "If that file belongs to the disk, list it in the disk's <backingStore> with Register-VMDomain -Update and import again. Else import with -MetadataOnly, which takes the moments over without the record.");
+
     public static MomentException DataFileForeign(string vm, string disk, string image, string named) =>
         new(
             DiskBackingForeign,

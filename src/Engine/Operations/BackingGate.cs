@@ -21,13 +21,36 @@ internal static class BackingGate
     {
         foreach ((DomainDisk disk, IReadOnlyList<ImageLayer> chain) in await ChainsAsync(domain, cancellation))
         {
-            HashSet<string> vouched = new(StringComparer.Ordinal);
-            foreach (string? path in disk.BackingStore.Select(layer => layer.Path).Concat(state?.Disk(disk.Target).Layers.Values.Select(layer => layer.Path) ?? []))
-                if (path is not null && Files.Libc.RealPath(path) is { } real)
-                    vouched.Add(real);
-            for (int at = 1; at < chain.Count; at++)
-                if (!ImagePlace.IsBeside(chain[at - 1].Path, chain[at].Path) && !(Files.Libc.RealPath(chain[at].Path) is { } real && vouched.Contains(real)))
-                    throw DiskErrors.BackingForeign(doing, disk.Target, chain[at - 1].Path, chain[at].Path);
+            HashSet<string> vouched = Real(disk.BackingStore.Select(layer => layer.Path).Concat(state?.Disk(disk.Target).Layers.Values.Select(layer => layer.Path) ?? []));
+            Require(disk, chain, vouched, doing);
+        }
+    }
+
+    /// <summary>
+    /// Refuses a record from elsewhere that calls other files layers: what is recorded may be read from then on, and becomes a disk's image where
+    /// it is a branch's tip. Its layers are what the machine has already, what lies beside that, and what bears their marks.
+    /// </summary>
+    /// <param name="domain">The definition, whose own images were let through.</param>
+    /// <param name="record">The record of each disk, with its layers where they are now.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    /// <exception cref="MomentException"><c>DiskBackingForeign</c>.</exception>
+    public static async Task RequireAsync(DomainDocument domain, IEnumerable<DiskTracking> record, CancellationToken cancellation)
+    {
+        if (domain.Monitor is not null)
+            return;
+        List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)> chains = await ChainsAsync(domain, cancellation);
+        foreach (DiskTracking tracking in record)
+        {
+            if (domain.FindDisk(tracking.Disk) is not { SourcePath: { } image } disk)
+                continue;
+            HashSet<string> had = Real([image, .. disk.BackingStore.Select(layer => layer.Path), .. chains.Where(one => one.Disk.Target == disk.Target).SelectMany(one => one.Chain).Select(layer => layer.Path)]);
+            foreach (TrackingLayer layer in tracking.Layers.Values)
+                if (Files.Libc.RealPath(layer.Path) is { } real && !had.Contains(real) && !ImagePlace.IsBeside(image, layer.Path) && !await LayerFollow.IsMarkedAsync(tracking, layer, cancellation))
+                    throw DiskErrors.RecordForeign(domain.Name, disk.Target, layer.Path);
+            had.UnionWith(Real(tracking.Layers.Values.Select(layer => layer.Path)));
+            // A machine goes to a branch without being started anew.
+            foreach (TrackingLayer tip in tracking.Tips.Values.Select(tip => tracking.Layers.GetValueOrDefault(tip.LayerId)).OfType<TrackingLayer>())
+                Require(disk, await ChainAsync(domain.Name, disk with { SourcePath = tip.Path, Format = tip.Facts?.Format ?? "qcow2" }, cancellation), had, $"take over the record of '{domain.Name}'");
         }
     }
 
@@ -40,6 +63,9 @@ internal static class BackingGate
         return domain;
     }
 
+    private static HashSet<string> Real(IEnumerable<string?> paths) =>
+        new(paths.Select(path => path is null ? null : Files.Libc.RealPath(path)).OfType<string>(), StringComparer.Ordinal);
+
     private static async Task<List<(DomainDisk Disk, IReadOnlyList<ImageLayer> Chain)>> ChainsAsync(DomainDocument domain, CancellationToken cancellation)
     {
         List<(DomainDisk, IReadOnlyList<ImageLayer>)> chains = [];
@@ -47,17 +73,27 @@ internal static class BackingGate
         if (domain.Monitor is not null)
             return chains;
         foreach (DomainDisk disk in domain.Disks.Where(disk => disk is { SourcePath: not null, Format: "qcow2", HasEncryption: false }))
-        {
-            try
-            {
-                chains.Add((disk, await DiskChain.ResolveAsync(domain.Name, disk, readOnly: true, cancellation)));
-            }
-            catch (MomentException unknown) when (unknown.ErrorId != DiskErrors.DiskBackingForeign)
-            {
-                // An image that is not there or cannot be read is told by whoever needs it; nothing is opened by its say-so until then.
-            }
-        }
-
+            chains.Add((disk, await ChainAsync(domain.Name, disk, cancellation)));
         return chains;
+    }
+
+    private static async Task<IReadOnlyList<ImageLayer>> ChainAsync(string vm, DomainDisk disk, CancellationToken cancellation)
+    {
+        try
+        {
+            return await DiskChain.ResolveAsync(vm, disk, readOnly: true, cancellation);
+        }
+        catch (MomentException unknown) when (unknown.ErrorId != DiskErrors.DiskBackingForeign)
+        {
+            // An image that is not there or cannot be read is told by whoever needs it; nothing is opened by its say-so until then.
+            return [];
+        }
+    }
+
+    private static void Require(DomainDisk disk, IReadOnlyList<ImageLayer> chain, HashSet<string> vouched, string doing)
+    {
+        for (int at = 1; at < chain.Count; at++)
+            if (!ImagePlace.IsBeside(chain[at - 1].Path, chain[at].Path) && !(Files.Libc.RealPath(chain[at].Path) is { } real && vouched.Contains(real)))
+                throw DiskErrors.BackingForeign(doing, disk.Target, chain[at - 1].Path, chain[at].Path);
     }
 }

@@ -53,13 +53,16 @@ internal sealed class LayerFollow
     /// </summary>
     public static async Task<DiskTracking> ProvenAsync(DiskTracking tracking, CancellationToken cancellation)
     {
-        var follow = new LayerFollow(tracking);
         DiskTracking next = tracking;
         foreach (TrackingLayer layer in tracking.Layers.Values.Where(layer => layer.Made))
-            if (layer.Facts is not { Format: "qcow2" } || !await follow.IsAsync(layer, layer.Path, cancellation))
+            if (!await IsMarkedAsync(tracking, layer, cancellation))
                 next = next.WithLayer(layer with { Made = false });
         return next;
     }
+
+    /// <summary>Whether the file of a layer bears its mark.</summary>
+    public static async Task<bool> IsMarkedAsync(DiskTracking tracking, TrackingLayer layer, CancellationToken cancellation) =>
+        layer.Facts is { Format: "qcow2" } && await new LayerFollow(tracking).IsAsync(layer, layer.Path, cancellation);
 
     /// <summary>The branch, not the active one, whose tip is written in an image; null where there is none.</summary>
     public static string? BranchAt(DiskTracking tracking, string path) =>

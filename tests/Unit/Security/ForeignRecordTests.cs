@@ -7,6 +7,7 @@ using MomentTools.Operations.Layers;
 using MomentTools.Tests.Operations;
 using MomentTools.Tests.Operations.Health;
 using MomentTools.Tests.Support;
+using MomentTools.Xml;
 
 namespace MomentTools.Tests.Security;
 
@@ -29,6 +30,39 @@ public sealed class ForeignRecordTests
         TrackingLayer claimed = overlay with { Path = other, Facts = overlay.Facts! with { Device = stamp.Device, Inode = stamp.Inode } };
         Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed), CancellationToken.None)).Layers[overlay.Id].Made);
         Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed with { Facts = claimed.Facts! with { Format = "raw" } }), CancellationToken.None)).Layers[overlay.Id].Made);
+    }
+
+    [SkippableFact]
+    public async Task AFileOfTheHostIsNoLayerByTheRecordsWord()
+    {
+        using var elsewhere = new ScratchDirectory();
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.SnapshotAsync("one", request => request with { DiskOnly = true });
+        var domain = DomainDocument.Parse(await File.ReadAllTextAsync(Path.Combine(machine.StateDirectory, "domain.xml")), "domain.xml");
+        DiskTracking disk = BranchDrifts.StateOf(machine).Disk("vda");
+        await BackingGate.RequireAsync(domain, [disk], CancellationToken.None);
+
+        // What bears the mark may lie anywhere; a file that the document chose may not, be it a base or what another branch would write to.
+        TrackingLayer overlay = Assert.Single(disk.Layers.Values, layer => layer.Made);
+        File.Copy(overlay.Path, elsewhere["copy.qcow2"]);
+        await BackingGate.RequireAsync(domain, [disk.WithLayer(overlay with { Path = elsewhere["copy.qcow2"] })], CancellationToken.None);
+        File.WriteAllText(elsewhere["precious"], "mine");
+        FileStamp stamp = FileStamp.Of(elsewhere["precious"])!;
+        var claimed = new TrackingLayer("x", elsewhere["precious"], null, Facts: new LayerFacts("raw", stamp.Device, stamp.Inode, null, null, stamp.Length, stamp.Modified));
+        DiskTracking branch = disk.WithLayer(claimed) with { Tips = new Dictionary<string, TrackingTip>(disk.Tips, StringComparer.Ordinal) { ["other"] = new TrackingTip("p", "x", "r") } };
+        foreach (DiskTracking record in (DiskTracking[])[disk.WithLayer(claimed), branch])
+            Assert.Equal((DiskErrors.DiskBackingForeign, claimed.Path), await RefusedAsync(record));
+
+        // An image beside the disk's, which is another branch's, and stands on such a file.
+        string other = Path.Combine(machine.Scratch, "other.qcow2");
+        Tool.Run("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", claimed.Path, "-F", "raw", other, "64M");
+        Assert.Equal((DiskErrors.DiskBackingForeign, claimed.Path), await RefusedAsync(branch.WithLayer(claimed with { Path = other, Facts = claimed.Facts! with { Format = "qcow2" } })));
+
+        async Task<(ErrorId, string?)> RefusedAsync(DiskTracking record)
+        {
+            MomentException refused = await Assert.ThrowsAsync<MomentException>(() => BackingGate.RequireAsync(domain, [record], CancellationToken.None));
+            return (refused.ErrorId, refused.Target);
+        }
     }
 
     [Fact]

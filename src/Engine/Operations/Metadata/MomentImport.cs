@@ -99,6 +99,7 @@ internal sealed class MomentImport(EngineContext context)
             next = next.With(await LayerFollow.ProvenAsync(there, cancellation));
         }
 
+        await BackingGate.RequireAsync(scope.Domain, next.Disks.Values, cancellation);
         return (next, package);
     }
 
