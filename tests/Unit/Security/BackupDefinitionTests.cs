@@ -120,6 +120,15 @@ public sealed class BackupDefinitionTests
         Assert.Equal(["copy"], machine.Engine.FindDomains("*"));
     }
 
+    [SkippableFact]
+    public async Task ADirectoryThatEndsWithASlashIsStillItsOwn()
+    {
+        await using TestMachine machine = await WithBackupAsync();
+        IReadOnlyList<VMRestoredDisk> disks = await machine.Engine.RestoreBackupAsync(
+            TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Destination = Destination(machine) + "/", AsDomain = "copy" }, machine.Report, CancellationToken.None);
+        Assert.Equal(Destination(machine), Path.GetDirectoryName(Assert.Single(disks).Path));
+    }
+
     private static async Task<TestMachine> WithBackupAsync()
     {
         TestMachine machine = await TestMachine.CreateAsync();

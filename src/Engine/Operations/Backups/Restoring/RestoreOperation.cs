@@ -11,6 +11,9 @@ internal sealed class RestoreOperation(EngineContext context, string runtimeRoot
 
     public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(string vm, RestoreBackupRequest request, IOperationReport report, CancellationToken cancellation)
     {
+        // Completion ends a directory with a slash; where its files lie is found by its name.
+        if (request.Destination is { Length: > 0 } given)
+            request = request with { Destination = Path.TrimEndingDirectorySeparator(Path.GetFullPath(given)) };
         if (request is { Move: true, Instant: false })
             return new InstantMove(context).RunAsync(request.AsDomain ?? throw InstantErrors.Incomplete(vm, "no name of the domain to move is given", "Name it with -AsDomain."), BackupRepository.Open(request.Repository, create: false), report, cancellation);
         (BackupRepository repository, string directory) = Open(vm, request);
