@@ -59,16 +59,15 @@ if (-not (Test-Path -LiteralPath $Repository -PathType Container)) {
     "FAILED  nothing was begun: there is no directory $Repository"
     exit 2
 }
-try { $machines = @(Get-VMDomain ($VM -split ',') -WarningAction Ignore) }
-catch {
-    "FAILED  nothing was begun: $($_.Exception.Message)"
-    exit 2
-}
+# One that cannot even be looked at has failed, and keeps no other from its turn.
+$machines = @(Get-VMDomain ($VM -split ',') -WarningAction Ignore -ErrorAction SilentlyContinue -ErrorVariable unseen)
 if (-not $machines) {
-    'FAILED  nothing was begun: no machine is registered. Set MOMENTTOOLS_HOME if their records are not in the usual place.'
+    "FAILED  nothing was begun: $($unseen ? $unseen[0].Exception.Message : 'no machine is registered. Set MOMENTTOOLS_HOME if their records are not in the usual place.')"
     exit 2
 }
-$results = @($machines.Name | ForEach-Object { Backup-One $_ })
+$results = @($machines.Name | ForEach-Object { Backup-One $_ }) + @($unseen | ForEach-Object {
+        [pscustomobject]@{ VM = "$($_.TargetObject)"; Failed = $true; Line = "FAILED  $($_.TargetObject)  $($_.FullyQualifiedErrorId -replace ',.*'): $($_.Exception.Message)"; Notes = @($_.ErrorDetails.RecommendedAction | Where-Object { $_ }) }
+    })
 $failed = @($results | Where-Object Failed)
 if ($failed -or -not $Quiet) {
     "Backup to $Repository on $([Environment]::MachineName): $($failed.Count) of $($results.Count) failed"

@@ -72,6 +72,14 @@ Describe 'samples/Backup-Nightly.ps1' -Skip:(-not (Get-Command qemu-storage-daem
         $night.Said[1] | Should -BeLike 'FAILED  web2  The backup * was stored, and *stray*'
     }
 
+    It 'backs up the others where one cannot even be looked at' {
+        $night = Invoke-Night '-Repository', $repository, '-VM', 'web2,nosuch'
+        $night.Exit | Should -Be 1
+        $night.Said[0] | Should -BeLike '*: 1 of 2 failed'
+        $night.Said[1] | Should -BeLike 'FAILED  nosuch  VMNotFound: *'
+        $night.Said -match '^ok      web2' | Should -HaveCount 1
+    }
+
     It 'exits with 2 where nothing can be begun' {
         $night = Invoke-Night '-Repository', "$place/not-mounted"
         $night.Exit | Should -Be 2
