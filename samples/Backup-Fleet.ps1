@@ -4,7 +4,7 @@
 Backs many machines up at once, and gives one row a machine.
 .DESCRIPTION
 So many machines as -ThrottleLimit says are backed up at a time, each as what changed since its last backup in the repository. One that
-fails costs the others nothing: its row has the error, and its id. A machine that somebody else is changing just then is tried again
+fails costs the others nothing: its row has the error, and its id; where there is no machine at all, that is an error. A machine that somebody else is changing just then is tried again
 until -Patience has passed. With -KeepDaily older backups go afterwards, of those machines alone whose new one was made.
 
 Copy it, and make it yours.
@@ -13,7 +13,7 @@ Copy it, and make it yours.
 .EXAMPLE
 $rows = ./Backup-Fleet.ps1 /backup -VM web*, db* -ThrottleLimit 8 -KeepDaily 14 -Verify
 $rows | Format-Table VM, Backup, Size, Seconds, Error
-exit [int]($rows.Error -ne $null).Count
+exit [int](@($rows | Where-Object Error).Count -gt 0)
 #>
 [CmdletBinding()]
 param(
@@ -29,14 +29,23 @@ param(
 $module = Join-Path (Get-Command Backup-VMDomain).Module.ModuleBase MomentTools.psd1
 $Repository = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Repository)
 
-Get-VMDomain $VM -WarningAction SilentlyContinue | ForEach-Object -ThrottleLimit $ThrottleLimit -Parallel {
+$machines = @(Get-VMDomain $VM -WarningAction SilentlyContinue -ErrorAction SilentlyContinue -ErrorVariable unseen)
+# One that cannot even be looked at has its row, too.
+$unseen | ForEach-Object {
+    [pscustomobject]@{
+        Host = [Environment]::MachineName; VM = "$($_.TargetObject)"; Backup = $null; Kind = $null; Size = $null; Seconds = $null
+        Error = $_.Exception.Message; ErrorId = $_.FullyQualifiedErrorId -replace ',.*'
+    }
+}
+if (-not $machines -and -not $unseen) { throw "No machine is registered here, or none of that name: nothing was backed up." }
+$machines | ForEach-Object -ThrottleLimit $ThrottleLimit -Parallel {
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
-    Import-Module $using:module
     $machine = $_.Name
     $clock = [Diagnostics.Stopwatch]::StartNew()
     $row = [ordered]@{ Host = [Environment]::MachineName; VM = $machine; Backup = $null; Kind = $null; Size = $null; Seconds = $null; Error = $null; ErrorId = $null }
     try {
+        Import-Module $using:module
         while (-not $row.Backup) {
             try {
                 $backup = Backup-VMDomain $machine -Repository $using:Repository

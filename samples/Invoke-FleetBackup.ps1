@@ -66,6 +66,11 @@ try {
         $name = $sessions[$child.Runspace.InstanceId].Name
         $rows | Select-Object @{ Name = 'Host'; Expression = { $name } }, VM, Backup, Kind, Size, Seconds, Error, ErrorId
         if ($failures) { Get-FailedRow $name $failures[0] }
+        # Whoever backs up has a row a machine, or an error: nothing at all is a connection that was lost.
+        elseif (-not $rows -or $child.State -ne 'Completed') {
+            $reason = $child.JobStateInfo.Reason ?? [IO.IOException]::new("The work on this host ended as '$($child.State)', and nothing came back.")
+            Get-FailedRow $name ([Management.Automation.ErrorRecord]::new($reason, 'WorkBrokeOff', 'ConnectionError', $name))
+        }
     }
 }
 finally {

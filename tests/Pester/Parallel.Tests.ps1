@@ -156,4 +156,11 @@ Describe 'samples/Backup-Fleet.ps1' -Skip:(-not (Get-Command qemu-storage-daemon
         ($rows | Where-Object Backup).Count | Should -Be 3
         Test-VMBackup fleet1 ./fleet | Should -BeTrue
     }
+
+    It 'has a row for what is not there, and an error where there is nothing at all' {
+        $rows = & $script ./fleet fleet1, nosuch
+        ($rows | Where-Object VM -EQ fleet1).Error | Should -BeNullOrEmpty
+        ($rows | Where-Object VM -EQ nosuch).ErrorId | Should -Be VMNotFound
+        { & $script ./fleet none* } | Should -Throw '*nothing was backed up*'
+    }
 }
