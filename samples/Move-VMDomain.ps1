@@ -7,7 +7,7 @@ Moves a stopped machine with all its moments, branches and images to another hos
 On the old host -To fills a directory: the machine's definition and moments in one document, every image and memory file that any of its branches
 stands on, and the sums of all of them. Bring it to the new host with anything that keeps the times of files (rsync -aS, tar --sparse, cp -a),
 or use a directory that both hosts see. There -From puts the files to where they were, compares them with their sums, registers the
-machine, and tests it; the next backup is an increment. If anything fails, nothing is left of it.
+machine, and tests it; the next backup is an increment. If anything fails, none of its files is left.
 
 The old host keeps everything until you say so. When the machine runs on the new one, forget it on the old one, and remove its files:
     Unregister-VMDomain web1 -RemoveMetadata -KeepBitmaps
@@ -45,9 +45,14 @@ if ($To) {
     $complete = $false
     try {
         $document = Export-VMMoment $VM -Path "$folder/machine.xml"
-        $files = @(Get-MachineFile (Get-Content $document.FullName -Raw) | Sort-Object -Unique)
+        [xml] $definition = Get-Content $document.FullName -Raw
+        $elsewhere = $definition.SelectNodes("/domain/devices/disk[not(@device) or @device = 'disk'][not(source/@file)]/target/@dev").Value
+        if ($elsewhere) { throw "The disks $($elsewhere -join ', ') of '$VM' are no files, and would stay behind." }
+        $files = @(Get-MachineFile $definition | Where-Object { $_ } | Sort-Object -Unique -CaseSensitive)
         $missing = @($files | Where-Object { -not (Test-Path -LiteralPath $_ -PathType Leaf) })
         if ($missing) { throw "'$VM' needs $($missing -join ', '), which is not there." }
+        $links = @($files | Where-Object { (Get-Item -LiteralPath $_ -Force).LinkType -eq 'SymbolicLink' })
+        if ($links) { throw "'$VM' names $($links -join ', '), which is a link: what it leads to would stay behind. Name the image itself with Register-VMDomain -Update." }
         New-Item -ItemType Directory "$folder/files" | Out-Null
         # Sparse files stay sparse, and times stay what they are: by them the new host knows its layers again.
         $names = @($files | ForEach-Object { $_.TrimStart('/') })
@@ -78,6 +83,8 @@ $complete = $false
 try {
     foreach ($file in $files) {
         New-Item -ItemType Directory (Split-Path $file) -Force | Out-Null
+        # The sums took their time, and what is not ours is neither written to nor removed.
+        if (Test-Path -LiteralPath $file) { throw "$file came there meanwhile." }
         $placed.Add($file)
         cp --archive --sparse=always --no-clobber -- "$folder/files$file" $file
     }

@@ -38,6 +38,15 @@ Describe 'samples/Move-VMDomain.ps1' -Skip:(-not (Get-Command qemu-storage-daemo
         "$place/running" | Should -Not -Exist
     }
 
+    It 'refuses what would not come along' {
+        New-Disk "$place/images/real.qcow2"
+        New-Item -ItemType SymbolicLink "$place/images/link.qcow2" -Target "$place/images/real.qcow2" | Out-Null
+        Register-VMDomain -Xml (Get-DomainXml linked "$place/images/link.qcow2") | Out-Null
+        try { { & $script linked -To "$place/linked" } | Should -Throw '*is a link*' }
+        finally { Unregister-VMDomain linked -Confirm:$false; Remove-Item "$place/images/link.qcow2", "$place/images/real.qcow2" }
+        "$place/linked" | Should -Not -Exist
+    }
+
     It 'takes moments, branches and images to another host, and the next backup is an increment' {
         $sent = & $script web1 -To "$place/transfer"
         Get-VMMoment web1 | Should -Not -BeNullOrEmpty -Because 'the old host keeps everything'
