@@ -51,7 +51,7 @@ case $task in
         need nbdinfo libnbd-bin ;;
 esac
 case $task in test | prove) need nbdkit nbdkit ;; esac
-if [ $guest = true ]; then
+if [ $guest = true ] || [ $task = prove ]; then
     need busybox busybox-static
     need cpio cpio
 fi
