@@ -48,7 +48,7 @@ if ($To) {
         [xml] $definition = Get-Content $document.FullName -Raw
         $elsewhere = $definition.SelectNodes("/domain/devices/disk[not(@device) or @device = 'disk'][not(source/@file)]/target/@dev").Value
         if ($elsewhere) { throw "The disks $($elsewhere -join ', ') of '$VM' are no files, and would stay behind." }
-        $files = @(Get-MachineFile $definition | Where-Object { $_ } | Sort-Object -Unique -CaseSensitive)
+        $files = @([Linq.Enumerable]::Distinct([string[]]@(Get-MachineFile $definition | Where-Object { $_ })))
         $missing = @($files | Where-Object { -not (Test-Path -LiteralPath $_ -PathType Leaf) })
         if ($missing) { throw "'$VM' needs $($missing -join ', '), which is not there." }
         $links = @($files | Where-Object { (Get-Item -LiteralPath $_ -Force).LinkType -eq 'SymbolicLink' })
@@ -74,6 +74,8 @@ $folder = (Resolve-Path -LiteralPath $From).Path
 $files = @(Get-ChildItem "$folder/files" -File -Recurse -Force | ForEach-Object { $_.FullName.Substring("$folder/files".Length) })
 $taken = @($files | Where-Object { Test-Path -LiteralPath $_ })
 if ($taken) { throw "Nothing was done: $($taken -join ', ') is there already." }
+$sums = @(Get-Content -LiteralPath "$folder/SHA256SUMS")
+if ($sums.Count -ne $files.Count) { throw "Nothing was done: there are $($files.Count) files, and the sums of $($sums.Count)." }
 Push-Location -LiteralPath "$folder/files"
 try { sha256sum --check --strict --quiet ../SHA256SUMS }
 finally { Pop-Location }

@@ -72,6 +72,9 @@ Describe 'samples/Move-VMDomain.ps1' -Skip:(-not (Get-Command qemu-storage-daemo
         { & $script -From "$place/transfer" } | Should -Throw '*is there already*'
         Enter-OtherHost bad
         $image = Get-ChildItem "$place/transfer/files" -Recurse -Filter a.qcow2
+        Set-Content "$place/transfer/files/more" x
+        try { { & $script -From "$place/transfer" } | Should -Throw '*and the sums of*' }
+        finally { Remove-Item "$place/transfer/files/more" }
         $bytes = [IO.File]::ReadAllBytes($image.FullName)
         $bytes[-1] = $bytes[-1] -bxor 1
         [IO.File]::WriteAllBytes($image.FullName, $bytes)
