@@ -197,7 +197,9 @@ public sealed class QuiesceTests(ITestOutputHelper output)
             await fleet.AssertNothingLeftAsync(where);
             return true;
         });
-        Assert.True(held >= (CrashHarness.KillsEach ? 2 : 0), "no death found the guest frozen");
+        // The steps of one day may miss those at which it is.
+        if (CrashHarness.KillsEach)
+            Assert.True(held >= 2, "no death found the guest frozen");
     }
 
     private static async Task<MomentException> RefusedAsync(TestFleet fleet, ErrorId id)
