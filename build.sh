@@ -51,7 +51,8 @@ case $task in
         need nbdinfo libnbd-bin ;;
 esac
 case $task in test | prove) need nbdkit nbdkit ;; esac
-if [ $guest = true ] || [ $task = prove ]; then
+# What the guest is made of that boots in some tests.
+if [ $guest = true ] || [ $task = test ] || [ $task = prove ]; then
     need busybox busybox-static
     need cpio cpio
 fi
