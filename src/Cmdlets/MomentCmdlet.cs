@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
+using MomentTools.Cmdlets.Views;
 using MomentTools.Errors;
 
 namespace MomentTools.Cmdlets;
@@ -81,7 +82,7 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     {
         if (_agreed is not null)
             return _agreed.Allows(target, action, means);
-        bool agreed = base.ShouldProcess(target, action);
+        bool agreed = base.ShouldProcess(PlainText.Of(target), PlainText.Of(action));
         _start?.Agreement.Answered(target, action, agreed, means);
         return agreed && _start is null;
     }
@@ -113,8 +114,11 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     {
         _start?.Agreement.Said(text);
         if (_agreed is null || !_agreed.WasSaid(text))
-            base.WriteWarning(text);
+            base.WriteWarning(PlainText.Of(text));
     }
+
+    /// <summary>Tells what is done.</summary>
+    internal new void WriteVerbose(string text) => base.WriteVerbose(PlainText.Of(text));
 
     /// <summary>Ctrl-C, on another thread: asks the running operation to end. The pipeline's thread waits until it has.</summary>
     protected sealed override void StopProcessing()

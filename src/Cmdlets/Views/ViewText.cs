@@ -36,6 +36,21 @@ public static class ViewText
     /// <summary>The property Bytes.</summary>
     public static string Changed(PSObject value) => Bytes(value, "Bytes");
 
+    /// <summary>The property Name, where it is not one of ours.</summary>
+    public static string Name(PSObject value) => Plain(value, "Name", PlainText.OfName);
+
+    /// <summary>The property Path.</summary>
+    public static string Path(PSObject value) => Plain(value, "Path", PlainText.OfName);
+
+    /// <summary>The property Description.</summary>
+    public static string Description(PSObject value) => Plain(value, "Description", PlainText.Of);
+
+    /// <summary>The property Layer.</summary>
+    public static string Layer(PSObject value) => Plain(value, "Layer", PlainText.OfName);
+
+    /// <summary>The bitmaps that a finding is about.</summary>
+    public static string Bitmaps(PSObject value) => Object(value) is VMMomentFinding finding ? string.Join(", ", finding.Bitmaps.Select(PlainText.OfName)) : "";
+
     /// <summary>How much differs between two moments; or, in the session's colour of errors, that it is not known: the property Reason says why.</summary>
     public static string Differs(PSObject value) => Object(value) switch
     {
@@ -156,16 +171,19 @@ public static class ViewText
     public static string Flags(PSObject value) => Object(value) is VMBitmap bitmap ? string.Join(", ", bitmap.Flags) : "";
 
     /// <summary>What is out of the ordinary about a domain or a disk.</summary>
-    public static string Note(PSObject value) => Object(value) switch
+    public static string Note(PSObject value) => PlainText.Of(Object(value) switch
     {
         VMDomain { Pending: { } pending } => "pending: " + pending,
         VMDomain { Attached: true } => "attached",
         VMDisk disk => disk.Tracking is VMDiskTracking.Impossible or VMDiskTracking.Lost or VMDiskTracking.Unknown ? disk.TrackingReason ?? disk.Reason ?? "" : disk.Path ?? "",
         _ => "",
-    };
+    });
 
     private static string Bytes(PSObject value, string property) =>
         value?.Properties[property]?.Value is long bytes ? ByteText.Of(bytes) : "";
+
+    private static string Plain(PSObject value, string property, Func<string, string> plain) =>
+        value?.Properties[property]?.Value is string text ? plain(text) : "";
 
     private static string Minute(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace MomentTools.Errors;
 
 /// <summary>
@@ -18,7 +20,7 @@ public sealed class MomentException : Exception
         ArgumentNullException.ThrowIfNull(id);
         ErrorId = id;
         Target = target;
-        Advice = advice is null ? null : Printable(advice);
+        Advice = Printable(advice);
     }
 
     /// <summary>The stable id of the cause.</summary>
@@ -39,9 +41,10 @@ public sealed class MomentException : Exception
     /// <summary>The peer's error number (NBD errno, errno of the system), or null.</summary>
     public int? PeerErrorNumber { get; init; }
 
-    // Errors tell names that a stranger wrote into an image, or a peer sent: they must not speak to the terminal that they are printed at.
-    private static string Printable(string text) =>
-        text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.AsSpan().ContainsAnyInRange('\u007f', '\u009f')
+    // Sentences tell names that a stranger wrote into an image, or a peer sent: they must not speak to the terminal that they are printed at.
+    [return: NotNullIfNotNull(nameof(text))]
+    internal static string? Printable(string? text) =>
+        text is not null && (text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.AsSpan().ContainsAnyInRange('\u007f', '\u009f'))
             ? string.Create(text.Length, text, (letters, from) =>
             {
                 for (int at = 0; at < letters.Length; at++)

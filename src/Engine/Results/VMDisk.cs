@@ -1,3 +1,5 @@
+using MomentTools.Errors;
+
 namespace MomentTools;
 
 /// <summary>A disk of a virtual machine.</summary>
@@ -19,13 +21,13 @@ public sealed record VMDisk
     public bool Trackable { get; init; }
 
     /// <summary>Why changed blocks cannot be tracked, or null.</summary>
-    public string? Reason { get; init; }
+    public string? Reason { get; init => field = MomentException.Printable(value); }
 
     /// <summary>Whether what changes on it is known now: what the next backup can be.</summary>
     public VMDiskTracking Tracking { get; init; }
 
     /// <summary>The same in plain words, with the reason and since when.</summary>
-    public string? TrackingReason { get; init; }
+    public string? TrackingReason { get; init => field = MomentException.Printable(value); }
 
     /// <summary>The checkpoints that cover the disk, oldest first.</summary>
     public IReadOnlyList<string> Checkpoints { get; init => field = Indexed.Of(value); } = [];

@@ -1,3 +1,5 @@
+using MomentTools.Errors;
+
 namespace MomentTools;
 
 /// <summary>What a moment has of one disk.</summary>
@@ -22,7 +24,7 @@ public sealed record VMMomentDisk
     public string? Parent { get; init; }
 
     /// <summary>What is wrong, in few words, or null.</summary>
-    public string? Problem { get; init; }
+    public string? Problem { get; init => field = MomentException.Printable(value); }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({State})";

@@ -1,3 +1,5 @@
+using MomentTools.Errors;
+
 namespace MomentTools;
 
 /// <summary>One thing in which a machine's metadata, its images, and what QEMU says do not agree. One cause gives one finding.</summary>
@@ -31,10 +33,10 @@ public sealed record VMMomentFinding
     public IReadOnlyList<string> Bitmaps { get; init => field = Indexed.Of(value); } = [];
 
     /// <summary>What is wrong, and what follows from it: whole sentences.</summary>
-    public required string Text { get; init; }
+    public required string Text { get; init => field = MomentException.Printable(value); }
 
     /// <summary>What to do, with the command that does it: whole sentences.</summary>
-    public required string Remedy { get; init; }
+    public required string Remedy { get; init => field = MomentException.Printable(value); }
 
     /// <inheritdoc/>
     public override string ToString() => Text;

@@ -1,3 +1,5 @@
+using MomentTools.Errors;
+
 namespace MomentTools;
 
 /// <summary>What Repair-VMMoment does, or would do, about one finding.</summary>
@@ -19,7 +21,7 @@ public sealed record VMMomentRepair
     public string? Disk => Finding.Disk;
 
     /// <summary>What is done about it: whole sentences.</summary>
-    public required string Action { get; init; }
+    public required string Action { get; init => field = MomentException.Printable(value); }
 
     /// <summary>Whether it is left as it is, because only a person can decide.</summary>
     public bool Left { get; init; }

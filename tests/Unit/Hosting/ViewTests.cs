@@ -117,6 +117,28 @@ public sealed partial class ViewTests(HostedCollection hosted)
     }
 
     [SkippableFact]
+    public void WhatAStrangerWroteDoesNotSpeakToTheTerminal()
+    {
+        const string spoken = "x\u001b]0;y\u0007\u009b2J\r";
+        object[] results =
+        [
+            new VMBitmap { Path = "/" + spoken, Name = spoken, Granularity = 65536, State = VMBitmapState.Foreign },
+            new VMDisk { Name = "vda", Path = "/" + spoken, Reason = spoken, TrackingReason = spoken },
+            new VMMomentDisk { Name = "vda", Problem = spoken },
+            new VMMomentFinding { Id = "BitmapForeign", Severity = "Warning", VM = "web1", Layer = "/" + spoken, Bitmaps = [spoken], Text = spoken, Remedy = spoken },
+            new VMBackup { VM = "web1", Id = "i", Kind = VMBackupKind.Full, Created = DateTimeOffset.UnixEpoch, Repository = "/r", Uuid = Guid.Empty, Description = spoken },
+        ];
+        foreach (object result in results)
+        {
+            foreach (string list in (string[])["", "Format-List | "])
+            {
+                string text = (string)hosted.Module.Run($"$PSStyle.OutputRendering = 'PlainText'; $args[0] | {list}Out-String -Width {Width}", result).Single().BaseObject;
+                Assert.DoesNotContain(text, letter => char.IsControl(letter) && letter != '\n');
+            }
+        }
+    }
+
+    [SkippableFact]
     public void ListsOfResultsAreAtHandLikeArrays()
     {
         object domain = new VMBackup
