@@ -9,7 +9,7 @@ public sealed class ValidateLeaseAttribute : ValidateArgumentsAttribute
     /// <inheritdoc/>
     protected override void Validate(object arguments, EngineIntrinsics engineIntrinsics)
     {
-        if (arguments is TimeSpan lease && lease < TimeSpan.FromSeconds(1))
+        if (arguments is TimeSpan lease && (lease < TimeSpan.FromSeconds(1) || lease > ValueText.LongestDuration))
             throw new ValidationMetadataException($"{lease} is no time to live. Write 30m, 8h or 1d for half an hour, eight hours or a day.");
     }
 }

@@ -6,6 +6,9 @@ namespace MomentTools.Cmdlets;
 /// <summary>Times and sizes as people write them: 30m, 8h, 2d; 64MB, 1.5 GiB.</summary>
 internal static partial class ValueText
 {
+    /// <summary>A hundred years: beyond it the end of something is no date any more.</summary>
+    public static readonly TimeSpan LongestDuration = TimeSpan.FromDays(36525);
+
     private static readonly string[] Sizes = ["", "K", "M", "G", "T", "P"];
 
     /// <summary>A length of time: a number with s, m, h or d, or as .NET writes it (8:00, 1.0:0). A bare number has no unit, so it is none, except 0.</summary>

@@ -13,7 +13,7 @@ BeforeDiscovery {
             if ($set) { & $case 'nonsense' ([regex]::Escape($set.ValidValues -join ',')) }
             if ($range) { & $case ($range.MinRange - 1) "\b$($range.MinRange)\b" }
             if ($range -and $range.MaxRange -lt [int]::MaxValue) { & $case ($range.MaxRange + 1) "\b$($range.MaxRange)\b" }
-            if ($type -eq [timespan]) { & $case 'nonsense' '30m, 8h'; & $case 8 '30m'; & $case '8' '30m'; & $case '-1h' '30m' }
+            if ($type -eq [timespan]) { & $case 'nonsense' '30m, 8h'; & $case 8 '30m'; & $case '8' '30m'; & $case '-1h' '30m'; & $case '9999999d' '30m' }
             if ($type -eq [datetimeoffset]) { & $case 'nonsense' '2026-11-21 14:30' }
             if ($type -eq [long]) { & $case 'nonsense' '64MB' }
             if ($type -eq [int]) { & $case 'nonsense' 'Int32' }
