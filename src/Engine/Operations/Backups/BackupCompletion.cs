@@ -65,7 +65,6 @@ internal static class BackupCompletion
 
     private static string Tip(string directory, BackupHead head)
     {
-        long bytes = new DirectoryInfo(directory).EnumerateFiles().Sum(file => file.Length);
         string kind = head.Kind switch
         {
             VMBackupKind.Full => "full backup",
@@ -74,6 +73,19 @@ internal static class BackupCompletion
             VMBackupKind.Copy => "copy",
             _ => "backup",
         };
-        return $"{kind} of {head.Vm}, {CompletionTips.Minute(head.Created)}, {CompletionTips.Bytes(bytes)}";
+        return $"{kind} of {head.Vm}, {CompletionTips.Minute(head.Created)}{(Size(directory) is { } bytes ? ", " + CompletionTips.Bytes(bytes) : "")}";
+    }
+
+    // One that is removed or cannot be listed does not hide the others.
+    private static long? Size(string directory)
+    {
+        try
+        {
+            return new DirectoryInfo(directory).EnumerateFiles().Sum(file => file.Length);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 }
