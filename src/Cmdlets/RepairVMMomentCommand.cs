@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Jobs;
+using MomentTools.Cmdlets.Pipeline;
 
 namespace MomentTools.Cmdlets;
 
@@ -46,6 +47,8 @@ public sealed class RepairVMMomentCommand : MomentCmdlet, ILongOperation
 
     private protected override void Process()
     {
+        if (VM.Any(vm => vm.IsOf<VMMomentFinding>()))
+            ThrowTerminatingError(CmdletErrors.Exclude("repair what was found", "-Disk is for a machine, of which all that is found there is repaired", "Leave -Disk out, and pipe the findings of that disk alone.").ToErrorRecord());
         _given.AddRange(InputObject);
         ForEachDomain(VM, vm => Repair(vm, []));
     }

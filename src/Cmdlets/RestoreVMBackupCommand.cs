@@ -109,7 +109,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
             ThrowTerminatingError(RestoreChoice.OnlyMoved.ToErrorRecord());
         if (ParameterSetName == BackupSet && VM is null && !MovesOnly)
             ThrowTerminatingError(CmdletErrors.Missing("restore a backup", "it is not said of which machine", "Name the machine with -VM, or pipe backups in from Get-VMBackup.").ToErrorRecord());
-        if (VM is { IsOfBackup: true } && Id is null && Until is null)
+        if (VM?.IsOf<VMBackup>() == true && Id is null && Until is null)
             ThrowTerminatingError(CmdletErrors.Missing("restore a backup", "it is not said which, for with -Repository an object tells no more than its machine", "Leave -Repository out to restore the backup that is given, or name one with -Id or -Until.").ToErrorRecord());
         if (MovesOnly)
             Attempt(AsDomain, () => Restore(AsDomain!, Request(FilePath(Repository))));

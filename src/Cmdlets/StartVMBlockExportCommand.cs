@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
+using MomentTools.Cmdlets.Pipeline;
 
 namespace MomentTools.Cmdlets;
 
@@ -145,6 +146,9 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        if (ParameterSetName == DomainSet && VM.Any(vm => vm.IsOf<VMBackup>() || (Snapshot is null && vm.IsOf<VMBlockSnapshot>())))
+            ThrowTerminatingError(CmdletErrors.Exclude(
+                "serve what is given", "-Writable, -ScratchDirectory and -ScratchLimit are for the disks of a machine, and -Since is not for a backup", "Leave them out, or name the machine with -VM.").ToErrorRecord());
         foreach (VMBlockSnapshot snapshot in InputObject)
             Attempt(snapshot, () => Start(snapshot.VM, snapshot.Name, null, () => snapshot.Disks.Select(disk => disk.Name)));
         // The domain of a backup need not be known here any more: the repository says which there are.

@@ -5,9 +5,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>What -VM accepts: a domain's name, a name with wildcards, or an object that says which domain it belongs to.</summary>
 public sealed class VMReference
 {
-    private const string BackupType = "MomentTools.VMBackup";
-
     private readonly bool _exact;
+    private readonly string[] _types = [];
 
     /// <summary>A domain by its name, or domains by a name with wildcards.</summary>
     public VMReference(string name)
@@ -30,8 +29,7 @@ public sealed class VMReference
         Name = wrapped.Properties["VM"]?.Value?.ToString() ?? wrapped.Properties["VMName"]?.Value?.ToString()
             ?? throw new ArgumentException("The object names no domain: it has neither a property VM nor VMName.", nameof(value));
         _exact = true;
-        // Also one that has been through a pipe to another process.
-        IsOfBackup = wrapped.TypeNames.Any(name => name.EndsWith(BackupType, StringComparison.Ordinal));
+        _types = [.. wrapped.TypeNames];
     }
 
     /// <summary>The name, or the pattern.</summary>
@@ -40,11 +38,14 @@ public sealed class VMReference
     /// <summary>The name or pattern as text that matches it: a name taken from an object has no wildcards in it.</summary>
     internal string Pattern => _exact ? WildcardPattern.Escape(Name) : Name;
 
-    /// <summary>Whether it was a backup that said so.</summary>
-    internal bool IsOfBackup { get; }
-
     /// <inheritdoc/>
     public override string ToString() => Name;
+
+    /// <summary>
+    /// Whether it is the domain of such an object, also of a copy from another process. PowerShell takes an object for its domain where the
+    /// other parameters leave nothing else, and more is meant then than was given.
+    /// </summary>
+    internal bool IsOf<T>() => _types.Any(name => name.EndsWith(typeof(T).FullName!, StringComparison.Ordinal));
 
     /// <summary>The domains that are meant. A plain name that means none is the engine's VMNotFound.</summary>
     internal IReadOnlyList<string> Resolve(MomentEngine engine) => _exact ? [Name] : engine.FindDomains(Name);

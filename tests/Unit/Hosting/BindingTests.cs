@@ -57,6 +57,19 @@ public sealed class BindingTests : IDisposable
     }
 
     [SkippableTheory]
+    [InlineData(typeof(VMBlockSnapshot), "Start-VMBlockExport -Writable")]
+    [InlineData(typeof(VMBlockSnapshot), "Start-VMBlockExport -ScratchDirectory /tmp")]
+    [InlineData(typeof(VMBackup), "Start-VMBlockExport -Writable")]
+    [InlineData(typeof(VMBackup), "Start-VMBlockExport -Since monday")]
+    [InlineData(typeof(VMBackup), "Restore-VMBackup -Repository /repo -Destination /new")]
+    [InlineData(typeof(VMMomentFinding), "Repair-VMMoment -Disk vda")]
+    public void AnObjectIsNotTakenForAllOfItsMachine(Type type, string command)
+    {
+        (_, IReadOnlyList<ErrorRecord> errors) = _module.Try($"$args[0] | {command} -WhatIf", SampleResults.Of(type, lengthy: false));
+        Assert.Matches("^(ParameterMissing|ParametersExclude),", Assert.Single(errors).FullyQualifiedErrorId);
+    }
+
+    [SkippableTheory]
     [MemberData(nameof(Cmdlets))]
     public void PowerShellSeesTheSetsThatAreDeclared(string name)
     {
