@@ -50,7 +50,7 @@ internal static class DisplayArguments
         string address = Address(graphics);
         // "to" lets QEMU look for a free one, as autoport does.
         string display = Port(arguments, graphics) is { } port ? $"{port - FirstVncPort}" : "0,to=99";
-        return $"{(address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : QemuArguments.Escape(address))}:{display}{share}{password}";
+        return $"{QemuArguments.Escape(address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address)}:{display}{share}{password}";
     }
 
     private static string Spice(QemuArguments arguments, XElement graphics)
