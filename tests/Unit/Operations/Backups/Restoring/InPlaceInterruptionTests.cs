@@ -92,17 +92,7 @@ public sealed class InPlaceInterruptionTests
     [SkippableFact]
     public async Task AClockThatWasSetBackLeavesNoRedoFile()
     {
-        bool dies = true;
-        await using TestMachine machine = await TestMachine.CreateAsync(step =>
-        {
-            if (step == $"{InPlaceRestore.Operation}:write" && dies)
-                throw new IOException(step);
-        });
-        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
-        await machine.BackupAsync();
-        await machine.WriteAsync("vda", 2, 0, 8 * Grain);
-        await Assert.ThrowsAsync<IOException>(() => RestoreAsync(machine, null));
-        dies = false;
+        await using TestMachine machine = await InterruptedAsync();
         // The operation began when it was tomorrow.
         string journal = Assert.Single(Directory.GetFiles(Path.Combine(machine.StateDirectory, "journal")), path => File.ReadAllText(path).Contains("\"started\"", StringComparison.Ordinal));
         string text = await File.ReadAllTextAsync(journal), later = System.Text.RegularExpressions.Regex.Replace(text, "\"started\":\"[^\"]*\"", $"\"started\":\"{DateTimeOffset.UtcNow.AddDays(1):O}\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(10));
@@ -116,17 +106,7 @@ public sealed class InPlaceInterruptionTests
     [SkippableFact]
     public async Task AnInterruptedRestoreDoesNotGoOnBeneathARunningGuest()
     {
-        bool dies = true;
-        await using TestMachine machine = await TestMachine.CreateAsync(step =>
-        {
-            if (step == $"{InPlaceRestore.Operation}:write" && dies)
-                throw new IOException(step);
-        });
-        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
-        await machine.BackupAsync();
-        await machine.WriteAsync("vda", 2, 0, 8 * Grain);
-        await Assert.ThrowsAsync<IOException>(() => RestoreAsync(machine, null));
-        dies = false;
+        await using TestMachine machine = await InterruptedAsync();
         // Past us: a start of ours would have gone on with it.
         string journal = Path.Combine(machine.StateDirectory, "journal"), away = journal + ".away";
         Directory.Move(journal, away);
@@ -141,5 +121,22 @@ public sealed class InPlaceInterruptionTests
         await machine.CheckpointAsync("after");
         Assert.Equal(1, machine.Content(machine.DiskPath("vda"))[0]);
         AssertNothingLeft(machine);
+    }
+
+    // A restore that died as it wrote.
+    private static async Task<TestMachine> InterruptedAsync()
+    {
+        bool dies = true;
+        TestMachine machine = await TestMachine.CreateAsync(step =>
+        {
+            if (step == $"{InPlaceRestore.Operation}:write" && dies)
+                throw new IOException(step);
+        });
+        await machine.WriteAsync("vda", 1, 0, 8 * Grain);
+        await machine.BackupAsync();
+        await machine.WriteAsync("vda", 2, 0, 8 * Grain);
+        await Assert.ThrowsAsync<IOException>(() => RestoreAsync(machine, null));
+        dies = false;
+        return machine;
     }
 }
