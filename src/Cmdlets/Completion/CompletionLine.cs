@@ -39,9 +39,6 @@ internal sealed class CompletionLine
         _ => null,
     };
 
-    /// <summary>Whether a parameter is given at all.</summary>
-    public bool Has(string parameter) => _bound.Contains(parameter);
-
     /// <summary>What the list that the word is in has already.</summary>
     /// <param name="word">The word itself.</param>
     public IReadOnlyList<string> Listed(string word)
