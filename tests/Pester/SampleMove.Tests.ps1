@@ -42,8 +42,9 @@ Describe 'samples/Move-VMDomain.ps1' -Skip:(-not (Get-Command qemu-storage-daemo
         New-Disk "$place/images/real.qcow2"
         New-Item -ItemType SymbolicLink "$place/images/link.qcow2" -Target "$place/images/real.qcow2" | Out-Null
         Register-VMDomain -Xml (Get-DomainXml linked "$place/images/link.qcow2") | Out-Null
+        New-VMCheckpoint linked one | Out-Null
         try { { & $script linked -To "$place/linked" } | Should -Throw '*is a link*' }
-        finally { Unregister-VMDomain linked -Confirm:$false; Remove-Item "$place/images/link.qcow2", "$place/images/real.qcow2" }
+        finally { Unregister-VMDomain linked -RemoveMetadata -Confirm:$false; Remove-Item "$place/images/link.qcow2", "$place/images/real.qcow2" }
         "$place/linked" | Should -Not -Exist
     }
 
