@@ -47,5 +47,7 @@ $configuration.Output.Verbosity = 'Normal'
 $configuration.Output.RenderMode = 'Plaintext'
 $run = Invoke-Pester -Configuration $configuration
 $failed = $run.FailedCount + $run.FailedBlocksCount + $run.FailedContainersCount
+# Once more at the end, where a long log is read first.
+foreach ($test in $run.Failed) { "Failed: $($test.ExpandedPath): $($test.ErrorRecord[0])" }
 Write-Count $run.PassedCount $failed ($run.SkippedCount + $run.NotRunCount + $run.InconclusiveCount) ''
 exit [int]($failed -gt 0)
