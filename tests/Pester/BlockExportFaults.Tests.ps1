@@ -41,7 +41,7 @@ Describe 'A block export of a <_> machine' -ForEach stopped, running -Skip:(-not
         Stop-VMBlockExport $vm -Confirm:$false
         # What is on its way is read to the end; then there is no server any more.
         $client.StandardOutput.ReadToEnd() | Out-Null
-        $client.WaitForExit(10000) | Should -BeTrue
+        $client.WaitForExit(60000) | Should -BeTrue
         $client.ExitCode | Should -Not -Be 0
     }
 

@@ -131,9 +131,10 @@ Describe 'Use-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAct
         BeforeEach {
             # Its own id, not that of a program that starts it.
             $ready = "$place/ready"
-            Start-Process pwsh -RedirectStandardOutput /dev/null -RedirectStandardError "$place/said" -ArgumentList '-NoProfile', '-Command',
-                "Import-Module '$(Get-ManifestPath)'; Use-VMSnapshot web1 clean { Set-Content '$ready.new' `$PID; Move-Item '$ready.new' '$ready'; Start-Sleep 60 }"
-            foreach ($wait in 1..400) { if (Test-Path $ready) { break }; Start-Sleep -Milliseconds 25 }
+            # With signals as a terminal gives them: what is started in the background may have INT ignored, and hands that on.
+            Start-Process env -RedirectStandardOutput /dev/null -RedirectStandardError "$place/said" -ArgumentList '--default-signal=INT,TERM', 'pwsh', '-NoProfile', '-Command',
+                "Import-Module '$(Get-ManifestPath)'; Use-VMSnapshot web1 clean { Set-Content '$ready.new' `$PID; Move-Item '$ready.new' '$ready'; Start-Sleep 600 }"
+            foreach ($wait in 1..2400) { if (Test-Path $ready) { break }; Start-Sleep -Milliseconds 25 }
             $process = Get-Process -Id (Get-Content $ready)
             Remove-Item $ready
             Get-FirstByte | Should -Be 1
@@ -141,7 +142,7 @@ Describe 'Use-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAct
 
         It 'is brought back by the next command when the process is killed' {
             $process.Kill()
-            $process.WaitForExit(10000) | Should -BeTrue
+            $process.WaitForExit(60000) | Should -BeTrue
             Get-FirstByte | Should -Be 1
             New-VMCheckpoint web1 later -WarningVariable warnings -WarningAction SilentlyContinue | Out-Null
             "$warnings" | Should -Match "Brought 'web1' back to branch 'main'"
@@ -153,7 +154,7 @@ Describe 'Use-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAct
             "$warnings" | Should -Match "temporary branch of snapshot 'clean'"
             Get-FirstByte | Should -Be 1
             $process.Kill()
-            $process.WaitForExit(10000) | Should -BeTrue
+            $process.WaitForExit(60000) | Should -BeTrue
             New-VMCheckpoint web1 later -WarningAction SilentlyContinue | Out-Null
             (Get-VMCheckpoint web1).Name | Should -Be later
             Remove-VMCheckpoint web1 later -Confirm:$false
@@ -161,7 +162,7 @@ Describe 'Use-VMSnapshot' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAct
 
         It 'is brought back on <_>' -ForEach INT, TERM {
             /bin/kill "-$_" $process.Id
-            $process.WaitForExit(20000) | Should -BeTrue
+            $process.WaitForExit(60000) | Should -BeTrue
             if ($_ -eq 'TERM') { Repair-VMMoment web1 -Confirm:$false -WarningAction SilentlyContinue }
         }
     }
