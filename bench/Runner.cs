@@ -19,19 +19,30 @@ internal sealed class Runner(string? recordPath, bool some)
         List<string> lines = [.. Header(), "", "| what | ours | beside | median of ours | median of theirs | ratio |", "|---|---|---|---|---|---|"];
         lines.ForEach(Console.WriteLine);
         List<string> skipped = [];
+        int failed = 0;
         foreach (IBench bench in benches)
         {
             await using (bench)
             {
-                (string? line, string? reason) = await MeasureAsync(bench, cancellation);
-                if (line is not null)
+                try
                 {
-                    lines.Add(line);
-                    Console.WriteLine(line);
+                    (string? line, string? reason) = await MeasureAsync(bench, cancellation);
+                    if (line is not null)
+                    {
+                        lines.Add(line);
+                        Console.WriteLine(line);
+                    }
+                    else
+                    {
+                        skipped.Add($"skipped: {bench.Subject}: {reason}");
+                    }
                 }
-                else
+                catch (Exception failure) when (failure is not OperationCanceledException)
                 {
-                    skipped.Add($"skipped: {bench.Subject}: {reason}");
+                    // What the others measured is not lost by it.
+                    failed++;
+                    skipped.Add($"failed: {bench.Subject}: {failure.Message.ReplaceLineEndings(" ")}");
+                    await Console.Error.WriteLineAsync(failure.ToString());
                 }
             }
         }
@@ -55,7 +66,7 @@ internal sealed class Runner(string? recordPath, bool some)
             await File.AppendAllTextAsync(recordPath, "\n## A later run of some of them\n" + string.Join('\n', lines.Skip(Introduction)) + "\n", cancellation);
         else if (recordPath is not null)
             await File.WriteAllTextAsync(recordPath, await KeptAsync(recordPath, cancellation) + string.Join('\n', lines) + "\n", cancellation);
-        return memory || benches.Count > skipped.Count ? 0 : 1;
+        return failed == 0 && (memory || benches.Count > skipped.Count) ? 0 : 1;
     }
 
     // What was asked and what was missed is said by hand, before what is measured.
