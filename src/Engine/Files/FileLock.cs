@@ -34,7 +34,7 @@ internal sealed class FileLock : IDisposable
                     if (IsAt(handle, path))
                         break;
                     // Its directory was renamed or removed while this waited: what bears the name now has a lock of its own.
-                    handle.Dispose();
+                    Release(handle);
                     handle = Open(path, Libc.ReadWrite | Libc.Create | Libc.CloseOnExec);
                     continue;
                 }
@@ -51,7 +51,7 @@ internal sealed class FileLock : IDisposable
         }
         catch (Exception failure)
         {
-            handle.Dispose();
+            Release(handle);
             if (failure is IOException or UnauthorizedAccessException)
                 throw FileErrors.From(failure, "write the lock", path);
             throw;
@@ -63,11 +63,26 @@ internal sealed class FileLock : IDisposable
     {
         if (!File.Exists(path))
             return false;
-        using SafeFileHandle handle = Open(path, Libc.ReadOnly | Libc.CloseOnExec);
-        return !TryLock(handle, path);
+        SafeFileHandle handle = Open(path, Libc.ReadOnly | Libc.CloseOnExec);
+        try
+        {
+            return !TryLock(handle, path);
+        }
+        finally
+        {
+            Release(handle);
+        }
     }
 
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => Release(_handle);
+
+    // Closing alone is not enough: a process that another thread is starting has a copy, and with it the lock, until it begins its program.
+    private static void Release(SafeFileHandle handle)
+    {
+        if (!handle.IsClosed)
+            _ = Libc.Lock((int)handle.DangerousGetHandle(), Libc.Unlock);
+        handle.Dispose();
+    }
 
     private static SafeFileHandle Open(string path, int flags)
     {

@@ -19,6 +19,16 @@ internal static partial class Libc
         return ControlLock(file, OfdSetLock, ref range) == 0;
     }
 
+    /// <summary>
+    /// Gives back the locks on all of its bytes, as closing it does only when nobody has a copy of the descriptor, such as a process that
+    /// another thread is starting.
+    /// </summary>
+    public static void ReleaseLocks(SafeFileHandle file)
+    {
+        var range = new LockRange { Type = Unlocked };
+        _ = ControlLock(file, OfdSetLock, ref range);
+    }
+
     /// <summary>Whether another open file has any lock on the bytes; true as well where that cannot be known.</summary>
     public static bool IsLockedElsewhere(SafeFileHandle file, long start, long length)
     {

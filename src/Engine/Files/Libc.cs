@@ -11,6 +11,7 @@ internal static partial class Libc
     public const int Create = 0x40;
     public const int LockExclusive = 2;
     public const int LockNonBlocking = 4;
+    public const int Unlock = 8;
     public const int WouldBlock = 11;
     public const int Interrupted = 4;
 

@@ -42,5 +42,10 @@ internal sealed class DirectoryLock : IDisposable
         return new DirectoryLock(descriptor);
     }
 
-    public void Dispose() => _ = Libc.Close(_descriptor);
+    public void Dispose()
+    {
+        // A process that another thread is starting has a copy of the descriptor, and with it the lock, until it begins its program.
+        _ = Libc.Lock(_descriptor, Libc.Unlock);
+        _ = Libc.Close(_descriptor);
+    }
 }

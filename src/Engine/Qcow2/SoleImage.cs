@@ -73,5 +73,10 @@ internal sealed class SoleImage : IDisposable
         }
     }
 
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        if (!_handle.IsClosed)
+            Libc.ReleaseLocks(_handle);
+        _handle.Dispose();
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Tests.Support;
@@ -27,12 +28,23 @@ public sealed class FileLockTests
     {
         using var scratch = new ScratchDirectory();
         FileLock first = await FileLock.TakeAsync(scratch["lock"], "one", TimeSpan.Zero, CancellationToken.None);
-        Task<FileLock> second = FileLock.TakeAsync(scratch["lock"], "two", TimeSpan.FromSeconds(10), CancellationToken.None);
+        Task<FileLock> second = FileLock.TakeAsync(scratch["lock"], "two", TimeSpan.FromMinutes(1), CancellationToken.None);
         await Task.Delay(40);
         Assert.False(second.IsCompleted);
         first.Dispose();
         (await second).Dispose();
         Assert.False(FileLock.IsHeld(scratch["lock"]));
+    }
+
+    [Fact]
+    public async Task WhatAProcessThatIsBeingStartedHasACopyOfIsFreeAllTheSame()
+    {
+        using var scratch = new ScratchDirectory();
+        FileLock first = await FileLock.TakeAsync(scratch["lock"], "one", TimeSpan.Zero, CancellationToken.None);
+        using SafeFileHandle copy = OpenCopy.Of(scratch["lock"]);
+        first.Dispose();
+        Assert.False(FileLock.IsHeld(scratch["lock"]));
+        (await FileLock.TakeAsync(scratch["lock"], "two", TimeSpan.Zero, CancellationToken.None)).Dispose();
     }
 
     [SkippableFact]
@@ -46,6 +58,6 @@ public sealed class FileLockTests
             await Task.Delay(5);
         holder.Kill(entireProcessTree: true);
         await holder.WaitForExitAsync();
-        using FileLock taken = await FileLock.TakeAsync(scratch["lock"], "after", TimeSpan.FromSeconds(5), CancellationToken.None);
+        using FileLock taken = await FileLock.TakeAsync(scratch["lock"], "after", TimeSpan.FromMinutes(1), CancellationToken.None);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Tests.Support;
@@ -20,6 +21,15 @@ public sealed class DirectoryLockTests : IDisposable
             Assert.Contains($"'{_scratch.Path}' for longer than 0.05 s", busy.Message, StringComparison.Ordinal);
         }
 
+        DirectoryLock.Take(_scratch.Path, TimeSpan.Zero).Dispose();
+    }
+
+    [Fact]
+    public void WhatAProcessThatIsBeingStartedHasACopyOfIsFreeAllTheSame()
+    {
+        DirectoryLock taken = DirectoryLock.Take(_scratch.Path, TimeSpan.Zero);
+        using SafeFileHandle copy = OpenCopy.Of(_scratch.Path);
+        taken.Dispose();
         DirectoryLock.Take(_scratch.Path, TimeSpan.Zero).Dispose();
     }
 }

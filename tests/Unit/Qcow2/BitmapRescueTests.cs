@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 using MomentTools.Errors;
 using MomentTools.Qcow2;
 using MomentTools.Tests.Support;
@@ -9,6 +10,17 @@ namespace MomentTools.Tests.Qcow2;
 public sealed class BitmapRescueTests
 {
     private const int FlagsOffset = 12;
+
+    [Fact]
+    public void WhatAProcessThatIsBeingStartedHasACopyOfIsFreeAllTheSame()
+    {
+        using var scratch = new ScratchDirectory();
+        File.WriteAllText(scratch["image"], "");
+        SoleImage first = SoleImage.Open(scratch["image"]);
+        using SafeFileHandle copy = OpenCopy.Of(scratch["image"]);
+        first.Dispose();
+        SoleImage.Open(scratch["image"]).Dispose();
+    }
 
     [SkippableFact]
     public async Task WhatIsNotWhereItWasReadIsNotWrittenTo()
