@@ -24,20 +24,7 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
     }
 
     /// <summary>The process, or null where none with this id lives; one that only waits to be reaped does not live.</summary>
-    public static HostProcess? Find(int id)
-    {
-        if (Read(id, "stat") is not { } stat)
-            return null;
-        // The name stands in parentheses and may have parentheses and spaces itself.
-        int open = stat.IndexOf('(', StringComparison.Ordinal), close = stat.LastIndexOf(')');
-        if (open < 0 || close < open)
-            return null;
-        string[] fields = stat[(close + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (fields.Length < 20 || fields[0] is "Z" or "X")
-            return null;
-        return new HostProcess(
-            id, int.Parse(fields[1], CultureInfo.InvariantCulture), stat[(open + 1)..close], long.Parse(fields[19], CultureInfo.InvariantCulture));
-    }
+    public static HostProcess? Find(int id) => Look(id) is { State: not ("Z" or "X") } seen ? seen.Process : null;
 
     /// <summary>A time so long before another that a file written then was written before, whatever clock ticked, in nanoseconds since 1970.</summary>
     public static long Before(DateTime time) => Math.Max(0, (time - DateTime.UnixEpoch - Ticks).Ticks * 100);
@@ -56,6 +43,12 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
         }
     }
 
+    /// <summary>
+    /// Whether it is a copy of this process that a thread has just made to start a program: until it begins that, it has all files open that
+    /// this process had. It still has this one's memory, and nothing else lies at the same addresses.
+    /// </summary>
+    public bool IsBeingStartedHere => ParentId == Environment.ProcessId && StackOf(Id) is not 0 and var stack && stack == StackOf(Environment.ProcessId);
+
     public bool IsAlive => Find(Id)?.StartTime == StartTime;
 
     /// <summary>Its arguments, the program first; none where it has ended or belongs to the kernel.</summary>
@@ -68,12 +61,15 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
             _ = SendSignal(Id, signal);
     }
 
-    /// <summary>Waits for its end.</summary>
+    /// <summary>
+    /// Waits for its end: that of its last thread. One that was killed lives no more, and a write of it that is on its way to the storage may
+    /// hold up one of its threads, and with it the locks on its images.
+    /// </summary>
     /// <returns>Whether it ended in time.</returns>
     public async Task<bool> EndsWithinAsync(TimeSpan limit, CancellationToken cancellation)
     {
         long start = Environment.TickCount64;
-        while (IsAlive)
+        while (!HasEnded())
         {
             if (Environment.TickCount64 - start > limit.TotalMilliseconds)
                 return false;
@@ -82,6 +78,27 @@ internal sealed partial record HostProcess(int Id, int ParentId, string Name, lo
 
         return true;
     }
+
+    private bool HasEnded() =>
+        Look(Id) is not { } seen || seen.Process.StartTime != StartTime || seen.State == "X" || (seen.State == "Z" && seen.Threads <= 1);
+
+    // proc(5), /proc/pid/stat: the state is field 3, the number of threads field 20, the start time field 22.
+    private static (HostProcess Process, string State, int Threads)? Look(int id)
+    {
+        if (Read(id, "stat") is not { } stat)
+            return null;
+        int open = stat.IndexOf('(', StringComparison.Ordinal), close = stat.LastIndexOf(')');
+        return Fields(stat) is not { } fields || open < 0 || close < open ? null
+            : (new HostProcess(id, int.Parse(fields[1], CultureInfo.InvariantCulture), stat[(open + 1)..close], long.Parse(fields[19], CultureInfo.InvariantCulture)),
+                fields[0], int.Parse(fields[17], CultureInfo.InvariantCulture));
+    }
+
+    // Field 28: where the stack begins; 0 where this user may not know.
+    private static ulong StackOf(int id) => Read(id, "stat") is { } stat && Fields(stat) is { } fields && ulong.TryParse(fields[25], NumberStyles.None, CultureInfo.InvariantCulture, out ulong stack) ? stack : 0;
+
+    // From the third on: the name stands in parentheses and may have parentheses and spaces itself.
+    private static string[]? Fields(string stat) =>
+        stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 25 } fields ? fields : null;
 
     private static string? Read(int id, string file)
     {

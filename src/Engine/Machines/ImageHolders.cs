@@ -12,7 +12,7 @@ internal static class ImageHolders
     public static IEnumerable<HostProcess> Processes(string path)
     {
         string real = Libc.RealPath(path) ?? path;
-        return HostProcess.All().Where(process => process.Id != Environment.ProcessId && Holds(process.Id, real));
+        return Others().Where(process => Holds(process.Id, real));
     }
 
     /// <summary>The other processes that have files open below a directory, each with each such file; none where this user may not see them.</summary>
@@ -20,12 +20,14 @@ internal static class ImageHolders
     public static IEnumerable<(HostProcess Process, string Path)> Below(string directory)
     {
         string prefix = directory + Path.DirectorySeparatorChar;
-        return from process in HostProcess.All()
-               where process.Id != Environment.ProcessId
+        return from process in Others()
                from path in OpenFiles(process.Id)
                where path.StartsWith(prefix, StringComparison.Ordinal)
                select (process, path);
     }
+
+    // In this order: what is no copy of this process any more has open what it opened itself.
+    private static IEnumerable<HostProcess> Others() => HostProcess.All().Where(process => process.Id != Environment.ProcessId && !process.IsBeingStartedHere);
 
     private static bool Holds(int id, string path) => OpenFiles(id).Contains(path, StringComparer.Ordinal);
 

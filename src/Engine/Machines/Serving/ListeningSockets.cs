@@ -21,7 +21,7 @@ internal static class ListeningSockets
     public static IReadOnlyList<HostProcess> ProcessesAt(NbdAddress address)
     {
         HashSet<string> wanted = [.. All(Environment.ProcessId).Where(socket => IsSame(socket.Address, address)).Select(socket => socket.Inode)];
-        return wanted.Count == 0 ? [] : [.. HostProcess.All().Where(process => Inodes(process.Id)?.Overlaps(wanted) == true)];
+        return wanted.Count == 0 ? [] : [.. HostProcess.All().Where(process => !process.IsBeingStartedHere && Inodes(process.Id)?.Overlaps(wanted) == true)];
     }
 
     /// <summary>Whether anybody listens there, seen or not.</summary>
