@@ -11,9 +11,11 @@ namespace MomentTools.Moments;
 /// </summary>
 internal static class DomainGeneration
 {
-    private const int Attempts = 100;
     private const int LongestNumber = 32;
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(1);
+
+    // One that takes longer is what a writer that died left to the one that has the lock now, and reads for it.
+    private static readonly TimeSpan LongestChange = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs a change; the domain's lock must be held.</summary>
     public static void Change(string domainDirectory, Action change)
@@ -29,18 +31,26 @@ internal static class DomainGeneration
         Write(file, domainDirectory, number + 1);
     }
 
-    /// <summary>Reads something that does not change meanwhile; where the writer died in the middle, as it stands.</summary>
+    /// <summary>Reads something that does not change meanwhile; where the writer died in the middle, or never pauses, as it stands.</summary>
     public static T Steady<T>(string domainDirectory, Func<T> read)
     {
-        for (int attempt = 1; ; attempt++)
+        long start = Environment.TickCount64, changing = 0, since = start;
+        for (; ; Thread.Sleep(Pause))
         {
-            long before = Read(domainDirectory);
+            long before = Read(domainDirectory), now = Environment.TickCount64;
+            if (before != changing)
+                (changing, since) = (before, now);
+            bool isOdd = before % 2 == 1, last = now - start > Patience.TotalMilliseconds || (isOdd && now - since > LongestChange.TotalMilliseconds);
+            // What is being changed is read once that is over: then there is the most time until the next change.
+            if (isOdd && !last && IsBeingWritten(domainDirectory))
+                continue;
             T result = read();
-            if ((before == Read(domainDirectory) && before % 2 == 0) || attempt == Attempts || (before % 2 == 1 && !FileLock.IsHeld(DomainLock.PathOf(domainDirectory))))
+            if (last || (before == Read(domainDirectory) && (!isOdd || !IsBeingWritten(domainDirectory))))
                 return result;
-            Thread.Sleep(Pause);
         }
     }
+
+    private static bool IsBeingWritten(string domainDirectory) => FileLock.IsHeld(DomainLock.PathOf(domainDirectory));
 
     private static string PathOf(string domainDirectory) => Path.Combine(domainDirectory, "generation");
 

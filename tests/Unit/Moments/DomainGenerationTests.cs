@@ -44,15 +44,22 @@ public sealed class DomainGenerationTests : IDisposable
         {
             DomainGeneration.Change(_scratch.Path, () =>
             {
-                DurableFile.Write(_scratch["a"], System.Text.Encoding.UTF8.GetBytes($"{number}"));
+                Put(_scratch["a"], number);
                 Thread.Sleep(1);
-                DurableFile.Write(_scratch["b"], System.Text.Encoding.UTF8.GetBytes($"{number}"));
+                Put(_scratch["b"], number);
             });
             await Task.Delay(2);
         }
 
         await stop.CancelAsync();
         await reader;
+    }
+
+    // Whole, and without a wait for the storage: that may take longer than a reader waits for a change.
+    private static void Put(string path, int number)
+    {
+        File.WriteAllText(path + ".new", $"{number}");
+        File.Move(path + ".new", path, overwrite: true);
     }
 
     [Fact]
