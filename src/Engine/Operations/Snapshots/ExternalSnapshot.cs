@@ -173,17 +173,26 @@ internal sealed class ExternalSnapshot(ChangeScope scope, BlockSession session, 
         await _marks!.DisposeAsync();
         IReadOnlyDictionary<string, Segment> segments = await FrozenSegments.ReadAsync(_plan.Steps, session.IsMachine ? session : null, scope.Id, CancellationToken.None);
         Task sidecar = Task.Run(() => FrozenSegments.Write(scope.Store.Segments, scope.Id, segments, report.Warning), CancellationToken.None);
-        await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, _seen, CancellationToken.None);
-        _journal!.Pass("close");
-        await session.CloseAsync(CancellationToken.None);
-        if (Halts)
-            await MachineHalt.EndAsync(scope.Place, scope.Domain, report, CancellationToken.None);
-        if (!session.IsMachine)
-            foreach (SnapshotStep step in _plan.Steps)
-                DurableFile.FlushFile(step.Overlay.Path);
-        IReadOnlyDictionary<string, IReadOnlyList<SeenLayer>> chains = await FrozenFacts.ReadAsync(_plan.Steps, _frozen);
+        IReadOnlyDictionary<string, IReadOnlyList<SeenLayer>> chains;
+        try
+        {
+            await LayerAcceptance.VerifyAsync(scope.State, session.Disks.Values, _seen, CancellationToken.None);
+            _journal!.Pass("close");
+            await session.CloseAsync(CancellationToken.None);
+            if (Halts)
+                await MachineHalt.EndAsync(scope.Place, scope.Domain, report, CancellationToken.None);
+            if (!session.IsMachine)
+                foreach (SnapshotStep step in _plan.Steps)
+                    DurableFile.FlushFile(step.Overlay.Path);
+            chains = await FrozenFacts.ReadAsync(_plan.Steps, _frozen);
+        }
+        finally
+        {
+            // Never left behind: what comes next may be the undoing, which writes it as well.
+            await sidecar;
+        }
+
         _plan = _plan.With(FrozenFacts.ByLayer(_plan.Steps, chains));
-        await sidecar;
         scope.Commit(_journal, request.NoMetadata ? _plan.Nameless : _plan.Named, ("domain.xml", Definition()));
         var after = _plan.Steps.ToDictionary(step => step.Disk, step => step.After(chains[step.Disk]), StringComparer.Ordinal);
         return SnapshotCreation.Result(scope.Place.Name, _plan.Named, wish.Moment.Key, after);
