@@ -16,11 +16,13 @@ Action<string> probe = _ =>
     self.Kill();
     Thread.Sleep(Timeout.Infinite);
 };
-var context = new EngineContext(new DomainCatalogue(args[0], args[1]), TimeSpan.FromSeconds(10), probe, GuestAgentOptions.Default);
+// Several of these may want one machine, on a host that is busy with other things.
+var patience = TimeSpan.FromMinutes(5);
+var context = new EngineContext(new DomainCatalogue(args[0], args[1]), patience, probe, GuestAgentOptions.Default);
 if (CrashedTurns.Knows(args[4]))
     await CrashedTurns.RunAsync(context, args[2], args[4], args[5]);
 else if (args[4].StartsWith(CrashedMerges.Prefix, StringComparison.Ordinal))
     await CrashedMerges.RunAsync(context, args[1], args[2], args[4], args[5]);
 else
-    await CrashedOperations.RunAsync(new MomentEngine(new MomentEngineOptions { StateRoot = args[0], RuntimeRoot = args[1], Probe = probe }), args[2], args[4], args[5]);
+    await CrashedOperations.RunAsync(new MomentEngine(new MomentEngineOptions { StateRoot = args[0], RuntimeRoot = args[1], LockTimeout = patience, Probe = probe }), args[2], args[4], args[5]);
 Console.WriteLine(step.ToString(CultureInfo.InvariantCulture));

@@ -75,7 +75,7 @@ Describe 'A block export of a <_> machine' -ForEach stopped, running -Skip:(-not
     }
 
     It 'ends with its lease' {
-        $export = Start-VMBlockExport $vm -Lease '0:0:2'
+        $export = Start-VMBlockExport $vm -Lease '0:0:10'
         $export.Expires | Should -BeGreaterThan ([datetimeoffset]::Now)
         $export.State | Should -Be Ready
         Wait-Until { (Get-VMBlockExport $vm).State -eq 'Expired' } | Should -BeTrue

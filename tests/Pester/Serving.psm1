@@ -52,7 +52,7 @@ function Get-DirtyBlock($Export, [string] $Query = '') {
 }
 
 # Waits until something is so; what it waits for is some other process's work.
-function Wait-Until([scriptblock] $Condition, [int] $Seconds = 10) {
+function Wait-Until([scriptblock] $Condition, [int] $Seconds = 120) {
     $end = [datetime]::UtcNow.AddSeconds($Seconds)
     while (-not (& $Condition)) {
         if ([datetime]::UtcNow -gt $end) { return $false }

@@ -77,12 +77,12 @@ internal sealed class QmpTarget : IFuzzTarget
     }
 
     /// <summary>What each of the questions ended in, or the one failure of the handshake; null for an answer.</summary>
-    public static async Task<Exception?[]> TalkAsync(byte[][] script, int piece)
+    public static async Task<Exception?[]> TalkAsync(byte[][] script, int piece, QmpOptions? options = null)
     {
         QmpClient qmp;
         try
         {
-            qmp = await QmpClient.OverAsync(new ScriptedStream(script, piece), "scripted", CancellationToken.None, Options);
+            qmp = await QmpClient.OverAsync(new ScriptedStream(script, piece), "scripted", CancellationToken.None, options ?? Options);
         }
         catch (Exception failure)
         {

@@ -25,7 +25,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public async Task TheConversationWithAMonitorSucceedsButForItsOneRefusal()
     {
-        Exception?[] ends = await QmpTarget.TalkAsync([.. QmpTarget.Sound.Parts], 100);
+        Exception?[] ends = await QmpTarget.TalkAsync([.. QmpTarget.Sound.Parts], 100, new QmpOptions { GreetingTimeout = TimeSpan.FromMinutes(1) });
         Assert.Equal([null, null, null, null, QmpErrors.QmpCommandFailed], ends.Select(end => (end as MomentException)?.ErrorId));
     }
 

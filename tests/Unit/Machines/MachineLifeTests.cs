@@ -61,7 +61,7 @@ public sealed class MachineLifeTests
         await using var sample = new MachineSample("vda");
         StartedMachine started = await StartAsync(sample, paused: true);
         started.Process.Signal(HostProcess.Kill);
-        Assert.True(await started.Process.EndsWithinAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.True(await started.Process.EndsWithinAsync(TimeSpan.FromMinutes(1), CancellationToken.None));
         Assert.NotEmpty(sample.Left());
         Assert.Equal(VMState.Stopped, (await ProbeAsync(sample)).State);
         await using (BlockSession session = await sample.OpenAsync(BlockAccess.Change, "vda"))
@@ -134,7 +134,7 @@ public sealed class MachineLifeTests
         await using BlockSession holder = await sample.OpenAsync(BlockAccess.Change, "vda");
         long start = Stopwatch.GetTimestamp();
         MomentException failure = await MachineSample.FailsAsync(DiskErrors.DiskLocked, () => StartAsync(sample, paused: false));
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 1, 15);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 1, 120);
         Assert.Contains("qemu-storage-d", failure.Message, StringComparison.Ordinal);
         Assert.Contains(sample.Image("vda"), failure.Message, StringComparison.Ordinal);
         await holder.CloseAsync(CancellationToken.None);

@@ -72,7 +72,7 @@ public sealed class QemuStartTests
         finally
         {
             qemu.Kill();
-            Assert.True(qemu.WaitForExit(10_000), "QEMU did not end");
+            Assert.True(qemu.WaitForExit(60_000), "QEMU did not end");
         }
     }
 

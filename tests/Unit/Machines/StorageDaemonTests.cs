@@ -111,7 +111,7 @@ public sealed class StorageDaemonTests
 
     private static async Task<HostProcess> FindDaemonAsync(string directory)
     {
-        for (int look = 0; look < 2000; look++)
+        for (int look = 0; look < 12_000; look++)
         {
             if (HostProcess.All().FirstOrDefault(process => process.Name.StartsWith("qemu-storage", StringComparison.Ordinal) && process.CommandLine.Any(argument => argument.Contains(directory + "/sd-", StringComparison.Ordinal))) is { } found && File.Exists(Directory.EnumerateFileSystemEntries(directory).FirstOrDefault()))
                 return found;

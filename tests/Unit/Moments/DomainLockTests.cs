@@ -24,7 +24,7 @@ public sealed class DomainLockTests
         Assert.Contains("'New-VMCheckpoint'", busy.Message, StringComparison.Ordinal);
         Assert.Contains("'Backup-VMDomain'", busy.Message, StringComparison.Ordinal);
 
-        Task<FileLock> waiting = DomainLock.TakeAsync(scratch.Path, "New-VMCheckpoint", TimeSpan.FromSeconds(20), CancellationToken.None);
+        Task<FileLock> waiting = DomainLock.TakeAsync(scratch.Path, "New-VMCheckpoint", TimeSpan.FromMinutes(1), CancellationToken.None);
         holder.Kill(entireProcessTree: true);
         (await waiting).Dispose();
     }

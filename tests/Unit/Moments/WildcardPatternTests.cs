@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using FsCheck;
 using FsCheck.Fluent;
 using MomentTools.Moments;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Moments;
 
@@ -42,9 +42,7 @@ public sealed class WildcardPatternTests
     [Fact]
     public void ManyStarsDoNotMakeItSlow()
     {
-        var clock = Stopwatch.StartNew();
-        Assert.False(new WildcardPattern(string.Concat(Enumerable.Repeat("*a", 100)) + "b").IsMatch(new string('a', 200)));
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(2));
+        Quick.Within(TimeSpan.FromSeconds(2), () => Assert.False(new WildcardPattern(string.Concat(Enumerable.Repeat("*a", 100)) + "b").IsMatch(new string('a', 200))));
     }
 
     private static bool Naive(string pattern, string text)

@@ -161,7 +161,7 @@ internal sealed class FakeServer : IAsyncDisposable
     }
 
     /// <summary>A test that hangs fails.</summary>
-    public static CancellationToken Limit() => new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token;
+    public static CancellationToken Limit() => new CancellationTokenSource(TimeSpan.FromMinutes(2)).Token;
 
     private async Task GrantContextsAsync(byte[] data)
     {

@@ -136,7 +136,7 @@ public sealed class NbdCopyTests : IDisposable
         using var cancel = new CancellationTokenSource(300);
         var clock = Stopwatch.StartNew();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new BlockCopier(from, to, BlockCopyOptions.Default).RunAsync(null, cancel.Token));
-        Assert.InRange(clock.ElapsedMilliseconds, 0, 5000);
+        Assert.InRange(clock.ElapsedMilliseconds, 0, 60_000);
     }
 
     [SkippableFact]

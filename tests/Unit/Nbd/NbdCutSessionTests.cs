@@ -6,7 +6,7 @@ namespace MomentTools.Tests.Nbd;
 /// <summary>A whole session, cut off at each of its bytes: the client ends in time and says why.</summary>
 public sealed class NbdCutSessionTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Theory]
     [InlineData(true)]

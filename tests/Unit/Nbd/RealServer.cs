@@ -9,6 +9,8 @@ namespace MomentTools.Tests.Nbd;
 /// <summary>A qemu-nbd, nbdkit or qemu-storage-daemon in the foreground, ended with the test.</summary>
 internal sealed class RealServer : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly Process _process;
     private readonly StringBuilder _words = new();
 
@@ -66,11 +68,10 @@ internal sealed class RealServer : IDisposable
     private static RealServer Start(NbdAddress address, string tool, string[] arguments)
     {
         var server = new RealServer(Process.Start(new ProcessStartInfo(tool, arguments) { UseShellExecute = false, RedirectStandardError = true })!, address);
-        for (int attempt = 0; !Answers(address); attempt++)
+        for (long start = Stopwatch.GetTimestamp(); !Answers(address); Thread.Sleep(10))
         {
             Assert.False(server._process.HasExited, server.Words());
-            Assert.True(attempt < 500, $"{tool} does not listen at {address}");
-            Thread.Sleep(10);
+            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, $"{tool} does not listen at {address}");
         }
 
         return server;

@@ -73,16 +73,11 @@ public sealed class BadDiskTests
     [SkippableFact]
     public async Task AnImageInSomebodysHandsIsLeftToHimAndHeIsNamed()
     {
-        Tool.Require("qemu-nbd", "nbdinfo");
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("before");
-        string socket = Path.Combine(machine.Scratch, "held");
-        using Process holder = Process.Start("qemu-nbd", ["--persistent", "-f", "qcow2", "-k", socket, machine.DiskPath("vda")]);
+        using Process holder = NbdHolder.Start(machine.DiskPath("vda"), Path.Combine(machine.Scratch, "held"));
         try
         {
-            // It listens before it has opened the image.
-            while (Tool.TryRun("nbdinfo", "--size", "nbd+unix:///?socket=" + socket).Exit != 0)
-                await Task.Delay(5);
             foreach (Func<Task> door in Doors(machine))
                 await Untouched.RefusedAsync(machine, door, DiskErrors.DiskLocked, machine.DiskPath("vda"), $"{holder.Id}");
             await Untouched.RefusedAsync(machine, () => machine.RemoveAsync("before"), DiskErrors.DiskLocked, machine.DiskPath("vda"));

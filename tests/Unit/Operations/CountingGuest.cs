@@ -14,7 +14,7 @@ internal sealed class CountingGuest : IAsyncDisposable
     private const string Torn = "X";
     private const long CountOffset = 1 << 20;
     private const int Sector = 512;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     // A boot sector for SeaBIOS, 16-bit code loaded at 7c00:
     //   boot:  xor ax,ax; mov ds,ax; mov es,ax; mov ss,ax; mov sp,7c00; mov [7df0],dl; sti; call read; mov eax,[8200]; mov [8000],eax

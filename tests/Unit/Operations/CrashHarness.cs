@@ -7,12 +7,15 @@ namespace MomentTools.Tests.Operations;
 /// <summary>
 /// The crash harness: an operation is killed at one step, everything is looked at, and so on until it comes to its end unharmed. Each step is
 /// killed where MOMENTTOOLS_CRASH_STEPS is "all" (`./build.sh prove -Of crash`), else every few of a long operation, beginning with another one
-/// each day, so that the run of a day is short and those of a week are whole.
+/// each day, so that the run of a day is short and those of a week are whole; where it is a number, beginning with that step, as another day's run did.
 /// </summary>
 internal static class CrashHarness
 {
     private const int MostSteps = 200;
-    private static readonly int Usual = Environment.GetEnvironmentVariable("MOMENTTOOLS_CRASH_STEPS") == "all" ? 1 : 6;
+    private static readonly string? Steps = Environment.GetEnvironmentVariable("MOMENTTOOLS_CRASH_STEPS");
+    private static readonly int Usual = Steps == "all" ? 1 : 6;
+    // Of all operations of a run the same, also where it goes on after midnight.
+    private static readonly int First = int.TryParse(Steps, NumberStyles.None, CultureInfo.InvariantCulture, out int first) ? first - 1 : DateTime.UtcNow.DayOfYear;
 
     /// <summary>Whether no step is left out.</summary>
     public static bool KillsEach => Usual == 1;
@@ -24,7 +27,7 @@ internal static class CrashHarness
     public static async Task<int> RunAsync(ITestOutputHelper output, string what, Func<int, string, Task<bool>> diesAsync, bool each = false)
     {
         int stride = each ? 1 : Usual, tried = 0;
-        for (int step = 1 + DateTime.UtcNow.DayOfYear % stride; step <= MostSteps; step += stride, tried++)
+        for (int step = 1 + First % stride; step <= MostSteps; step += stride, tried++)
         {
             if (await diesAsync(step, $"step {step} of {what}"))
                 continue;
@@ -32,7 +35,7 @@ internal static class CrashHarness
             if (tried == 0 && step > 1 && await diesAsync(1, $"step 1 of {what}"))
                 tried = 1;
             Assert.True(tried > 0, $"{what} has no steps.");
-            output.WriteLine($"{what}: {tried} points of death tried, {tried} survived{(stride == 1 ? "" : $"; it has some {step - 1}")}");
+            output.WriteLine($"{what}: {tried} points of death tried, {tried} survived{(stride == 1 ? "" : $", each {stride}th from step {1 + First % stride}; it has some {step - 1}")}");
             return tried;
         }
 

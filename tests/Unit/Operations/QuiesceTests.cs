@@ -74,7 +74,7 @@ public sealed class QuiesceTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task WithoutAnAgentInTheGuestItIsRefused()
     {
-        await using TestFleet fleet = await TestFleet.CreateAsync(null, channel: true, "a");
+        await using TestFleet fleet = await TestFleet.CreateAsync(null, channel: true, new GuestAgentOptions { AnswerTimeout = TimeSpan.FromSeconds(2) }, ["a"]);
         await fleet.StartAsync("a", paused: false);
         await RefusedAsync(fleet, GuestAgentErrors.GuestAgentSilent);
     }
@@ -104,7 +104,8 @@ public sealed class QuiesceTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task AFreezeThatIsTooSlowFailsAndIsThawed()
     {
-        await using TestFleet fleet = await TestFleet.CreateAsync(null, channel: true, "a");
+        var impatient = new GuestAgentOptions { AnswerTimeout = TimeSpan.FromMinutes(1), FreezeTimeout = TimeSpan.FromSeconds(2), ThawTimeout = TimeSpan.FromMinutes(1) };
+        await using TestFleet fleet = await TestFleet.CreateAsync(null, channel: true, impatient, ["a"]);
         await using FakeGuestAgent agent = await fleet.StartWithAgentAsync("a");
         agent.Answer = async (command, usual, end) =>
         {

@@ -129,7 +129,7 @@ public sealed class ReadChangedBlocksTests
         int exports = await ExportsAsync(machine, running: true);
         VMChangedBlock block = (await UpToAsync(machine, read: true))[0];
         Forget(block);
-        for (int wait = 0; wait < 100 && await ExportsAsync(machine, running: true) != exports; wait++)
+        for (int wait = 0; wait < 1200 && await ExportsAsync(machine, running: true) != exports; wait++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 
@@ -15,17 +15,8 @@ internal sealed class StepKiller(int step)
     {
         if (_victim is not { } victim || Interlocked.Increment(ref _at) != step)
             return;
-        try
-        {
-            using var process = Process.GetProcessById(victim);
-            process.Kill();
-            process.WaitForExit(5000);
-        }
-        catch (ArgumentException)
-        {
-            // It had ended by itself, as QEMU does where a restore starts another.
-        }
-
+        // It may have ended by itself, as QEMU does where a restore starts another.
+        Victim.KillAsync(victim).GetAwaiter().GetResult();
         Killed = true;
     }
 

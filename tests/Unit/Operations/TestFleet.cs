@@ -14,7 +14,7 @@ internal sealed class TestFleet : IAsyncDisposable
     private readonly ScratchDirectory _scratch = new();
     private readonly DomainCatalogue _catalogue;
 
-    private TestFleet(string[] names, Action<string>? probe)
+    private TestFleet(string[] names, Action<string>? probe, GuestAgentOptions? agent)
     {
         Names = names;
         _catalogue = new DomainCatalogue(StateRoot, RuntimeRoot);
@@ -22,9 +22,9 @@ internal sealed class TestFleet : IAsyncDisposable
         {
             StateRoot = StateRoot,
             RuntimeRoot = RuntimeRoot,
-            LockTimeout = TimeSpan.FromSeconds(10),
+            LockTimeout = TimeSpan.FromMinutes(2),
             Probe = probe,
-            Agent = new GuestAgentOptions { AnswerTimeout = TimeSpan.FromSeconds(2), FreezeTimeout = TimeSpan.FromSeconds(2), ThawTimeout = TimeSpan.FromSeconds(10) },
+            Agent = agent ?? new GuestAgentOptions { AnswerTimeout = TimeSpan.FromMinutes(1), FreezeTimeout = TimeSpan.FromMinutes(1), ThawTimeout = TimeSpan.FromMinutes(1) },
         });
     }
 
@@ -40,10 +40,16 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public string Scratch => _scratch.Path;
 
-    public static async Task<TestFleet> CreateAsync(Action<string>? probe, bool channel, params string[] names)
+    public static Task<TestFleet> CreateAsync(Action<string>? probe, bool channel, params string[] names) => CreateAsync(probe, channel, agent: null, names);
+
+    /// <param name="probe">Called at each step of a changing operation.</param>
+    /// <param name="channel">Whether the machines have a channel for a guest's agent.</param>
+    /// <param name="agent">How long an agent is waited for; null where it answers.</param>
+    /// <param name="names">The machines.</param>
+    public static async Task<TestFleet> CreateAsync(Action<string>? probe, bool channel, GuestAgentOptions? agent, string[] names)
     {
         Tool.Require("qemu-img", "qemu-io", "qemu-storage-daemon", "qemu-system-x86_64");
-        var fleet = new TestFleet(names, probe);
+        var fleet = new TestFleet(names, probe, agent);
         foreach (string name in names)
         {
             Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", fleet.DiskPath(name), TestMachine.DiskSize.ToString(CultureInfo.InvariantCulture));

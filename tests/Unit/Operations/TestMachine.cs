@@ -32,7 +32,7 @@ internal sealed class TestMachine : IAsyncDisposable
         {
             StateRoot = _scratch["state"],
             RuntimeRoot = _scratch["run"],
-            LockTimeout = TimeSpan.FromSeconds(5),
+            LockTimeout = TimeSpan.FromMinutes(2),
             Probe = probe,
         });
     }
@@ -180,10 +180,7 @@ internal sealed class TestMachine : IAsyncDisposable
     public async Task KillMachineAsync()
     {
         VMDomain domain = await Engine.GetDomainAsync(Name, Report, CancellationToken.None);
-        using var process = System.Diagnostics.Process.GetProcessById(domain.ProcessId!.Value);
-        process.Kill();
-        while (Directory.Exists($"/proc/{domain.ProcessId}") && !File.ReadAllText($"/proc/{domain.ProcessId}/stat").Contains(") Z", StringComparison.Ordinal))
-            await Task.Delay(5);
+        await Victim.KillAsync(domain.ProcessId!.Value);
     }
 
     public async ValueTask DisposeAsync()

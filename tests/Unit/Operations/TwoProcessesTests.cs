@@ -73,14 +73,14 @@ public sealed class TwoProcessesTests
                 if (step != "checkpoint-create:transaction")
                     return;
                 inside.Set();
-                go.Wait(TimeSpan.FromSeconds(30));
+                go.Wait(TimeSpan.FromMinutes(2));
             }, channel: false, "a");
         var hasty = new MomentEngine(new MomentEngineOptions { StateRoot = fleet.StateRoot, RuntimeRoot = fleet.RuntimeRoot, LockTimeout = TimeSpan.FromSeconds(1.2) });
         Task<VMCheckpoint> slow = Task.Run(() => fleet.CheckpointAsync("a", "slow"));
-        Assert.True(inside.Wait(TimeSpan.FromSeconds(30)));
+        Assert.True(inside.Wait(TimeSpan.FromMinutes(2)));
         long start = Environment.TickCount64;
         MomentException busy = await Assert.ThrowsAsync<MomentException>(() => hasty.RemoveMomentsAsync("a", new RemoveMomentRequest { Name = "slow" }, fleet.Report, CancellationToken.None));
-        Assert.InRange(Environment.TickCount64 - start, 1150, 10_000);
+        Assert.InRange(Environment.TickCount64 - start, 1150, 60_000);
         go.Set();
         await slow;
 

@@ -42,7 +42,7 @@ public sealed class Qcow2ImageFileTests
         Tool.Require("mkfifo");
         using var scratch = new ScratchDirectory();
         Tool.Run("mkfifo", scratch["pipe"]);
-        await AssertOpenRefusedAsync(scratch["pipe"], Qcow2Errors.Qcow2NotRecognised).WaitAsync(TimeSpan.FromSeconds(10));
+        await AssertOpenRefusedAsync(scratch["pipe"], Qcow2Errors.Qcow2NotRecognised).WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     [Fact]

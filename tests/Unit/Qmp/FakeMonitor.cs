@@ -36,7 +36,7 @@ internal sealed class FakeMonitor : IDisposable
 
     public async Task<JsonElement> ReadAsync()
     {
-        string line = await _commands.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10)) ?? throw new EndOfStreamException("the client closed the link");
+        string line = await _commands.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)) ?? throw new EndOfStreamException("the client closed the link");
         return JsonDocument.Parse(line).RootElement;
     }
 

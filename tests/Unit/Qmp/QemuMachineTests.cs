@@ -23,7 +23,7 @@ public sealed class QemuMachineTests
             for (int i = 0; i < 4; i++)
             {
                 Task<QmpClient> second = QmpClient.ConnectAsync(machine.Address, CancellationToken.None, options);
-                MomentException failure = await Assert.ThrowsAsync<MomentException>(() => second.WaitAsync(TimeSpan.FromSeconds(5)));
+                MomentException failure = await Assert.ThrowsAsync<MomentException>(() => second.WaitAsync(TimeSpan.FromMinutes(1)));
                 Assert.Equal(QmpErrors.QmpMonitorBusy, failure.ErrorId);
                 var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
                 waiting.Add(socket);
@@ -63,7 +63,7 @@ public sealed class QemuMachineTests
         Task<QmpEvent> next = events.NextAsync(CancellationToken.None).AsTask();
         machine.Process.Kill();
         Task<JsonElement>[] waiting = [.. Enumerable.Range(0, 20).Select(_ => qmp.ExecuteAsync("query-jobs", null, CancellationToken.None))];
-        await qmp.Closed.WaitAsync(TimeSpan.FromSeconds(5));
+        await qmp.Closed.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(QmpErrors.QmpConnectionLost, (await Assert.ThrowsAsync<MomentException>(() => next)).ErrorId);
         Task<JsonElement> later = qmp.ExecuteAsync("query-jobs", null, CancellationToken.None);
         MomentException lost = await Assert.ThrowsAsync<MomentException>(() => later);
@@ -71,7 +71,7 @@ public sealed class QemuMachineTests
         foreach (Task<JsonElement> one in waiting)
         {
             // Some may have been answered before the signal came.
-            await Task.WhenAny(one, Task.Delay(5000));
+            await Task.WhenAny(one, Task.Delay(TimeSpan.FromMinutes(1)));
             if (one.IsFaulted)
                 Assert.Equal(QmpErrors.QmpConnectionLost, Assert.IsType<MomentException>(one.Exception!.InnerException).ErrorId);
             else
@@ -93,7 +93,7 @@ public sealed class QemuMachineTests
         }
 
         machine.Process.Kill();
-        MomentException failure = await Assert.ThrowsAsync<MomentException>(() => run.WaitAsync(TimeSpan.FromSeconds(5)));
+        MomentException failure = await Assert.ThrowsAsync<MomentException>(() => run.WaitAsync(TimeSpan.FromMinutes(1)));
         Assert.Equal(QmpErrors.QmpConnectionLost, failure.ErrorId);
     }
 
@@ -112,7 +112,7 @@ public sealed class QemuMachineTests
         Assert.Equal("RESET", (await events.NextAsync(CancellationToken.None)).Name);
         await qmp.SystemPowerdownAsync(CancellationToken.None);
         await qmp.QuitAsync(CancellationToken.None);
-        Assert.True(machine.Process.WaitForExit(5000));
+        Assert.True(machine.Process.WaitForExit(60_000));
     }
 
     [SkippableFact]
@@ -157,7 +157,7 @@ public sealed class QemuMachineTests
             for (int i = 0; i < 250; i++)
                 Assert.False((await qmp.QueryStatusAsync(CancellationToken.None)).Running);
         }))];
-        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromSeconds(20));
+        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     [Fact]

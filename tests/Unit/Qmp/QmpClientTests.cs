@@ -9,7 +9,7 @@ namespace MomentTools.Tests.Qmp;
 /// <summary>The link against a peer that does everything wrong that a peer can.</summary>
 public sealed class QmpClientTests : IDisposable
 {
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Soon = TimeSpan.FromMinutes(1);
 
     private readonly FakeMonitor _monitor = new();
 

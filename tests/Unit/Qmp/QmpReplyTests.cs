@@ -66,7 +66,7 @@ public sealed class QmpReplyTests : IDisposable
         await _monitor.TellAsync("BLOCK_EXPORT_DELETED", """{"id": "other"}""");
         await _monitor.TellAsync("BLOCK_EXPORT_DELETED", """{"id": "mt-e"}""");
         await _monitor.ReturnAsync(command, "{}");
-        await deleting.WaitAsync(TimeSpan.FromSeconds(5));
+        await deleting.WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     private async Task AssertViolationAsync(Func<QmpClient, Task> ask, string reply, string command, string complaint)

@@ -44,7 +44,7 @@ internal sealed class RealMonitor : IDisposable
             {
                 return await QmpClient.ConnectAsync(Address, CancellationToken.None, options);
             }
-            catch (MomentException early) when (early.ErrorId == QmpErrors.QmpMonitorUnreachable && patience.Elapsed < TimeSpan.FromSeconds(20))
+            catch (MomentException early) when (early.ErrorId == QmpErrors.QmpMonitorUnreachable && patience.Elapsed < TimeSpan.FromMinutes(1))
             {
                 Assert.False(Process.HasExited, "it ended at once");
                 await Task.Delay(10);

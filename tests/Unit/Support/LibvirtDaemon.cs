@@ -39,7 +39,7 @@ internal sealed class LibvirtDaemon : IDisposable
         string mounts = string.Join(" && ", Directories.Zip(own, (there, here) => $"mkdir -p {there} && mount --bind {here} {there}"));
         var start = new ProcessStartInfo("unshare", ["--mount", "sh", "-c", $"{mounts} && exec libvirtd -f /etc/libvirt/libvirtd.conf -p {directory}/pid >{directory}/log 2>&1"]) { UseShellExecute = false };
         var libvirt = new LibvirtDaemon(Process.Start(start)!, directory);
-        for (int tries = 0; tries < 150 && !libvirt._daemon.HasExited; tries++)
+        for (int tries = 0; tries < 600 && !libvirt._daemon.HasExited; tries++)
         {
             await Task.Delay(100);
             if (File.Exists(Path.Combine(directory, "libvirt-sock")))

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using System.Xml.Linq;
 using MomentTools.Errors;
@@ -65,18 +64,14 @@ public sealed class XmlSourceTests
     [Fact]
     public void ManyAttributesAreRefusedQuickly()
     {
-        var watch = Stopwatch.StartNew();
-        AssertTooLarge(() => XmlSource.Parse($"<a {string.Join(' ', Enumerable.Range(0, 100_000).Select(i => $"xmlns:n{i}='{i}'"))}/>", "it"));
-        Assert.True(watch.ElapsedMilliseconds < 3000, $"it took {watch.ElapsedMilliseconds} ms");
+        Quick.Within(TimeSpan.FromSeconds(3), () => AssertTooLarge(() => XmlSource.Parse($"<a {string.Join(' ', Enumerable.Range(0, 100_000).Select(i => $"xmlns:n{i}='{i}'"))}/>", "it")));
     }
 
     [Fact]
     public void ManyElementsAreReadAndWrittenQuickly()
     {
         string text = $"<domain type='kvm'><name>a</name><devices>{string.Concat(Enumerable.Repeat("\n<hostdev/>", 150_000))}</devices></domain>";
-        var watch = Stopwatch.StartNew();
-        Assert.Equal(150_000, DomainDocument.Parse(DomainDocument.Parse(text, "it").ToXml(), "it").Root.Element("devices")!.Elements().Count());
-        Assert.True(watch.ElapsedMilliseconds < 10_000, $"it took {watch.ElapsedMilliseconds} ms");
+        Quick.Within(TimeSpan.FromSeconds(10), () => Assert.Equal(150_000, DomainDocument.Parse(DomainDocument.Parse(text, "it").ToXml(), "it").Root.Element("devices")!.Elements().Count()));
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed partial class FileGuest : IDisposable
     /// <summary>How the line begins that says that all is well.</summary>
     public const string Whole = "all files are whole: ";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly ScratchDirectory _scratch = new();
 
@@ -84,13 +84,13 @@ public sealed partial class FileGuest : IDisposable
         return (int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture), int.Parse(said.Groups[2].Value, CultureInfo.InvariantCulture));
     }
 
-    /// <summary>Waits until the guest has written some more files.</summary>
+    /// <summary>Waits until the guest has written some more files; one that was taken back to an earlier memory counts from there.</summary>
     /// <returns>The number of the newest.</returns>
     public static async Task<int> WroteAsync(string serial, int more)
     {
-        int wanted = Newest(serial) + more;
-        for (long start = Stopwatch.GetTimestamp(); Newest(serial) < wanted;)
-            await LookAgainAsync(serial, start, $"wrote file {wanted}");
+        int wanted = WroteLine().Count(Read(serial)) + more;
+        for (long start = Stopwatch.GetTimestamp(); WroteLine().Count(Read(serial)) < wanted;)
+            await LookAgainAsync(serial, start, $"wrote file, {more} times more");
         return Newest(serial);
     }
 

@@ -79,9 +79,9 @@ public sealed class FileGuestTests(FileGuest guest) : IClassFixture<FileGuest>
         string hash = Tool.Run("sha256sum", chains[0].Top.Path);
         var boot = new BackupBoot(machine["state"], machine["run"], machine.Report);
 
-        Assert.Null(await boot.RunAsync(backup, chains, FileGuest.Whole, TimeSpan.FromSeconds(90), CancellationToken.None));
+        Assert.Null(await boot.RunAsync(backup, chains, FileGuest.Whole, TimeSpan.FromMinutes(5), CancellationToken.None));
         // The agent answers.
-        Assert.Null(await boot.RunAsync(backup, chains, null, TimeSpan.FromSeconds(90), CancellationToken.None));
+        Assert.Null(await boot.RunAsync(backup, chains, null, TimeSpan.FromMinutes(5), CancellationToken.None));
 
         Assert.Equal(hash, Tool.Run("sha256sum", chains[0].Top.Path));
         Assert.Equal(stopped.Backup.Id, backup.Id);

@@ -91,7 +91,7 @@ internal sealed class SampleRepository : IDisposable
             new RestoreBackupRequest { Repository = Repository.Root, Id = id, Destination = Scratch[destination], Format = format, Disks = disks ?? [] }, cancellation);
 
     public Task<IReadOnlyList<VMRestoredDisk>> RunAsync(RestoreBackupRequest request, CancellationToken cancellation = default) =>
-        new RestoreOperation(new EngineContext(new DomainCatalogue(Scratch["state"], Runtime), TimeSpan.FromSeconds(5), null, GuestAgentOptions.Default), Runtime)
+        new RestoreOperation(new EngineContext(new DomainCatalogue(Scratch["state"], Runtime), TimeSpan.FromMinutes(2), null, GuestAgentOptions.Default), Runtime)
             .RunAsync(Vm, request, Report, cancellation);
 
     /// <summary>All files below a directory, with their sizes and times.</summary>

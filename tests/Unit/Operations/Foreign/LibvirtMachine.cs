@@ -22,7 +22,7 @@ internal sealed class LibvirtMachine : IDisposable
     private LibvirtMachine(LibvirtDaemon libvirt)
     {
         Libvirt = libvirt;
-        Engine = new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"], LockTimeout = TimeSpan.FromSeconds(5) });
+        Engine = new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"], LockTimeout = TimeSpan.FromMinutes(2) });
         ActivePath = _scratch["vda.qcow2"];
     }
 
@@ -129,7 +129,7 @@ internal sealed class LibvirtMachine : IDisposable
         string target = _scratch[$"inc-{since}.qcow2"], xml = _scratch[$"inc-{since}.xml"];
         await File.WriteAllTextAsync(xml, $"<domainbackup mode='push'><incremental>{since}</incremental><disks><disk name='vda' type='file'><target file='{target}'/><driver type='qcow2'/></disk></disks></domainbackup>");
         Libvirt.Virsh("backup-begin", Name, xml);
-        for (int tries = 0; tries < 100 && !Libvirt.Virsh("domjobinfo", Name).Contains("None", StringComparison.Ordinal); tries++)
+        for (int tries = 0; tries < 1200 && !Libvirt.Virsh("domjobinfo", Name).Contains("None", StringComparison.Ordinal); tries++)
             await Task.Delay(50);
         // Without its backing file, which is the live disk: only what the backup stored.
         Tool.Run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", "", target);

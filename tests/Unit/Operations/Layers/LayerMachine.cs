@@ -30,7 +30,7 @@ internal sealed class LayerMachine : IAsyncDisposable
     private LayerMachine(TestMachine machine, Action<string>? probe)
     {
         Machine = machine;
-        _context = new EngineContext(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromSeconds(5), probe, new GuestAgentOptions());
+        _context = new EngineContext(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromMinutes(2), probe, new GuestAgentOptions());
     }
 
     public TestMachine Machine { get; }

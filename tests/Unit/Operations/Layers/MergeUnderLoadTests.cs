@@ -45,11 +45,11 @@ public sealed class MergeUnderLoadTests
             await using (var exports = new SessionExports(daemon.Qmp, scratch["r"]))
             await using (NbdClient client = await exports.ConnectAsync("t", [], [], CancellationToken.None, writable: true))
             {
+                int count = 0;
                 Task<int> writer = Task.Run(async () =>
                 {
                     var random = new Random(7);
-                    int count = 0;
-                    for (; !stop.IsCancellationRequested; count++)
+                    for (; !stop.IsCancellationRequested; Interlocked.Increment(ref count))
                         await client.WriteZeroesAsync(random.Next((int)(Size / Grain)) * Grain, Grain, CancellationToken.None);
                     return count;
                 });
@@ -60,7 +60,10 @@ public sealed class MergeUnderLoadTests
                 Assert.Empty(MergedBitmaps.Removals(nodes.Require(below), new HashSet<string>()));
                 await daemon.Qmp.TransactionAsync(bitmaps.Additions(nodes.Require(above), nodes.Require(below)), CancellationToken.None);
                 await PendingJob.FinishAsync(jobs, "mt-c");
-                await Task.Delay(100);
+                // For a while it goes on alone, however slowly.
+                int soon = Volatile.Read(ref count) + 100;
+                while (Volatile.Read(ref count) < soon && !writer.IsCompleted)
+                    await Task.Delay(10);
                 await stop.CancelAsync();
                 written = await writer;
                 await client.FlushAsync(CancellationToken.None);

@@ -12,7 +12,7 @@ public sealed class RawBaseTests
         Tool.Require("qemu-img", "qemu-io", "qemu-storage-daemon", "qemu-system-x86_64");
         using var scratch = new ScratchDirectory();
         var report = new TestReport();
-        var engine = new MomentEngine(new MomentEngineOptions { StateRoot = scratch["state"], RuntimeRoot = scratch["run"], LockTimeout = TimeSpan.FromSeconds(5) });
+        var engine = new MomentEngine(new MomentEngineOptions { StateRoot = scratch["state"], RuntimeRoot = scratch["run"], LockTimeout = TimeSpan.FromMinutes(2) });
         string raw = scratch["disk.raw"];
         Tool.Run("qemu-img", "create", "-q", "-f", "raw", raw, "16M");
         Tool.Run("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", raw);

@@ -11,11 +11,11 @@ public sealed class BlockSnapshotOwnerTests
     {
         await using FleeceMachine fleece = await FleeceMachine.StartAsync();
         string before = await fleece.CountAsync();
-        VMBlockSnapshot made = await fleece.NewAsync("one", request => request with { Lease = TimeSpan.FromMilliseconds(300) });
+        VMBlockSnapshot made = await fleece.NewAsync("one", request => request with { Lease = TimeSpan.FromSeconds(10) });
         Assert.Equal(VMServiceState.Ready, made.State);
-        Assert.InRange(made.Expires!.Value - made.Created, TimeSpan.FromMilliseconds(-5000), TimeSpan.FromMilliseconds(301));
+        Assert.InRange(made.Expires!.Value - made.Created, TimeSpan.FromSeconds(-5), TimeSpan.FromSeconds(10.001));
         await fleece.NewAsync("two", request => request with { Lease = TimeSpan.FromHours(1) });
-        await Task.Delay(400);
+        await ServingTimes.PassAsync(made.Expires);
         Assert.Equal([VMServiceState.Expired, VMServiceState.Ready], (await fleece.ListAsync()).Select(snapshot => snapshot.State));
         Assert.Contains("lease", (await fleece.GetAsync("one")).Reason, StringComparison.Ordinal);
         await fleece.Machine.Engine.GetMomentsAsync(TestMachine.Name, new MomentQuery(), fleece.Machine.Report, CancellationToken.None);

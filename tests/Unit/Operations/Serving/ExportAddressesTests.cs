@@ -170,11 +170,11 @@ public sealed class ExportAddressesTests
         await using ExportMachine machine = await ExportMachine.CreateAsync(running: true);
         await machine.Machine.CheckpointAsync("any");
         string before = await machine.TracesAsync();
-        VMBlockExport leased = await machine.StartOneAsync(new StartBlockExportRequest { Disks = ["vda"], Lease = TimeSpan.FromSeconds(1.5) });
+        VMBlockExport leased = await machine.StartOneAsync(new StartBlockExportRequest { Disks = ["vda"], Lease = TimeSpan.FromSeconds(10) });
         Assert.NotNull(leased.Expires);
         VMBlockExport owned = await machine.StartOneAsync(new StartBlockExportRequest { Disks = ["vda"], OwnedBySession = true, Address = "tcp://127.0.0.1:0" });
         Assert.Equal((VMServiceOwner.Machine, VMServiceOwner.Session), (leased.Owner, owned.Owner));
-        await Task.Delay(1600);
+        await ServingTimes.PassAsync(leased.Expires);
         Assert.Equal(VMServiceState.Expired, (await machine.ExportsAsync()).Single(export => export.Id == leased.Id).State);
         await machine.ChangeAsync("any");
         Assert.Equal(owned.Id, Assert.Single(await machine.ExportsAsync()).Id);

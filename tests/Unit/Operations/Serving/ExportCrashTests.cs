@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Serving;
@@ -94,7 +95,7 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
                 if (!armed || ++at != step)
                     return;
                 foreach (int daemon in prepared!.Daemons())
-                    ExportMachine.Kill(daemon);
+                    Victim.KillAsync(daemon).GetAwaiter().GetResult();
                 reached = true;
             });
             string before = await machine.TracesAsync();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using MomentTools.Tests.Support;
 
@@ -151,18 +150,10 @@ internal sealed class ExportMachine : IAsyncDisposable
     public IReadOnlyList<int> Daemons() =>
         [.. MomentTools.Machines.HostProcess.All().Where(process => process.CommandLine is [var program, ..] line && Path.GetFileName(program) == "qemu-storage-daemon" && line.Any(word => word.Contains(Machine.Scratch, StringComparison.Ordinal))).Select(process => process.Id)];
 
-    public static void Kill(int process)
-    {
-        using var victim = System.Diagnostics.Process.GetProcessById(process);
-        victim.Kill();
-        while (Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}")) && !File.ReadAllText($"/proc/{process}/stat").Contains(") Z", StringComparison.Ordinal))
-            Thread.Sleep(5);
-    }
-
     public async ValueTask DisposeAsync()
     {
         foreach (int daemon in Daemons())
-            Kill(daemon);
+            await Victim.KillAsync(daemon);
         await Machine.DisposeAsync();
         // A machine outlives the failure of its test otherwise.
         foreach (MomentTools.Machines.HostProcess left in MomentTools.Machines.HostProcess.All().Where(process => process.Name.StartsWith("qemu-system", StringComparison.Ordinal) && process.CommandLine.Any(word => word.Contains(Machine.Scratch, StringComparison.Ordinal))).ToArray())

@@ -116,7 +116,7 @@ public sealed class ExportOddTests
         await using ExportMachine machine = await ExportMachine.CreateAsync(running: true);
         await machine.WriteAsync(3);
         string before = await machine.TracesAsync();
-        var other = new MomentEngine(new MomentEngineOptions { StateRoot = Path.Combine(machine.Machine.Scratch, "other"), RuntimeRoot = Path.Combine(machine.Machine.Scratch, "otherrun"), LockTimeout = TimeSpan.FromSeconds(5) });
+        var other = new MomentEngine(new MomentEngineOptions { StateRoot = Path.Combine(machine.Machine.Scratch, "other"), RuntimeRoot = Path.Combine(machine.Machine.Scratch, "otherrun"), LockTimeout = TimeSpan.FromMinutes(2) });
         await other.RegisterDomainAsync(new RegisterDomainRequest { Name = "theirs", Monitor = Path.Combine(machine.RuntimeDirectory, "qmp") }, machine.Machine.Report, CancellationToken.None);
         string disk = Assert.Single((await other.GetDomainAsync("theirs", machine.Machine.Report, CancellationToken.None)).Disks).Name;
         await other.CreateCheckpointAsync("theirs", new CreateCheckpointRequest { Name = "first" }, machine.Machine.Report, CancellationToken.None);

@@ -114,7 +114,7 @@ public sealed class ExportOfflineTests
         await machine.Machine.CheckpointAsync("before");
         VMBlockExport export = await machine.StartOneAsync(Writable);
         Tool.Run("qemu-io", "-f", "raw", "-c", "write -P 5 0 64k", export.Uri.ToString());
-        ExportMachine.Kill(Assert.Single(machine.Daemons()));
+        await Victim.KillAsync(Assert.Single(machine.Daemons()));
         VMBlockExport dead = Assert.Single(await machine.ExportsAsync());
         Assert.Equal(VMServiceState.Gone, dead.State);
         Assert.Contains("has ended", dead.Reason, StringComparison.Ordinal);

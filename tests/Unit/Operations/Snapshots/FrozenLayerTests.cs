@@ -151,17 +151,9 @@ public sealed class FrozenLayerTests
         .Where(file => file.LinkTarget is null && file.Extension != ".sock" && file.Name != "lock").ToDictionary(file => file.FullName, file => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file.FullName))), StringComparer.Ordinal);
 
     /// <summary>A program that has an image without bitmaps open for writing and writes nothing.</summary>
-    private sealed class Holder : IDisposable
+    private sealed class Holder(string image) : IDisposable
     {
-        private readonly Process _process;
-
-        public Holder(string image)
-        {
-            string socket = image + ".sock";
-            _process = Process.Start(new ProcessStartInfo("qemu-nbd", ["-f", "qcow2", "-k", socket, image]))!;
-            for (int wait = 0; wait < 400 && !File.Exists(socket); wait++)
-                Thread.Sleep(10);
-        }
+        private readonly Process _process = NbdHolder.Start(image, image + ".sock");
 
         public void Dispose()
         {

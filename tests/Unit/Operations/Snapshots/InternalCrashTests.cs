@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations;
 using MomentTools.Operations.Snapshots;
+using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Snapshots;
@@ -68,7 +68,7 @@ public sealed class InternalCrashTests(ITestOutputHelper output)
             if (!machine.Dies(step, operation, "clean"))
                 return false;
             if (alsoQemu)
-                Kill(qemu!.Value);
+                await Victim.KillAsync(qemu!.Value);
             done += await AssertSoundAsync(machine, hand, where, exact: !alsoQemu, running: alsoQemu ? null : kind != "off", dropped: operation == "internal-drop") ? 1 : 0;
             return true;
         });
@@ -180,13 +180,5 @@ public sealed class InternalCrashTests(ITestOutputHelper output)
             Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
         JsonElement nodes = await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-named-block-nodes", """{"flat":true}""", CancellationToken.None);
         Assert.All(nodes.EnumerateArray(), node => Assert.StartsWith("mt-vd", node.GetProperty("node-name").GetString(), StringComparison.Ordinal));
-    }
-
-    private static void Kill(int id)
-    {
-        using var process = Process.GetProcessById(id);
-        process.Kill();
-        for (int wait = 0; wait < 1000 && Directory.Exists($"/proc/{id}") && !File.ReadAllText($"/proc/{id}/stat").Contains(") Z", StringComparison.Ordinal); wait++)
-            Thread.Sleep(5);
     }
 }

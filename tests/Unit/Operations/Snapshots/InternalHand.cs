@@ -12,7 +12,7 @@ internal sealed class InternalHand(TestMachine machine, Action<string>? probe = 
     private const long Grain = 65536;
 
     private readonly EngineContext _context = new(
-        new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromSeconds(5), probe, GuestAgentOptions.Default);
+        new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromMinutes(2), probe, GuestAgentOptions.Default);
 
     public DomainMoments State => new MomentStore(machine.StateDirectory).Load(failure => throw failure);
 

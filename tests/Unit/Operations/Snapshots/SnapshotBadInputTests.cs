@@ -213,7 +213,7 @@ public sealed class SnapshotBadInputTests
         await machine.StartAsync();
         string monitor = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).Monitor!;
         string state = Path.Combine(machine.Scratch, "theirs");
-        var other = new MomentEngine(new MomentEngineOptions { StateRoot = state, RuntimeRoot = Path.Combine(machine.Scratch, "run2"), LockTimeout = TimeSpan.FromSeconds(5) });
+        var other = new MomentEngine(new MomentEngineOptions { StateRoot = state, RuntimeRoot = Path.Combine(machine.Scratch, "run2"), LockTimeout = TimeSpan.FromMinutes(2) });
         await other.RegisterDomainAsync(new RegisterDomainRequest { Name = "guest", Monitor = monitor }, machine.Report, CancellationToken.None);
         var request = new CreateSnapshotRequest { Name = "s", DiskOnly = true };
 

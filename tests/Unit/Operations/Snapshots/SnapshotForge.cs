@@ -13,7 +13,7 @@ namespace MomentTools.Tests.Operations.Snapshots;
 internal sealed class SnapshotForge(TestMachine machine)
 {
     private readonly EngineContext _context = new(
-        new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromSeconds(5), null, GuestAgentOptions.Default);
+        new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromMinutes(2), null, GuestAgentOptions.Default);
 
     public DomainMoments Load() => new MomentStore(machine.StateDirectory).Load(machine.Report.Failure);
 

@@ -129,7 +129,7 @@ public sealed class StrangerTests
             Assert.True(broken.ErrorId == BackupErrors.BackupManifestBroken, $"{what}: {broken.ErrorId}");
             // The file itself, and no multiple of it.
             Assert.True(allocated < size * 1.5, $"{what}: {allocated} bytes");
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), what);
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1), what);
             File.Delete(path);
         }
 
@@ -179,7 +179,7 @@ public sealed class StrangerTests
         all[0] = SampleManifest.Of(0, SampleManifest.Disk("vda", count - 1));
         Assert.Single(new CheckedChains(all, all, []).Breaks);
         Assert.Single(new CheckedChains(all, [all[500]], []).Breaks);
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5));
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1));
     }
 
     [SkippableFact]

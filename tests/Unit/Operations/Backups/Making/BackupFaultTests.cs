@@ -233,7 +233,7 @@ public sealed class BackupFaultTests(ITestOutputHelper output)
     // Waits until a slow backup copies.
     private static async Task CopiesAsync(TestReport report)
     {
-        for (int tries = 0; tries < 1000; tries++)
+        for (int tries = 0; tries < 6000; tries++)
         {
             lock (report.Steps)
                 if (report.Steps.Any(step => step.Done > 0 && step.Status.Contains("copying", StringComparison.Ordinal)))

@@ -139,7 +139,7 @@ public sealed class DaemonCopyTests
         Task run = copy.RunAsync([new DaemonCopyItem("n", Target(sample, "a.qcow2"), null)], 4 * Mebi, compress: false, steps, CancellationToken.None);
         await steps.BegunAsync();
         server.Dispose();
-        MomentException failure = await Assert.ThrowsAsync<MomentException>(() => run.WaitAsync(TimeSpan.FromSeconds(30)));
+        MomentException failure = await Assert.ThrowsAsync<MomentException>(() => run.WaitAsync(TimeSpan.FromMinutes(2)));
         Assert.Equal((OperationErrors.BackupFailed, sample.Scratch["a.qcow2"]), (failure.ErrorId, failure.Target));
     }
 
@@ -159,7 +159,7 @@ public sealed class DaemonCopyTests
             Task run = copy.RunAsync([new DaemonCopyItem("a", Target(sample, "a.qcow2"), null)], Mebi, compress, steps, stop.Token);
             await steps.BegunAsync();
             await stop.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.WaitAsync(TimeSpan.FromSeconds(30)));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.WaitAsync(TimeSpan.FromMinutes(2)));
         }
 
         // Whoever comes next can have the file: nobody holds its lock any more.
@@ -195,6 +195,6 @@ public sealed class DaemonCopyTests
                 _begun.TrySetResult();
         }
 
-        public Task BegunAsync() => _begun.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        public Task BegunAsync() => _begun.Task.WaitAsync(TimeSpan.FromMinutes(2));
     }
 }

@@ -71,7 +71,7 @@ internal sealed class Pull : IAsyncDisposable
         using Process process = Process.Start(start)!;
         for (int look = 0; !Targets().Any(file => file.Length > 1 << 20); look++)
         {
-            Assert.True(look < 1000 && !process.HasExited, "nothing is copied");
+            Assert.True(look < 6000 && !process.HasExited, "nothing is copied");
             await Task.Delay(20);
         }
 

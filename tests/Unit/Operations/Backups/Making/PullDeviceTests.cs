@@ -16,7 +16,7 @@ public sealed class PullDeviceTests : IAsyncDisposable
     private readonly TestReport _report = new();
 
     public PullDeviceTests() =>
-        _engine = new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"], LockTimeout = TimeSpan.FromSeconds(5) });
+        _engine = new MomentEngine(new MomentEngineOptions { StateRoot = _scratch["state"], RuntimeRoot = _scratch["run"], LockTimeout = TimeSpan.FromMinutes(2) });
 
     [SkippableFact]
     public async Task RawDisksAndOddSizesAreComparedWithTheBackupBefore()

@@ -53,8 +53,9 @@ public sealed class RetentionMachineTests(ITestOutputHelper output)
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
         List<(VMBackup Backup, byte[] Content)> taken = await TakeAsync(machine, 4);
-        using (await FileLock.TakeAsync(Path.Combine(machine.StateDirectory, "lock"), "a test", TimeSpan.FromSeconds(5), CancellationToken.None))
-            await RemoveAsync(machine, new RemoveBackupRequest { Repository = machine.Repository, KeepLast = 2 });
+        var hasty = new MomentEngine(new MomentEngineOptions { StateRoot = Path.Combine(machine.Scratch, "state"), RuntimeRoot = Path.Combine(machine.Scratch, "run"), LockTimeout = TimeSpan.FromSeconds(1) });
+        using (await FileLock.TakeAsync(Path.Combine(machine.StateDirectory, "lock"), "a test", TimeSpan.FromMinutes(1), CancellationToken.None))
+            await hasty.RemoveBackupsAsync(TestMachine.Name, new RemoveBackupRequest { Repository = machine.Repository, KeepLast = 2 }, machine.Report, CancellationToken.None);
         Assert.Contains("not the checkpoints", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
         Assert.Equal(4, (await machine.MomentsAsync()).Count);
         await RemoveAsync(machine, new RemoveBackupRequest { Repository = machine.Repository, KeepLast = 1 });
@@ -70,7 +71,7 @@ public sealed class RetentionMachineTests(ITestOutputHelper output)
         string directory = Path.Combine(machine.Repository, TestMachine.Name);
         Guid uuid = DomainMarker.Read(directory)!.Value;
         Directory.Move(directory, Path.Combine(machine.Scratch, "away"));
-        var context = new EngineContext(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromSeconds(5), null, GuestAgentOptions.Default);
+        var context = new EngineContext(new DomainCatalogue(Path.Combine(machine.Scratch, "state"), Path.Combine(machine.Scratch, "run")), TimeSpan.FromMinutes(2), null, GuestAgentOptions.Default);
         await new BackupCheckpoints(context).RemoveOrphansAsync(machine.Repository, directory, uuid, machine.Report, CancellationToken.None);
         Assert.Equal(2, (await machine.MomentsAsync()).Count);
         Directory.Move(Path.Combine(machine.Scratch, "away"), directory);

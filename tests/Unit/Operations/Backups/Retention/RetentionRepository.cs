@@ -26,7 +26,7 @@ internal sealed class RetentionRepository : IDisposable
         Tool.Require("qemu-img", "qemu-storage-daemon");
         _random = new Random(seed);
         Repository = BackupRepository.Open(Scratch["repo"], create: true);
-        Context = new EngineContext(new DomainCatalogue(Scratch["state"], Scratch["run"]), TimeSpan.FromSeconds(5), probe, GuestAgentOptions.Default);
+        Context = new EngineContext(new DomainCatalogue(Scratch["state"], Scratch["run"]), TimeSpan.FromMinutes(2), probe, GuestAgentOptions.Default);
     }
 
     public ScratchDirectory Scratch { get; } = new();
