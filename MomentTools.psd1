@@ -6,7 +6,7 @@
     Author                 = 'The MomentTools founders'
     CompanyName            = 'The MomentTools founders'
     Copyright              = 'Copyright (c) 2026 the MomentTools founders. MIT licence.'
-    Description            = 'Points in time of QEMU virtual machines: take a checkpoint, see the tree, ask what changed since, and back up what changed. Talks to QEMU directly over QMP and NBD, keeps its records in libvirt''s XML, and works the same on running and stopped machines.'
+    Description            = 'Points in time of QEMU virtual machines on Linux: take a checkpoint or a snapshot, see the tree, go back, branch off, ask what was written since, back up only that, and get every byte back. Talks to QEMU directly over QMP and NBD, needs no daemon, keeps its records in libvirt''s XML, and works the same on running and stopped machines.'
     PowerShellVersion      = '7.6'
     # Loaded first: the type file names methods of the one, users write [MomentTools.VMMoment] of the other.
     RequiredAssemblies     = @('MomentTools.Engine.dll', 'MomentTools.dll')
@@ -86,7 +86,7 @@
     )
     PrivateData            = @{
         PSData = @{
-            Tags                     = @('PSEdition_Core', 'Linux', 'QEMU', 'KVM', 'libvirt', 'qcow2', 'NBD', 'backup', 'checkpoint', 'snapshot', 'incremental')
+            Tags                     = @('PSEdition_Core', 'Linux', 'QEMU', 'KVM', 'libvirt', 'qcow2', 'NBD', 'VM', 'virtualization', 'backup', 'restore', 'checkpoint', 'snapshot', 'incremental')
             LicenseUri               = 'https://spdx.org/licenses/MIT.html'
             ProjectUri               = 'https://github.com/MomentTools/MomentTools'
             ReleaseNotes             = @'

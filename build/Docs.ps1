@@ -9,7 +9,7 @@ Import-Module Microsoft.PowerShell.PlatyPS -MinimumVersion 1.0
 
 # PlatyPS 1.0 leaves an example's code in its fence as introducing text, and parts the paragraphs by a control character.
 # Get-Help, and whatever else reads MAML, looks for the code and for the words about it in elements of their own.
-function Set-ExampleCode([string] $Path) {
+function Format-ForConsole([string] $Path) {
     $maml = [xml]::new()
     $maml.Load($Path)
     $dev = 'http://schemas.microsoft.com/maml/dev/2004/10'
@@ -26,6 +26,10 @@ function Set-ExampleCode([string] $Path) {
         }
         $example.RemoveChild($example['maml:introduction']) | Out-Null
     }
+    # A link to another page of ours is to a file that only the repository has: at the prompt its name is what Get-Help takes.
+    foreach ($link in $maml.GetElementsByTagName('maml:navigationLink')) {
+        if ($link['maml:uri'].InnerText -notlike 'https:*') { $link['maml:uri'].IsEmpty = $true }
+    }
     $writer = [Xml.XmlWriter]::Create($Path, [Xml.XmlWriterSettings]@{ Indent = $true; NewLineChars = "`n"; Encoding = [Text.UTF8Encoding]::new($false) })
     try { $maml.Save($writer) } finally { $writer.Dispose() }
 }
@@ -35,7 +39,7 @@ try {
     $pages = Get-ChildItem $Help -Filter *-*.md -Recurse | Measure-PlatyPSMarkdown | Where-Object Filetype -Match CommandHelp
     $made = $pages | Import-MarkdownCommandHelp -Path { $_.FilePath } | Export-MamlCommandHelp -OutputFolder $scratch -Force
     foreach ($file in $made) {
-        Set-ExampleCode $file.FullName
+        Format-ForConsole $file.FullName
         Move-Item $file.FullName (Join-Path $Destination $file.Name) -Force
         Join-Path $Destination $file.Name
     }

@@ -43,7 +43,7 @@ $partial = (New-Item -ItemType Directory "$folder/$night.partial").FullName
 $complete = $false
 try {
     # If this script is killed, the block snapshot ends by itself.
-    $snapshot = New-VMBlockSnapshot $VM $night -NewCheckpoint $night -Lease '12:00'
+    $snapshot = New-VMBlockSnapshot $VM $night -NewCheckpoint $night -Lease 12h
     foreach ($disk in $snapshot.Disks.Name) {
         $below = $last ? (Get-ChildItem $last.FullName -File | Where-Object BaseName -EQ $disk) : $null
         if ($below) {

@@ -45,6 +45,20 @@ Describe 'Errors' {
         $record.ErrorDetails.RecommendedAction | Should -BeNullOrEmpty
     }
 
+    It 'tell of no command and no parameter that is not there' {
+        $wrong = foreach ($file in Get-ChildItem (Join-Path (Get-RepositoryRoot) src) -Filter *.cs -Recurse) {
+            foreach ($call in [regex]::Matches((Get-Content $file.FullName -Raw), '\b(?<name>[A-Z][a-z]+-VM[A-Z]\w+)(?<rest>(?: (?!-)[^\s,.;:()"|]+| -[A-Z]\w+)*)')) {
+                $command = Get-Command $call.Groups['name'].Value -Module MomentTools -ErrorAction Ignore
+                if (-not $command) { "$($file.Name): $($call.Groups['name'].Value)" }
+                else {
+                    [regex]::Matches($call.Groups['rest'].Value, ' -([A-Z]\w+)').ForEach{ $_.Groups[1].Value } |
+                        Where-Object { -not $command.Parameters.ContainsKey($_) -and $_ -notin $command.Parameters.Values.Aliases } | ForEach-Object { "$($file.Name): $($command.Name) -$_" }
+                }
+            }
+        }
+        $wrong | Should -BeNullOrEmpty
+    }
+
     It 'gives a script all of it' {
         Get-VMDomain nosuch -ErrorVariable failures -ErrorAction SilentlyContinue
         $failures | Should -HaveCount 1

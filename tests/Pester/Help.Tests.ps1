@@ -78,6 +78,15 @@ Describe 'The help of <Command>' -ForEach $commands {
         $parts.ForEach{ (($_ -split '\n')[0].Trim() -split '\.')[-1] } | Sort-Object -Unique | Should -Be $declared
     }
 
+    It 'names other commands and topics that are there, and its page' {
+        $links = @($help.RelatedLinks.NavigationLink)
+        $links[0].Uri | Should -Be "$((Get-Module MomentTools).PrivateData.PSData.ProjectUri)/blob/main/docs/help/$Command.md"
+        $named = @($links | Select-Object -Skip 1)
+        $named.Count | Should -BeGreaterOrEqual 2
+        $named.Uri | Where-Object { $_ } | Should -BeNullOrEmpty -Because 'at the prompt there is no such file'
+        $named.LinkText | Where-Object { $_ -eq $Command -or -not (Get-Help $_ -ErrorAction Ignore) } | Should -BeNullOrEmpty
+    }
+
     It 'describes every parameter' {
         $common = [Management.Automation.PSCmdlet]::CommonParameters
         $names = (Get-Command $Command).Parameters.Keys | Where-Object { $_ -notin $common }
@@ -122,6 +131,9 @@ Describe 'The findings of Test-VMMoment' {
         $table = Get-Content (Join-Path (Get-RepositoryRoot) docs/help/en-US/about_MomentTools_Recovery.help.txt) |
             Select-String -CaseSensitive '^    ([A-Z][A-Za-z]+[a-z][A-Z]\w+)(?: {2,}\S|$)' | ForEach-Object { $_.Matches[0].Groups[1].Value }
         $table | Sort-Object | Should -Be ($ids | Sort-Object)
+        $page = Get-Content (Join-Path (Get-RepositoryRoot) docs/help/Test-VMMoment.md) |
+            Select-String -CaseSensitive '^- ([A-Z]\w+): ' | ForEach-Object { $_.Matches[0].Groups[1].Value }
+        $page | Sort-Object | Should -Be ($ids | Sort-Object)
     }
 }
 

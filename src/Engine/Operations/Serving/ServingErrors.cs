@@ -22,7 +22,7 @@ internal static class ServingErrors
 
     public static MomentException Lease(TimeSpan lease) => new(
         LeaseInvalid, $"{lease} cannot be the time of a lease: it must be longer than nothing, and end before the year 10000.", null,
-        "Give the time from now on, like -Lease 2:00:00 for two hours.");
+        "Give the time from now on, like -Lease 2h for two hours.");
 
     /// <param name="vm">The machine.</param>
     /// <param name="name">The name that nothing has.</param>

@@ -34,7 +34,7 @@ internal static class ImageTipErrors
     public static MomentException Foreign(string vm, string disk, IReadOnlyList<string> names) => new(
         BitmapForeign,
         $"Cannot load a state inside the image of disk '{disk}' of '{vm}': QEMU requires that it has no bitmaps, and {(names.Count == 1 ? $"the bitmap '{names[0]}' is not ours" : $"the bitmaps {string.Join(", ", names.Select(name => $"'{name}'"))} are not ours")}.", disk,
-        $"Where nobody needs it any more, Remove-VMBitmap '{vm}' -Disk '{disk}' -Name '{names[0]}' removes it; Import-VMMoment -Bitmap makes it a checkpoint. Nothing was changed.");
+        $"Where nobody needs it any more, Remove-VMBitmap '{vm}' -Disk '{disk}' -Name '{names[0]}' removes it; Import-VMMoment -FromBitmap makes it a checkpoint. Nothing was changed.");
 
     public static MomentException Unfit(string vm, string status) => new(
         MachineStateUnfit, $"Cannot load a state into '{vm}': QEMU calls what the machine does '{status}'.", vm, "Let it finish, or stop the machine, then run the command again. Nothing was changed.");
