@@ -101,6 +101,8 @@ internal sealed class GuestAgent : IAsyncDisposable
                 // The short queue of a Unix socket is full: others are waiting there.
                 OperationCanceledException or SocketException { SocketErrorCode: SocketError.WouldBlock } => GuestAgentErrors.Busy(vm, path, failure),
                 SocketException { SocketErrorCode: SocketError.AccessDenied } => GuestAgentErrors.AccessDenied(vm, path, failure),
+                // .NET has no name for ENOENT among socket errors and reports another one.
+                SocketException when !File.Exists(path) => GuestAgentErrors.SocketMissing(vm, path, failure),
                 _ => GuestAgentErrors.Unreachable(vm, path, failure),
             };
         }

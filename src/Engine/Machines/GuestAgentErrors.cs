@@ -28,6 +28,10 @@ internal static class GuestAgentErrors
         GuestAgentUnreachable, $"Cannot connect to the guest agent of '{vm}' at '{path}': {reason.Message}", vm,
         "Check that the machine was started with this channel. A machine that ran before the channel was added must be started anew.", reason);
 
+    public static MomentException SocketMissing(string vm, string path, Exception reason) => new(
+        GuestAgentUnreachable, $"Cannot connect to the guest agent of '{vm}' at '{path}': there is no such socket.", vm,
+        "Check that the machine was started with this channel. A machine that ran before the channel was added must be started anew.", reason);
+
     public static MomentException AccessDenied(string vm, string path, Exception reason) => new(
         GuestAgentAccessDenied, $"Cannot connect to the guest agent of '{vm}' at '{path}': {reason.Message}", vm,
         "Run as the user who owns the socket, or give this user write permission on it and search permission on its directories.", reason);

@@ -1,3 +1,4 @@
+using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations.Backups;
 using MomentTools.Xml;
@@ -56,7 +57,18 @@ internal sealed class BackupListing
 
     private IEnumerable<VMBackup> Results(string directory, IOperationReport report)
     {
-        IReadOnlyList<BackupManifest> backups = _repository.Backups(directory, report.Failure);
+        IReadOnlyList<BackupManifest> backups;
+        try
+        {
+            backups = _repository.Backups(directory, report.Failure);
+        }
+        catch (MomentException unreadable)
+        {
+            // Another user's, or another machine's that is in trouble: the others are listed all the same.
+            report.Failure(unreadable);
+            return [];
+        }
+
         var relations = new BackupRelations(backups);
         return backups.Select(backup => relations.ToResult(backup, _repository.Root));
     }

@@ -33,7 +33,7 @@ internal static class Qcow2Errors
     private const string Check = "Run 'qemu-img check' on a copy of the image, or restore the image from a backup.";
 
     public static MomentException NotRecognised(string path, string why) => new(
-        Qcow2NotRecognised, $"'{path}' is not a qcow2 image: {why}.", path, "Give the disk's real format in the domain's driver type.");
+        Qcow2NotRecognised, $"'{path}' is not a qcow2 image: {why}.", path, "Only qcow2 images have bitmaps and snapshots. If it is the disk of a machine, its definition must give its real format: <driver type='raw'/>.");
 
     public static MomentException HeaderInvalid(string path, string why) => Corrupt(Qcow2HeaderInvalid, "header", path, why);
 

@@ -62,6 +62,8 @@ internal static class QmpConnector
         OperationCanceledException or SocketException { SocketErrorCode: SocketError.WouldBlock } when address is UnixQmpAddress => QmpErrors.Busy(name, failure),
         OperationCanceledException => QmpErrors.Unreachable(name, new TimeoutException($"no connection within {timeout.TotalSeconds:0.###} s", failure)),
         SocketException { SocketErrorCode: SocketError.AccessDenied } => QmpErrors.AccessDenied(name, failure),
+        // .NET has no name for ENOENT among socket errors and reports another one.
+        SocketException when address is UnixQmpAddress unix && !File.Exists(unix.Path) => QmpErrors.SocketMissing(name, failure),
         _ => QmpErrors.Unreachable(name, failure),
     };
 }

@@ -26,6 +26,10 @@ internal static class QmpErrors
         QmpMonitorUnreachable, $"Cannot connect to the QMP monitor at {name}: {reason.Message}", name,
         "Check that the machine runs and that the address is the one of its -qmp option.", reason);
 
+    public static MomentException SocketMissing(string name, Exception reason) => new(
+        QmpMonitorUnreachable, $"Cannot connect to the QMP monitor at {name}: there is no such socket.", name,
+        "Check that the machine runs and that the address is the one of its -qmp option.", reason);
+
     public static MomentException AccessDenied(string name, Exception reason) => new(
         QmpMonitorAccessDenied, $"Cannot connect to the QMP monitor at {name}: {reason.Message}", name,
         "Run as the user who owns the socket, or give this user write permission on it and search permission on its directories.", reason);

@@ -99,7 +99,9 @@ public sealed class GuestAgentTests : IDisposable
     [Fact]
     public async Task ASocketThatNobodyServesIsUnreachable()
     {
-        Assert.Equal(GuestAgentErrors.GuestAgentUnreachable, (await RefusedAsync()).ErrorId);
+        MomentException missing = await RefusedAsync();
+        Assert.Equal(GuestAgentErrors.GuestAgentUnreachable, missing.ErrorId);
+        Assert.Contains("there is no such socket", missing.Message, StringComparison.Ordinal);
         await using (new FakeGuestAgent(Path))
         {
         }

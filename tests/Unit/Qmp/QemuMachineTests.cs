@@ -165,7 +165,9 @@ public sealed class QemuMachineTests
     {
         using var scratch = new ScratchDirectory();
         var absent = new UnixQmpAddress(scratch["qmp"]);
-        Assert.Equal(QmpErrors.QmpMonitorUnreachable, (await FailAsync(absent)).ErrorId);
+        MomentException missing = await FailAsync(absent);
+        Assert.Equal(QmpErrors.QmpMonitorUnreachable, missing.ErrorId);
+        Assert.Contains("there is no such socket", missing.Message, StringComparison.Ordinal);
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             left.Bind(new UnixDomainSocketEndPoint(absent.Path));
         Assert.Equal(QmpErrors.QmpMonitorUnreachable, (await FailAsync(absent)).ErrorId);

@@ -13,6 +13,9 @@ internal sealed class BackupRepository
 {
     public const string LockName = ".lock";
 
+    // Every ext file system has it at its root, for root alone.
+    private const string LostAndFound = "lost+found";
+
     private const int MostAttempts = 10;
 
     private BackupRepository(string path) => Root = path;
@@ -71,7 +74,7 @@ internal sealed class BackupRepository
 
     /// <summary>The directories of all machines, by name.</summary>
     public IReadOnlyList<string> DomainDirectories() =>
-        [.. List(Root).Where(path => MomentNames.DomainRule(Path.GetFileName(path)) is null).Order(StringComparer.Ordinal)];
+        [.. List(Root).Where(path => MomentNames.DomainRule(Path.GetFileName(path)) is null && !IsFileSystems(path)).Order(StringComparer.Ordinal)];
 
     /// <summary>The directory of the machine with this UUID, whatever it was called then, or null.</summary>
     public string? FindDomain(Guid uuid) => DomainDirectories().FirstOrDefault(directory => DomainMarker.Read(directory) == uuid);
@@ -186,6 +189,9 @@ internal sealed class BackupRepository
             throw new ArgumentException($"'{domainDirectory}' is no machine's directory in the repository '{Root}'.", nameof(domainDirectory));
     }
 
+    private static bool IsFileSystems(string directory) =>
+        Path.GetFileName(directory) == LostAndFound && !File.Exists(Path.Combine(directory, DomainMarker.FileName));
+
     private static string[] List(string directory)
     {
         try
@@ -201,16 +207,23 @@ internal sealed class BackupRepository
     // The name may have changed from backup to backup; the newest that can be read says the present one.
     private static string NameOf(string directory)
     {
-        foreach (string backup in List(directory).Where(path => BackupId.IsValid(Path.GetFileName(path))).OrderDescending(StringComparer.Ordinal))
+        try
         {
-            try
+            foreach (string backup in List(directory).Where(path => BackupId.IsValid(Path.GetFileName(path))).OrderDescending(StringComparer.Ordinal))
             {
-                return BackupManifestFile.Read(backup).Vm;
+                try
+                {
+                    return BackupManifestFile.Read(backup).Vm;
+                }
+                catch (MomentException broken) when (broken.Kind is ErrorKind.CorruptData or ErrorKind.Unsupported)
+                {
+                    // Whoever lists the backups is told; here the next older one will do.
+                }
             }
-            catch (MomentException broken) when (broken.Kind is ErrorKind.CorruptData or ErrorKind.Unsupported)
-            {
-                // Whoever lists the backups is told; here the next older one will do.
-            }
+        }
+        catch (MomentException denied) when (denied.Kind == ErrorKind.AccessDenied)
+        {
+            // Another user's machine keeps nobody from his own.
         }
 
         return Path.GetFileName(directory);

@@ -1,5 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Files;
+using MomentTools.Operations;
 using MomentTools.Operations.Backups;
 using MomentTools.Tests.Support;
 
@@ -71,6 +72,38 @@ public sealed class BackupRepositoryTests : IDisposable
         Assert.Equal([4, 5, 7], broken.Select(one => Enumerable.Range(1, 9).Single(number => one.Target!.Contains(SampleManifest.Id(number), StringComparison.Ordinal))));
         Assert.All(broken, one => Assert.Equal(BackupErrors.BackupManifestBroken, one.ErrorId));
         Assert.Throws<ArgumentException>(() => repository.Backups(_scratch.Path, broken.Add));
+    }
+
+    [Fact]
+    public void WhatIsClosedToThisUserKeepsNobodyFromHisOwn()
+    {
+        const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        File.SetUnixFileMode(_scratch.Path, Open);
+        BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
+        string directory = Publish("web1", SampleManifest.Of(1), SampleManifest.Of(2));
+        string lost = Directory.CreateDirectory(_scratch["r/lost+found"], UnixFileMode.None).FullName;
+        // A file system's own directory is nobody's machine, whether it can be read or not.
+        NobodysRights.Run(() =>
+        {
+            Assert.Equal([directory], repository.DomainDirectories());
+            Assert.Equal(directory, repository.FindDomain(SampleManifest.Uuid));
+            return Task.CompletedTask;
+        });
+        Assert.Equal([directory], repository.DomainDirectories());
+        string closed = Directory.CreateDirectory(_scratch["r/db"], UnixFileMode.None).FullName;
+        NobodysRights.Run(() =>
+        {
+            var report = new TestReport();
+            Assert.Equal([SampleManifest.Id(1), SampleManifest.Id(2)], new BackupListing(repository.Root, null, report).Backups(null).Select(backup => backup.Id));
+            MomentException denied = Assert.Single(report.Failures);
+            Assert.Equal((FileErrors.StorageAccessDenied, closed), (denied.ErrorId, denied.Target));
+            Assert.Equal(directory, repository.FindDomain(repository.Backups(directory, _ => { })[^1].Vm));
+            // Whose it is nobody can tell: a machine whose it might be gets no second directory.
+            Assert.Equal(FileErrors.StorageAccessDenied, Refused(() => repository.FindDomain(SampleManifest.Uuid)).ErrorId);
+            return Task.CompletedTask;
+        });
+        foreach (string one in (string[])[lost, closed])
+            File.SetUnixFileMode(one, Open);
     }
 
     [Fact]
