@@ -29,12 +29,12 @@ internal static class NearNames
         return isPart ? limit + 1 : null;
     }
 
-    // Levenshtein's distance, given up as soon as it must pass the limit: the list may be long.
+    // Levenshtein's distance, with two letters in the wrong order as one edit; given up as soon as it must pass the limit: the list may be long.
     private static int? Edits(string from, string to, int limit)
     {
         if (Math.Abs(from.Length - to.Length) > limit)
             return null;
-        int[] above = [.. Enumerable.Range(0, to.Length + 1)];
+        int[] above = [.. Enumerable.Range(0, to.Length + 1)], twoAbove = above;
         for (int row = 1; row <= from.Length; row++)
         {
             int[] line = new int[to.Length + 1];
@@ -43,11 +43,13 @@ internal static class NearNames
             {
                 int replaced = above[column - 1] + (from[row - 1] == to[column - 1] ? 0 : 1);
                 line[column] = Math.Min(replaced, Math.Min(above[column], line[column - 1]) + 1);
+                if (row > 1 && column > 1 && from[row - 1] == to[column - 2] && from[row - 2] == to[column - 1])
+                    line[column] = Math.Min(line[column], twoAbove[column - 2] + 1);
             }
 
-            if (line.Min() > limit)
+            if (line.Min() > limit && above.Min() >= limit)
                 return null;
-            above = line;
+            (twoAbove, above) = (above, line);
         }
 
         return above[^1] <= limit ? above[^1] : null;

@@ -7,6 +7,9 @@ internal sealed partial record DomainMoments
 {
     public static DomainMoments Empty { get; } = new();
 
+    /// <summary>The domain's name, where it is known.</summary>
+    public string? Domain { get; init; }
+
     public IReadOnlyDictionary<MomentKey, StoredMoment> Moments { get; init; } = new Dictionary<MomentKey, StoredMoment>();
 
     /// <summary>The tree of each disk that was ever tracked, by the disk's name.</summary>
@@ -84,7 +87,7 @@ internal sealed partial record DomainMoments
             Location = (stored.Document as SnapshotDocument)?.MomentLocation(),
             Disks = DisksOf(stored, points),
         });
-        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current).With(TreeTips());
+        return MomentTree.Build(known.Concat((others ?? []).Where(other => !Moments.ContainsKey(other.Key) && !Broken.Contains(other.Key))), current, out faults, Current).With(Domain, TreeTips());
     }
 
     private static List<MomentDisk> DisksOf(StoredMoment stored, Dictionary<string, Dictionary<MomentKey, TrackingPoint>> points)

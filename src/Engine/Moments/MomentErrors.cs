@@ -19,18 +19,24 @@ internal static class MomentErrors
     public static readonly ErrorId MomentFilterInvalid = new("MomentFilterInvalid", ErrorKind.InvalidArgument);
 
     /// <summary>Says that no moment has this name, and which names are near.</summary>
-    public static MomentException NotFound(string name, MomentTree tree)
+    /// <param name="kind">The kind that was looked for, or null for either.</param>
+    public static MomentException NotFound(string name, MomentTree tree, MomentKind? kind = null)
     {
+        string what = kind switch { MomentKind.Checkpoint => "checkpoint", MomentKind.Snapshot => "snapshot", _ => "moment" };
         // Who asks for "snapshot:x" should be told of "x" and of "checkpoint:x".
         string wanted = MomentKey.TryParse(name, out MomentKey? key) ? key.Name : name;
         IEnumerable<string> names = NearNames.Find(wanted, tree.All.Select(moment => moment.Name));
-        string[] near = [.. names.SelectMany(tree.FindByName).Select(moment => moment.Key.ToString()).Distinct(StringComparer.Ordinal)];
+        string[] near = [.. names.SelectMany(one => Mentions(tree.FindByName(one), wanted == name)).Distinct(StringComparer.Ordinal)];
         string advice = near.Length > 0 ? $"Did you mean {string.Join(" or ", near)}?"
-            : tree.Count == 0 ? "The domain has no moments yet."
+            : tree.Count == 0 ? $"The domain has no {what}s yet."
             : "Get-VMMoment lists the moments of the domain.";
-        string message = $"There is no moment '{name}'. Names are matched exactly, upper and lower case included.";
+        string message = $"{(tree.Domain is { } domain ? $"Domain '{domain}' has" : "There is")} no {what} '{name}'. Names are matched exactly, upper and lower case included.";
         return new MomentException(MomentNotFound, message, name, advice);
     }
+
+    // A name alone where that was given, and means one moment alone.
+    private static IEnumerable<string> Mentions(IReadOnlyList<Moment> found, bool plain) =>
+        found.Select(moment => plain && found.Count == 1 ? moment.Name : moment.Key.ToString());
 
     /// <summary>Says that a name means more than one moment.</summary>
     public static MomentException Ambiguous(string name, IReadOnlyList<Moment> found) =>

@@ -39,7 +39,7 @@ internal sealed partial class MomentStore(string directory)
             return Read(faults.Add, whole);
         });
         faults.ForEach(fault);
-        return state;
+        return state with { Domain = Path.GetFileName(directory) };
     }
 
     /// <summary>The moment with its domain and all else that its file has.</summary>

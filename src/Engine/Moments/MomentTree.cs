@@ -38,6 +38,9 @@ internal sealed class MomentTree
     /// <summary>Where the branches end that have a name, one for each disk; empty where there is one alone, which needs none.</summary>
     public IReadOnlyList<MomentTreeTip> Tips { get; init; } = [];
 
+    /// <summary>The domain's name, where it is known: errors say it.</summary>
+    public string? Domain { get; init; }
+
     /// <summary>The moment that was declared current for all disks, also for those that nothing is known of; null: each disk has its own.</summary>
     public MomentKey? Declared { get; }
 
@@ -56,8 +59,9 @@ internal sealed class MomentTree
         return builder.Tree;
     }
 
-    /// <summary>The same tree with where its branches end; what ends at no moment of it is left out.</summary>
-    public MomentTree With(IEnumerable<MomentTreeTip> tips) => new(_forest, _currentByDisk, Declared) { Tips = [.. tips.Where(tip => Find(tip.Moment) is not null)] };
+    /// <summary>The same tree with its domain's name and with where its branches end; what ends at no moment of it is left out.</summary>
+    public MomentTree With(string? domain, IEnumerable<MomentTreeTip> tips) =>
+        new(_forest, _currentByDisk, Declared) { Domain = domain, Tips = [.. tips.Where(tip => Find(tip.Moment) is not null)] };
 
     public Moment? Find(MomentKey key) => _positions.TryGetValue(key, out int position) ? _forest.Moments[position] : null;
 

@@ -39,6 +39,6 @@ internal static class MomentTreeSplice
         MomentKey? declared = tree.Declared is { } chosen && nearest[tree.PositionOf(tree.Find(chosen)!)] is >= 0 and var at ? kept[at].Key : null;
         IEnumerable<MomentTreeTip> tips = tree.Tips.Select(tip => (Tip: tip, Place: nearest[tree.PositionOf(tree.Find(tip.Moment)!)])).Where(one => one.Place >= 0)
             .Select(one => one.Tip with { Moment = kept[one.Place].Key });
-        return new MomentTree(MomentForest.Arrange([.. kept], [.. parents]), current, declared) { Tips = [.. tips] };
+        return new MomentTree(MomentForest.Arrange([.. kept], [.. parents]), current, declared) { Domain = tree.Domain, Tips = [.. tips] };
     }
 }

@@ -115,7 +115,7 @@ internal sealed class MomentListing(EngineContext context)
         {
             var pattern = new MomentNamePattern(name);
             if (!view.All.Any(pattern.IsMatch))
-                report.Failure(MomentErrors.NotFound(name, view));
+                report.Failure(MomentErrors.NotFound(name, view, filter.Kind));
         }
     }
 

@@ -66,7 +66,7 @@ public sealed class MomentTreeDrawingTests
     [Fact]
     public void WhereOneKindIsShownBranchesHangBelowTheNearestOfIt()
     {
-        MomentTree tree = TreeOf(Family, ("vda", Snapshot("try"))).With([new("main", "vda", Checkpoint("wednesday"), false), new("try", "vda", Snapshot("try"), true)]);
+        MomentTree tree = TreeOf(Family, ("vda", Snapshot("try"))).With("web1", [new("main", "vda", Checkpoint("wednesday"), false), new("try", "vda", Snapshot("try"), true)]);
         Assert.Equal([Snapshot("clean"), Snapshot("try")], tree.Project(MomentKind.Snapshot).Tips.Select(tip => tip.Moment));
         Assert.Equal([Checkpoint("wednesday")], tree.Without([Snapshot("clean"), Snapshot("try"), Checkpoint("monday")]).Tips.Select(tip => tip.Moment));
     }

@@ -106,7 +106,8 @@ public sealed class MomentTreeTests
     [InlineData("Monday", "Did you mean checkpoint:monday or snapshot:monday?")]
     [InlineData("mnoday", "Did you mean checkpoint:monday or snapshot:monday?")]
     [InlineData("snapshot:clear", "Did you mean snapshot:clean?")]
-    [InlineData("clean2", "Did you mean snapshot:clean?")]
+    [InlineData("clean2", "Did you mean clean?")]
+    [InlineData("claen", "Did you mean clean?")]
     [InlineData("zzzzzz", "Get-VMMoment lists the moments of the domain.")]
     public void AnUnknownNameIsAnsweredWithTheNearest(string name, string advice)
     {
@@ -115,6 +116,17 @@ public sealed class MomentTreeTests
         Assert.Equal(MomentErrors.MomentNotFound, missing.ErrorId);
         Assert.Equal(name, missing.Target);
         Assert.Equal(advice, missing.Advice);
+        Assert.StartsWith($"There is no moment '{name}'.", missing.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnUnknownNameIsSaidWithTheDomainAndTheKind()
+    {
+        MomentTree tree = TreeOf([Of(Checkpoint("monday"))]).With("web1", []);
+        Assert.StartsWith("Domain 'web1' has no moment 'x'.", Assert.Throws<MomentException>(() => tree.Require("x")).Message, StringComparison.Ordinal);
+        MomentException ofKind = MomentErrors.NotFound("x", tree.Project(MomentKind.Snapshot), MomentKind.Snapshot);
+        Assert.StartsWith("Domain 'web1' has no snapshot 'x'.", ofKind.Message, StringComparison.Ordinal);
+        Assert.Equal("The domain has no snapshots yet.", ofKind.Advice);
     }
 
     [Fact]
