@@ -116,9 +116,10 @@ public static class ViewText
     /// <summary>The moments that Undo brings back.</summary>
     public static string KeptMoments(PSObject value) => Object(value) is VMKeptState kept ? string.Join(", ", kept.Moments) : "";
 
-    /// <summary>The names of the disks; of a moment those that it covers, of a restore those that went back.</summary>
+    /// <summary>The names of the disks; of a moment those that it covers, of a restore those that went back. Of a machine with many the first, and how many more.</summary>
     public static string Disks(PSObject value) => string.Join(", ", Object(value) switch
     {
+        VMDomain { Disks: [var first, _, _, ..] many } => [first.Name, $"+{many.Count - 1}"],
         VMDomain domain => domain.Disks.Select(disk => disk.Name),
         VMMoment moment => moment.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name),
         VMBackup backup => backup.Disks.Select(disk => disk.Name),

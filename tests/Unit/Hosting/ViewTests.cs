@@ -12,7 +12,8 @@ namespace MomentTools.Tests.Hosting;
 [Collection(nameof(HostedCollection))]
 public sealed partial class ViewTests(HostedCollection hosted)
 {
-    private const int Width = 80;
+    // Of the 80 columns of a terminal the prompt leaves the last one free.
+    private const int Width = 79;
 
     private static readonly XElement Format = XElement.Parse(SourceTree.Read("MomentTools.Format.ps1xml"));
 
@@ -63,6 +64,31 @@ public sealed partial class ViewTests(HostedCollection hosted)
         Assert.Equal(labels, lines[rule - 1].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         // And there is something in the last of them.
         Assert.Equal(labels.Length, lines[rule].Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Tables))]
+    public void ATableBreaksNoWordOfOurs(string type)
+    {
+        XElement view = Format.Descendants("View").Single(one => one.Element("TableControl") is not null && one.Descendants("TypeName").Any(name => name.Value == "MomentTools." + type));
+        string printed = string.Join('\n', Print(type, "Table", lengthy: true));
+        object sample = Sample(type.Split('#')[0], lengthy: true);
+        foreach (string name in view.Descendants("PropertyName").Select(name => name.Value))
+            if (sample.GetType().GetProperty(name)?.GetValue(sample) is Enum word)
+                Assert.Contains(word.ToString(), printed, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void OfManyDisksATableOfMachinesNamesTheFirst()
+    {
+        VMDisk[] disks = [.. new[] { "vda", "vdb", "vdc", "vdd" }.Select(name => new VMDisk { Name = name })];
+        foreach ((int count, string shown) in (ReadOnlySpan<(int, string)>)[(1, "vda"), (2, "vda, vdb"), (3, "vda, +2"), (4, "vda, +3")])
+        {
+            object domain = Sample(nameof(VMDomain), lengthy: false);
+            domain.GetType().GetProperty(nameof(VMDomain.Disks))!.SetValue(domain, disks[..count]);
+            string text = (string)hosted.Module.Run($"$PSStyle.OutputRendering = 'PlainText'; $args[0] | Out-String -Width {Width}", domain).Single().BaseObject;
+            Assert.Matches($@"\s{Regex.Escape(shown)}\s", text);
+        }
     }
 
     [SkippableTheory]
