@@ -13,8 +13,7 @@ public sealed class ExportNames
     /// <summary>The name of the only export.</summary>
     public ExportNames(string name)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        _sole = name;
+        _sole = string.IsNullOrEmpty(name) ? throw new FormatException("The name of an export is empty.") : name;
     }
 
     /// <summary>Names by disk, as in @{ vda = 'system'; vdb = 'data' }.</summary>
@@ -24,7 +23,7 @@ public sealed class ExportNames
         foreach (DictionaryEntry one in names)
         {
             string name = one.Value is null ? "" : Text(one.Value);
-            _byDisk[Text(one.Key)] = name.Length > 0 ? name : throw new ArgumentException($"The export of disk '{Text(one.Key)}' has no name.", nameof(names));
+            _byDisk[Text(one.Key)] = name.Length > 0 ? name : throw new FormatException($"The export of disk '{Text(one.Key)}' has no name.");
         }
     }
 

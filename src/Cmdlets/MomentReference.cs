@@ -10,8 +10,7 @@ public sealed class MomentReference
     /// <summary>A moment by its name.</summary>
     public MomentReference(string name)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Name = name;
+        Name = string.IsNullOrWhiteSpace(name) ? throw new FormatException("The name of a moment is empty.") : name;
     }
 
     /// <summary>The moment that an object is: a <see cref="VMMoment"/>, or anything with properties Name and VM.</summary>
@@ -26,7 +25,7 @@ public sealed class MomentReference
         }
 
         Name = wrapped.Properties["Name"]?.Value?.ToString()
-            ?? throw new ArgumentException("The object is no moment: it has no property Name.", nameof(value));
+            ?? throw new FormatException("The object is no moment: it has no property Name.");
         _vm = wrapped.Properties["VM"]?.Value?.ToString();
     }
 

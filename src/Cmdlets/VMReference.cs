@@ -11,8 +11,8 @@ public sealed class VMReference
     /// <summary>A domain by its name, or domains by a name with wildcards.</summary>
     public VMReference(string name)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Name = name;
+        // PowerShell shows the words: those of an ArgumentException would end in the name of a parameter that nobody gave.
+        Name = string.IsNullOrWhiteSpace(name) ? throw new FormatException("The name of a domain is empty.") : name;
     }
 
     /// <summary>The domain of an object: a <see cref="VMDomain"/>, or anything with a property VM or VMName.</summary>
@@ -27,7 +27,7 @@ public sealed class VMReference
         }
 
         Name = wrapped.Properties["VM"]?.Value?.ToString() ?? wrapped.Properties["VMName"]?.Value?.ToString()
-            ?? throw new ArgumentException("The object names no domain: it has neither a property VM nor VMName.", nameof(value));
+            ?? throw new FormatException("The object names no domain: it has neither a property VM nor VMName.");
         _exact = true;
         _types = [.. wrapped.TypeNames];
     }

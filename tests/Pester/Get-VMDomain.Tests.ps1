@@ -48,6 +48,11 @@ Describe 'Get-VMDomain' -Skip:(-not (Get-Command qemu-img -ErrorAction Ignore)) 
             Get-VMDomain nosuch* -ErrorAction Stop | Should -BeNullOrEmpty
         }
 
+        It 'says of an empty name that it is empty' {
+            { Get-VMDomain '' } | Should -Throw '*"The name of a domain is empty."'
+            { Get-VMChangedBlock web1 -Since '' } | Should -Throw '*"The name of a moment is empty."'
+        }
+
         It 'refuses an object that names no domain' {
             { Get-Item / | Get-VMDomain -ErrorAction Stop } | Should -Throw -ErrorId 'InputObjectNotBound,*'
         }
