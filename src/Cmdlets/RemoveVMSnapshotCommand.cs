@@ -87,7 +87,7 @@ public sealed class RemoveVMSnapshotCommand : RemoveMomentCmdlet
         // Where nothing is kept, a merge that was interrupted may have left something to do.
         if (kept.Count == 0 && files.All(file => file.Action == "Keep"))
             return;
-        string what = kept.Count == 0 ? "what nobody needs any more" : Listed([.. kept.Select(state => $"what {state.Operation} kept aside at {state.Since.ToLocalTime():g}")]);
+        string what = kept.Count == 0 ? "what nobody needs any more" : Listed([.. kept.Select(state => $"what {state.Operation} kept aside at {state.Since.ToLocalTime():yyyy-MM-dd HH:mm}")]);
         if (!ShouldProcess($"{vm}: {what}", $"Let go for good ({RemovalText.Files(files)})"))
             return;
         IReadOnlyList<VMLayerChange> gone = Run((report, cancellation) => Engine.RemoveKeptAsync(vm, AcceptOwner, report, cancellation));

@@ -141,7 +141,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
             return;
         }
 
-        string backup = request.Id ?? (request.Until is { } until ? $"(the newest until {until.ToLocalTime():g})" : "(the newest)");
+        string backup = request.Id ?? (request.Until is { } until ? $"(the newest until {until.ToLocalTime():yyyy-MM-dd HH:mm})" : "(the newest)");
         // How much differs is told to one who looks, and not in a job: what is done is the same.
         if (ShouldProcess($"{vm}, backup {backup}", Action(vm, request), []))
             WriteObject(Run((report, cancellation) => Engine.RestoreBackupAsync(vm, request, report, cancellation)), enumerateCollection: true);

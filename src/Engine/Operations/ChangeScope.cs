@@ -118,7 +118,7 @@ internal sealed class ChangeScope : IDisposable
         DomainMoments whole = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
         // It does not hold the lock: that goes on after it.
         await SnapshotUse.ReturnAsync(context, new ChangeScope(held, place, domain, store, whole, context.Probe) { IsWhole = true }, note, report, cancellation);
-        report.Warning($"Brought '{place.Name}' back to branch '{note.Home}': the process that used its snapshot '{note.Snapshot}' since {note.Since.ToLocalTime():g} is gone.");
+        report.Warning($"Brought '{place.Name}' back to branch '{note.Home}': the process that used its snapshot '{note.Snapshot}' since {note.Since.ToLocalTime():yyyy-MM-dd HH:mm} is gone.");
         return context.Catalogue.Settle(vm);
     }
 

@@ -55,5 +55,5 @@ internal static class DomainDescription
     // One that another process is at right now is not pending.
     private static string? Pending(DomainPlace place) =>
         Journal.Pending(place.StateDirectory) is [{ } first, ..] && !Files.FileLock.IsHeld(DomainLock.PathOf(place.StateDirectory))
-            ? $"{first.Operation} of {first.Started.ToLocalTime():g}" : null;
+            ? $"{first.Operation} of {first.Started.ToLocalTime():yyyy-MM-dd HH:mm}" : null;
 }

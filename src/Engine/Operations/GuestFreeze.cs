@@ -115,7 +115,7 @@ internal sealed class GuestFreeze : IAsyncDisposable
             {
                 await using GuestAgent agent = await GuestAgent.ConnectAsync(place.Name, path, GuestAgentOptions.Default, cancellation);
                 if (await agent.ThawAsync(cancellation) is > 0 and long count)
-                    report.Warning($"Thawed the file systems of '{place.Name}' ({count}): an operation that was interrupted {entry.Started.ToLocalTime():g} had left them frozen.");
+                    report.Warning($"Thawed the file systems of '{place.Name}' ({count}): an operation that was interrupted {entry.Started.ToLocalTime():yyyy-MM-dd HH:mm} had left them frozen.");
             }
 
             Journal.Remove(entry.Path);

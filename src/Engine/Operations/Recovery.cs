@@ -41,7 +41,7 @@ internal static class Recovery
                 continue;
             }
 
-            string what = $"'{entry.Operation}' of '{place.Name}', interrupted {entry.Started.ToLocalTime():g}";
+            string what = $"'{entry.Operation}' of '{place.Name}', interrupted {entry.Started.ToLocalTime():yyyy-MM-dd HH:mm}";
             if (entry.Commit is not null)
             {
                 Journal.Redo(place.StateDirectory, entry);

@@ -29,6 +29,11 @@ public sealed partial class SourceFileTests
             .Select(found => $"{found.file} is not in {found.expected}"));
     }
 
+    // 2026-11-21 14:30, as the tables have it, and not the month and the day as each country turns them.
+    [Fact]
+    public void TimesAreToldInOneWay() =>
+        Assert.Empty(SourceTree.Files("src").SelectMany(file => file.Code.Where(line => line.Contains(":g}", StringComparison.Ordinal) || line.Contains("ToString(\"g\"", StringComparison.Ordinal)).Select(line => $"{file}: {line.Trim()}")));
+
     [Theory]
     [InlineData("public sealed record Extent(long Offset)", "Extent")]
     [InlineData("internal readonly record struct GuestOffset(long Value)", "GuestOffset")]

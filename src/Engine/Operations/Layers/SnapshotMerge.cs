@@ -97,7 +97,7 @@ internal sealed class SnapshotMerge(EngineContext context)
     }
 
     private static string Named(DomainMoments state, string branch) => branch.StartsWith(Branch.HiddenPrefix, StringComparison.Ordinal)
-        ? $"what is kept for Undo-VMSnapshot since {state.Kept.FirstOrDefault(kept => kept.Branch == branch)?.Since.ToLocalTime():g}" : $"branch '{branch}'";
+        ? $"what is kept for Undo-VMSnapshot since {state.Kept.FirstOrDefault(kept => kept.Branch == branch)?.Since.ToLocalTime():yyyy-MM-dd HH:mm}" : $"branch '{branch}'";
 
     private static TrackingLayer? Frozen(DiskTracking disk, MomentKey key) =>
         disk.PointOf(key) is { } point && disk.Layers.GetValueOrDefault(point.LayerId) is { } layer && layer.FrozenTop == point.Id ? layer : null;

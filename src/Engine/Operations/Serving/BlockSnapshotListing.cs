@@ -31,7 +31,7 @@ internal sealed class BlockSnapshotListing(DomainPlace place, DomainDocument dom
     /// <summary>Whether its owner has ended, though it may be there.</summary>
     public static string? IsOrphan(BlockSnapshotRecord record, IEnumerable<BlockExportRecord> exports, DateTimeOffset now) => record.Owner switch
     {
-        { Expires: { } end } when end <= now => $"its lease ran out {end.ToLocalTime():g}",
+        { Expires: { } end } when end <= now => $"its lease ran out {end.ToLocalTime():yyyy-MM-dd HH:mm}",
         { Kind: VMServiceOwner.Export, ExportId: { } id } when exports.All(export => export.Id != id) => "the export that it was made for is gone",
         { Kind: VMServiceOwner.Session, ProcessId: { } process } owner when owner.IsDead(now) => $"the session that it belongs to (process {process}) has ended",
         _ => null,

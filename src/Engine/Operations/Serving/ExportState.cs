@@ -56,7 +56,7 @@ internal sealed class ExportState
     /// <summary>Why nobody is there any more for whom exports are, or null.</summary>
     public static string? Orphan(BlockExportRecord record, DateTimeOffset now) => record.Owner switch
     {
-        { Expires: { } end } when end <= now => $"its lease ran out {end.ToLocalTime():g}",
+        { Expires: { } end } when end <= now => $"its lease ran out {end.ToLocalTime():yyyy-MM-dd HH:mm}",
         { Kind: VMServiceOwner.Session, ProcessId: { } process } owner when owner.IsDead(now) => $"the session that it belongs to (process {process}) has ended",
         _ => null,
     };

@@ -23,7 +23,7 @@ internal static class UndoErrors
 
     public static MomentException Expired(string vm, KeptAside kept) => new(
         UndoExpired,
-        $"{kept.Operation} on '{vm}' cannot be undone any more: what it discarded was kept until {kept.Until.ToLocalTime():g}, and may be gone in part.",
+        $"{kept.Operation} on '{vm}' cannot be undone any more: what it discarded was kept until {kept.Until.ToLocalTime():yyyy-MM-dd HH:mm}, and may be gone in part.",
         kept.Id,
         "Next time keep it longer, with -UndoFor.");
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using MomentTools.Moments;
 
 namespace MomentTools.Operations.Undo;
@@ -17,7 +16,7 @@ internal sealed record UndoPlan(KeptAside Kept, DomainMoments Next, string? Targ
     {
         get
         {
-            string when = Kept.Since.ToLocalTime().ToString("g", CultureInfo.CurrentCulture), moments = Kept.Files.Count switch { 0 => "", 1 => "1 moment comes back", var many => $"{many} moments come back" };
+            string when = $"{Kept.Since.ToLocalTime():yyyy-MM-dd HH:mm}", moments = Kept.Files.Count switch { 0 => "", 1 => "1 moment comes back", var many => $"{many} moments come back" };
             string[] parts =
             [
                 .. Target is not null ? [$"go back to the tip of '{Target}' that was left; the present one is kept aside in its turn"] : Kept is { Branch: not null, BranchName: { } name } ? [$"branch '{name}' comes back"] : (string[])[],

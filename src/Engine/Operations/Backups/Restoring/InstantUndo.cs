@@ -57,7 +57,7 @@ internal static class InstantUndo
         if (Half(place) is not { } entry)
             return false;
         await RunAsync(context, place, entry);
-        report.Warning($"Removed the domain '{place.Name}': the process that was making it of a backup, since {entry.Started.ToLocalTime():g}, is gone.");
+        report.Warning($"Removed the domain '{place.Name}': the process that was making it of a backup, since {entry.Started.ToLocalTime():yyyy-MM-dd HH:mm}, is gone.");
         return true;
     }
 
