@@ -10,7 +10,8 @@ records of its moments beside the repository's machines. Nothing old is removed 
 The output is plain text, a line a machine, the failures first, so that it can be mailed as it is. The exit code is 0 if everything went well, 1 if
 something failed, 2 if nothing could be begun. With -Quiet nothing is said while all is well: cron mails only what is said.
 
-samples/nightly has a systemd service with its timer, and a line for cron. Copy it, and make it yours.
+samples/nightly has a systemd service with its timer, and a line for cron. The module has to be in a directory of PSModulePath, for all users
+/usr/local/share/powershell/Modules. Copy it, and make it yours.
 .EXAMPLE
 pwsh -NoProfile -NonInteractive -File Backup-Nightly.ps1 -Repository /backup -KeepDaily 7 -KeepWeekly 4 -Quiet
 #>
