@@ -29,6 +29,10 @@ Describe 'Test-VMMoment' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorActi
             $finding.Severity | Should -Be Information
             $finding.Disk | Should -Be vda
             $finding.Bitmaps | Should -Be stray
+            # What it advises can be typed as it stands.
+            $advised = [regex]::Matches($finding.Remedy, "'(?<command>[A-Z][a-z]+-VM[^']+)'").ForEach{ $_.Groups['command'].Value }
+            $advised | Should -HaveCount 2
+            foreach ($command in $advised) { & ([scriptblock]::Create("$command -WhatIf -ErrorAction Stop")) | Out-Null }
         }
         finally { qemu-img bitmap --remove "$place/web1.qcow2" stray }
     }

@@ -128,6 +128,14 @@ public static class ViewText
         _ => [],
     });
 
+    /// <summary>The current moment of a domain or a disk; of a long name, as those that backups make, as much as fits.</summary>
+    public static string Current(PSObject value) => Object(value) switch
+    {
+        VMDomain { Current: { } current } => Shorten(current, 14),
+        VMDisk { Current: { } current } => Shorten(current, 18),
+        _ => "",
+    };
+
     /// <summary>A star where the moment is current, or where the machine is on the branch.</summary>
     public static string CurrentMark(PSObject value) => Object(value) is VMMoment { Current: true } or VMBranch { Active: true } ? "*" : "";
 
@@ -185,6 +193,8 @@ public static class ViewText
 
     private static string Plain(PSObject value, string property, Func<string, string> plain) =>
         value?.Properties[property]?.Value is string text ? plain(text) : "";
+
+    private static string Shorten(string text, int most) => text.Length <= most ? text : text[..(most - 1)] + '…';
 
     private static string Minute(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 

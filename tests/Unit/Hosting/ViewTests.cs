@@ -79,6 +79,20 @@ public sealed partial class ViewTests(HostedCollection hosted)
     }
 
     [SkippableFact]
+    public void TheCurrentMomentOfABackupBreaksNoRowOfATable()
+    {
+        const string backup = "backup-20261121T212712Z-4217";
+        foreach ((string type, string shown) in (ReadOnlySpan<(string, string)>)[(nameof(VMDomain), "backup-202611…"), (nameof(VMDisk), "backup-20261121T2…")])
+        {
+            object result = Sample(type, lengthy: false);
+            result.GetType().GetProperty("Current")!.SetValue(result, backup);
+            string text = (string)hosted.Module.Run($"$PSStyle.OutputRendering = 'PlainText'; $args[0] | Out-String -Width {Width}", result).Single().BaseObject;
+            Assert.Contains(shown, text, StringComparison.Ordinal);
+            Assert.Equal(backup, hosted.Module.Run("$args[0].Current", result).Single().BaseObject);
+        }
+    }
+
+    [SkippableFact]
     public void OfManyDisksATableOfMachinesNamesTheFirst()
     {
         VMDisk[] disks = [.. new[] { "vda", "vdb", "vdc", "vdd" }.Select(name => new VMDisk { Name = name })];

@@ -11,7 +11,7 @@ internal static class ForeignErrors
 
     public static MomentException NotAdoptable(string vm, string disk, string bitmap, string why) => new(
         BitmapNotAdoptable, $"Cannot adopt bitmap '{bitmap}' of disk '{disk}' of '{vm}': {why}. Nothing was changed.", bitmap,
-        $"Take a new checkpoint instead. 'Remove-VMBitmap {vm} {disk} {bitmap}' removes a bitmap that serves nobody.");
+        $"Take a new checkpoint instead. 'Remove-VMBitmap {vm} {bitmap} -Disk {disk}' removes a bitmap that serves nobody.");
 
     public static MomentException CannotHandOver(string vm, IReadOnlyCollection<string> reasons) => new(
         HandOverImpossible, $"Cannot hand the moments of '{vm}' over to libvirt: {string.Join("; ", reasons)}. Nothing was changed or written.", vm,

@@ -127,7 +127,7 @@ internal sealed class BitmapCheck
         if (foreign.Count > 0)
             Add(FindingIds.BitmapForeign, FindingList.Information, foreign,
                 $"The image of disk '{_disk}' has {(foreign.Count == 1 ? "a bitmap" : "bitmaps")} that no moment names: {FindingList.Listed(foreign)}. It is not ours, and does no harm but that its name is taken and that each that records costs a little at every write.",
-                $"'Import-VMMoment {_findings.Vm} -FromBitmap' makes a moment of it; 'Remove-VMBitmap {_findings.Vm}' removes it.");
+                $"'Import-VMMoment {_findings.Vm} -FromBitmap {FindingList.Word(foreign[0])}' makes a moment of it, if it records; 'Remove-VMBitmap {_findings.Vm} {FindingList.Word(foreign[0])} -Disk {_disk}' removes it.");
         if (leftover.Count > 0)
             Add(FindingIds.BitmapLeftover, FindingList.Information, leftover,
                 $"The image of disk '{_disk}' has {(leftover.Count == 1 ? "a bitmap" : "bitmaps")} of ours that nothing refers to any more: {FindingList.Listed(leftover)}.",
@@ -137,7 +137,7 @@ internal sealed class BitmapCheck
     private void AddNameTaken(string name) =>
         Add(FindingIds.BitmapNameTaken, FindingList.Warning, [name],
             $"The image of disk '{_disk}' has a bitmap '{name}', but the moment '{name}' does not cover this disk: somebody else made the bitmap.",
-            $"Remove it with 'Remove-VMBitmap {_findings.Vm}', or with '{_findings.Repair} -RemoveForeign'.", name);
+            $"Remove it with 'Remove-VMBitmap {_findings.Vm} {FindingList.Word(name)} -Disk {_disk}', or with '{_findings.Repair} -RemoveForeign'.", name);
 
     private string Words(string id, string[] bitmaps)
     {
