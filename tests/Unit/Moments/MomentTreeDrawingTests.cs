@@ -57,7 +57,7 @@ public sealed class MomentTreeDrawingTests
            │  └─ (try-upgrade, now)
            └─ (third)
         """,
-        Draw(TreeOf(Family, ("vda", Snapshot("try"))).With(
+        Draw(TreeOf(Family, ("vda", Snapshot("try"))).With("web1",
         [
             new("main", "vda", Checkpoint("wednesday"), false), new("try-upgrade", "vda", Snapshot("try"), true), new("main", "vdb", Checkpoint("wednesday"), true),
             new("other", "vda", Snapshot("try"), false), new("third", "vda", Snapshot("clean"), false), new("nowhere", "vda", Snapshot("gone"), false),
