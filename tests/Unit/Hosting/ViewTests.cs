@@ -225,6 +225,6 @@ public sealed partial class ViewTests(HostedCollection hosted)
     private static System.Reflection.PropertyInfo[] Properties(string type) =>
         TypeOf(type).GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance);
 
-    [GeneratedRegex("^[- ]+$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^[- ]+$", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Rule();
 }

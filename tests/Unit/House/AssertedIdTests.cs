@@ -43,15 +43,15 @@ public sealed partial class AssertedIdTests
 
     private static IEnumerable<string> InScript(string text) => Quoted().Matches(ScriptComment().Replace(text, "")).Select(match => match.Groups["id"].Value);
 
-    [GeneratedRegex(@"\b[A-Z][A-Za-z0-9]*Errors\.(?<id>[A-Z][A-Za-z0-9]+)\b|""(?<id>[A-Z][A-Za-z0-9]+)""", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"\b[A-Z][A-Za-z0-9]*Errors\.(?<id>[A-Z][A-Za-z0-9]+)\b|""(?<id>[A-Z][A-Za-z0-9]+)""", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Named();
 
-    [GeneratedRegex(@"//[^\n]*|new MomentException\(\s*[A-Za-z0-9.]+|\bwhen \([^\n]*|\.Remove\([^\n]*", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"//[^\n]*|new MomentException\(\s*[A-Za-z0-9.]+|\bwhen \([^\n]*|\.Remove\([^\n]*", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Excluded();
 
-    [GeneratedRegex(@"['""](?<id>[A-Z][A-Za-z0-9]+)(?:,[^'""\s]*)?['""]", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"['""](?<id>[A-Z][A-Za-z0-9]+)(?:,[^'""\s]*)?['""]", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Quoted();
 
-    [GeneratedRegex(@"(?m)^\s*#.*$", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"(?m)^\s*#.*$", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex ScriptComment();
 }

@@ -116,7 +116,7 @@ public sealed class CmdletAliasTests
         string page = SourceTree.Read($"docs/help/{name}.md");
         foreach (CmdletParameter parameter in Find(name).Parameters)
         {
-            Match section = Regex.Match(page, $@"(?ms)^### -{parameter.Name}\n.*?^Aliases:(?: \[\])?\n(?<aliases>(?:- \w+\n)*)", RegexOptions.None, TimeSpan.FromSeconds(1));
+            Match section = Regex.Match(page, $@"(?ms)^### -{parameter.Name}\n.*?^Aliases:(?: \[\])?\n(?<aliases>(?:- \w+\n)*)", RegexOptions.None, TimeSpan.FromMinutes(1));
             Assert.True(section.Success, $"docs/help/{name}.md does not describe -{parameter.Name}");
             Assert.Equal(parameter.Aliases, section.Groups["aliases"].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[2..]));
         }

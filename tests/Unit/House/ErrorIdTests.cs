@@ -60,6 +60,6 @@ public sealed partial class ErrorIdTests
         }
     }
 
-    [GeneratedRegex(@"^  (?<id>[A-Z][A-Za-z0-9]+) \((?<kind>[A-Za-z]+)\)\r?$", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^  (?<id>[A-Z][A-Za-z0-9]+) \((?<kind>[A-Za-z]+)\)\r?$", RegexOptions.Multiline, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Entry();
 }

@@ -82,12 +82,12 @@ internal static partial class ImportTable
     }
 
     // A namespace declaration is no use of it.
-    [GeneratedRegex(@"(?<!namespace\s+)\bMomentTools\.(?<room>\w+)", RegexOptions.ExplicitCapture, 10_000)]
+    [GeneratedRegex(@"(?<!namespace\s+)\bMomentTools\.(?<room>\w+)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex FullName();
 
-    [GeneratedRegex(@"(?<![\w.])(?<room>[A-Z]\w+)\.(?<type>[A-Z]\w+)", RegexOptions.ExplicitCapture, 10_000)]
+    [GeneratedRegex(@"(?<![\w.])(?<room>[A-Z]\w+)\.(?<type>[A-Z]\w+)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex RelativeName();
 
-    [GeneratedRegex(@"\bMomentEngine\b", RegexOptions.None, 10_000)]
+    [GeneratedRegex(@"\bMomentEngine\b", RegexOptions.None, 60_000)]
     private static partial Regex Door();
 }

@@ -23,6 +23,6 @@ public sealed partial class SecurityPageTests
 
     private static bool IsTest(MethodInfo method) => method.GetCustomAttributes(inherit: true).OfType<FactAttribute>().Any();
 
-    [GeneratedRegex("`(?<test>[A-Z][A-Za-z0-9]+Tests\\.[A-Z][A-Za-z0-9]+)`", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("`(?<test>[A-Z][A-Za-z0-9]+Tests\\.[A-Z][A-Za-z0-9]+)`", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Test();
 }

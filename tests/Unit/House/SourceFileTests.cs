@@ -52,6 +52,6 @@ public sealed partial class SourceFileTests
         return folders is [] or ["Results"] ? "MomentTools" : "MomentTools." + string.Join('.', folders);
     }
 
-    [GeneratedRegex(@"^(?:(?:public|internal|file|sealed|static|abstract|readonly|partial|unsafe|ref)\s+)*(?:record\s+struct|record\s+class|record|class|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)", RegexOptions.ExplicitCapture, 10_000)]
+    [GeneratedRegex(@"^(?:(?:public|internal|file|sealed|static|abstract|readonly|partial|unsafe|ref)\s+)*(?:record\s+struct|record\s+class|record|class|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex TopLevelType();
 }

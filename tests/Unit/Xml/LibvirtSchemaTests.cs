@@ -108,6 +108,6 @@ public sealed partial class LibvirtSchemaTests
     private static IEnumerable<string> Texts(XElement root) =>
         root.DescendantsAndSelf().Where(element => !element.HasElements).Select(element => element.Value).Concat(root.Descendants().Attributes().Select(attribute => attribute.Value));
 
-    [GeneratedRegex("^(ioemu:)?(fd|hd|sd|vd|xvd|ubd)[a-zA-Z0-9_]+$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^(ioemu:)?(fd|hd|sd|vd|xvd|ubd)[a-zA-Z0-9_]+$", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex LibvirtTarget();
 }

@@ -135,10 +135,10 @@ public sealed partial class FileGuest : IDisposable
             """, "make", root);
     }
 
-    [GeneratedRegex(@"all files are whole: (?<count>\d+), the newest is (?<newest>\d+)\n", RegexOptions.None, 10_000)]
+    [GeneratedRegex(@"all files are whole: (?<count>\d+), the newest is (?<newest>\d+)\n", RegexOptions.None, 60_000)]
     private static partial Regex CheckedLine();
 
-    [GeneratedRegex(@"the guest wrote file (?<number>\d+)\n", RegexOptions.None, 10_000)]
+    [GeneratedRegex(@"the guest wrote file (?<number>\d+)\n", RegexOptions.None, 60_000)]
     private static partial Regex WroteLine();
 
     private const string Init = """

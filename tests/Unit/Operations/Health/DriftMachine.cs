@@ -47,7 +47,7 @@ internal static class DriftMachine
     public static Task EditAsync(TestMachine machine, string relative, string pattern, string replacement)
     {
         string path = Path.Combine(machine.StateDirectory, relative);
-        string text = File.ReadAllText(path), edited = Regex.Replace(text, pattern, replacement, RegexOptions.Singleline, TimeSpan.FromSeconds(5));
+        string text = File.ReadAllText(path), edited = Regex.Replace(text, pattern, replacement, RegexOptions.Singleline, TimeSpan.FromMinutes(1));
         Assert.NotEqual(text, edited);
         File.WriteAllText(path, edited);
         return Task.CompletedTask;

@@ -234,7 +234,7 @@ internal static class Drifts
     private static async Task PointsInACircleAsync(TestMachine machine)
     {
         string vda = File.ReadAllText(DriftMachine.FileOf(machine, "b"));
-        string id = System.Text.RegularExpressions.Regex.Match(vda, "name=\"vda\">\\s*<[\\w:]*point id=\"(?<id>[^\"]+)\"", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Groups["id"].Value;
+        string id = System.Text.RegularExpressions.Regex.Match(vda, "name=\"vda\">\\s*<[\\w:]*point id=\"(?<id>[^\"]+)\"", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromMinutes(1)).Groups["id"].Value;
         await DriftMachine.EditAsync(machine, "checkpoints/a.xml", "(name=\"vda\">\\s*<[\\w:]*point id=\"[^\"]+\")", $"$1 parent=\"{id}\"");
     }
 

@@ -95,7 +95,7 @@ public sealed class InPlaceInterruptionTests
         await using TestMachine machine = await InterruptedAsync();
         // The operation began when it was tomorrow.
         string journal = Assert.Single(Directory.GetFiles(Path.Combine(machine.StateDirectory, "journal")), path => File.ReadAllText(path).Contains("\"started\"", StringComparison.Ordinal));
-        string text = await File.ReadAllTextAsync(journal), later = System.Text.RegularExpressions.Regex.Replace(text, "\"started\":\"[^\"]*\"", $"\"started\":\"{DateTimeOffset.UtcNow.AddDays(1):O}\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(10));
+        string text = await File.ReadAllTextAsync(journal), later = System.Text.RegularExpressions.Regex.Replace(text, "\"started\":\"[^\"]*\"", $"\"started\":\"{DateTimeOffset.UtcNow.AddDays(1):O}\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromMinutes(1));
         Assert.NotEqual(text, later);
         await File.WriteAllTextAsync(journal, later);
         await machine.CheckpointAsync("after");
