@@ -115,7 +115,7 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
         string files = string.Join(", ", plan.Disks.Select(disk => disk.ScratchPath is { } path ? $"{disk.Name} with scratch file '{path}'" : $"{disk.Name} without a scratch file"));
         string limit = ScratchLimit is { } bytes && plan.Disks.Any(disk => disk.ScratchPath is not null) ? $", each at most {ByteText.Of(bytes)}" : "";
         string with = (NewCheckpoint is null ? "" : $", with checkpoint '{NewCheckpoint}'") + (Quiesce ? ", quiesced" : "");
-        string until = (Lease is { } lease ? $", for {lease:g}" : "") + (OwnedBySession ? ", until this session ends" : "");
+        string until = (Lease is { } lease ? $", for {lease:c}" : "") + (OwnedBySession ? ", until this session ends" : "");
         return $"Make block snapshot '{plan.Name}' of {files}{limit}{with}{until}";
     }
 

@@ -91,7 +91,7 @@ Describe 'New-VMBlockSnapshot of a running machine' -Skip:(-not (Get-Command qem
     It 'says with -WhatIf where they would lie, and makes nothing' {
         $said = pwsh -NoProfile -Command "Import-Module '$(Get-ManifestPath)'; New-VMBlockSnapshot run later -ScratchDirectory '$place' -ScratchLimit 10GB -NewCheckpoint friday -Lease 1:00:00 -WhatIf"
         $said | Should -Match "'later' of vda with scratch file '$place/r1\..*\.later\.scratch\.qcow2', vdb with"
-        $said | Should -Match 'at most 10 GiB, with checkpoint ''friday'', for 1:00:00'
+        $said | Should -Match 'at most 10 GiB, with checkpoint ''friday'', for 01:00:00'
         Get-VMBlockSnapshot run | Should -BeNullOrEmpty
         Get-ChildItem $place -Filter *later* | Should -BeNullOrEmpty
         (Get-VMCheckpoint run).Name | Should -Not -Contain friday

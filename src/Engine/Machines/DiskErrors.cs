@@ -23,7 +23,7 @@ internal static class DiskErrors
     public static MomentException Missing(string vm, string disk, string path, string? namedBy = null) =>
         new(
             DiskMissing,
-            $"Disk '{disk}' of domain '{vm}': the file '{path}' does not exist{(namedBy is null ? "" : $", and '{namedBy}' stands on it")}.",
+            $"Disk '{disk}' of domain '{vm}': {(Directory.Exists(path) ? $"'{path}' is a directory, and no file" : $"the file '{path}' does not exist")}{(namedBy is null ? "" : $", and '{namedBy}' stands on it")}.",
             disk,
             "Put the file back, or correct its path.");
 

@@ -158,6 +158,8 @@ public sealed class MachineLifeTests
         await using var sample = new MachineSample("vda");
         File.Delete(sample.Image("vda"));
         await MachineSample.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false));
+        Directory.CreateDirectory(sample.Image("vda"));
+        Assert.Contains("is a directory, and no file", (await MachineSample.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false))).Message, StringComparison.Ordinal);
         sample.Domain = DomainDocument.Parse(sample.Xml("vda").Replace(" type='qcow2'", "", StringComparison.Ordinal), "it");
         await MachineSample.FailsAsync(DiskErrors.DiskFormatUnknown, () => StartAsync(sample, paused: false));
         sample.Domain = DomainDocument.Parse(sample.Xml().Replace("<devices>", "<devices><emulator>/nowhere/qemu-system-x86_64</emulator>", StringComparison.Ordinal), "it");

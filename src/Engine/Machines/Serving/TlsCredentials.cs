@@ -85,9 +85,9 @@ internal static class TlsCredentials
     {
         DateTime now = DateTime.Now;
         if (certificate.NotAfter < now)
-            throw ServingDaemonErrors.CredentialsInvalid(path, $"expired {certificate.NotAfter:g}");
+            throw ServingDaemonErrors.CredentialsInvalid(path, $"expired {certificate.NotAfter:yyyy-MM-dd HH:mm}");
         if (certificate.NotBefore > now)
-            throw ServingDaemonErrors.CredentialsInvalid(path, $"is valid only from {certificate.NotBefore:g} on");
+            throw ServingDaemonErrors.CredentialsInvalid(path, $"is valid only from {certificate.NotBefore:yyyy-MM-dd HH:mm} on");
     }
 
     private static void CheckKey(string certificatePath, X509Certificate2 certificate, string keyPath, string key)

@@ -77,7 +77,7 @@ public sealed class BackupRepositoryTests : IDisposable
     [Fact]
     public void WhatIsClosedToThisUserKeepsNobodyFromHisOwn()
     {
-        const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        const UnixFileMode Open = (UnixFileMode)0b111_101_101;
         File.SetUnixFileMode(_scratch.Path, Open);
         BackupRepository repository = BackupRepository.Open(_scratch["r"], create: true);
         string directory = Publish("web1", SampleManifest.Of(1), SampleManifest.Of(2));
