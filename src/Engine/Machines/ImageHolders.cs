@@ -11,7 +11,7 @@ internal static class ImageHolders
     /// <summary>The processes; none where this user may not see them.</summary>
     public static IEnumerable<HostProcess> Processes(string path)
     {
-        string real = Libc.RealPath(path) ?? path;
+        string real = FilePath.Real(path);
         return Others().Where(process => Holds(process.Id, real));
     }
 

@@ -12,6 +12,6 @@ internal static class ImagePlace
     {
         string real = Libc.RealPath(named) ?? Path.GetFullPath(named);
         return !real.StartsWith(Devices, StringComparison.Ordinal)
-            && ((string[])[Path.GetFullPath(image), Libc.RealPath(image) ?? image]).Any(path => Libc.RealPath(Path.GetDirectoryName(path)!) is { Length: > 1 } folder && real.StartsWith(folder + "/", StringComparison.Ordinal));
+            && ((string[])[Path.GetFullPath(image), FilePath.Real(image)]).Any(path => Libc.RealPath(Path.GetDirectoryName(path)!) is { Length: > 1 } folder && real.StartsWith(folder + "/", StringComparison.Ordinal));
     }
 }

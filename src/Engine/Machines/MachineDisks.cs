@@ -20,7 +20,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         {
             QmpBlockDevice device = Match(disk, devices);
             QmpInserted medium = device.Inserted ?? throw DiskErrors.WithoutFile(domain.Name, disk);
-            found[disk.Target] = medium.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(medium.File))
+            found[disk.Target] = medium.Driver == disk.Format && FilePath.IsSame(disk.SourcePath, NodeFile.Of(medium.File))
                 ? new SessionDisk(disk.Target, medium.NodeName, disk.SourcePath!, disk.Format, medium.VirtualSize, device.QomPath, medium.DirtyBitmaps)
                 : await UnderFiltersAsync(disk, medium, device.QomPath, cancellation);
         }
@@ -49,7 +49,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         if (!FilteredNode.IsFilter(medium.Driver))
             throw changed;
         // By the graph: the same file may be open in other nodes, too.
-        return await FilteredNode.FindAsync(qmp, medium.NodeName, cancellation) is { } node && node.Driver == disk.Format && IsSame(disk.SourcePath, NodeFile.Of(node.File))
+        return await FilteredNode.FindAsync(qmp, medium.NodeName, cancellation) is { } node && node.Driver == disk.Format && FilePath.IsSame(disk.SourcePath, NodeFile.Of(node.File))
             ? new SessionDisk(disk.Target, node.NodeName, disk.SourcePath!, node.Driver, node.VirtualSize, qomPath, node.DirtyBitmaps)
             : throw changed;
     }
@@ -60,7 +60,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         // A machine of ours has our ids; a document of libvirt's has its own; one without any leaves the file.
         QmpBlockDevice? match = (domain.Monitor is null ? ById("mt-" + disk.Target) : null) ?? (disk.Alias is { } alias ? ById(alias) : null);
         QmpBlockDevice[] byFile = match is null
-            ? [.. devices.Where(device => device.Inserted is { } medium && IsSame(disk.SourcePath, NodeFile.Of(medium.File)))]
+            ? [.. devices.Where(device => device.Inserted is { } medium && FilePath.IsSame(disk.SourcePath, NodeFile.Of(medium.File)))]
             : [];
         return match ?? (byFile is [var only] ? only : throw DiskErrors.NotInMachine(domain.Name, disk));
     }
@@ -69,9 +69,6 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         from device in devices
         where device is { QomPath: not null, Inserted: not null }
         let file = NodeFile.Of(device.Inserted!.File)
-        where file.StartsWith('/') && !domain.Disks.Any(disk => IsSame(disk.SourcePath, file) || disk.Alias is { } alias && (IdOf(device) == alias || device.Device == alias || device.Qdev == alias))
+        where file.StartsWith('/') && !domain.Disks.Any(disk => FilePath.IsSame(disk.SourcePath, file) || disk.Alias is { } alias && (IdOf(device) == alias || device.Device == alias || device.Qdev == alias))
         select $"The running machine '{domain.Name}' has a disk that is not registered: '{file}' ({IdOf(device) ?? device.Device}). It is not covered; Register-VMDomain -Name '{domain.Name}' -Monitor ... -Update makes it known.";
-
-    private static bool IsSame(string? recorded, string file) =>
-        recorded is not null && (recorded == file || Libc.RealPath(recorded) is { } real && real == Libc.RealPath(file));
 }

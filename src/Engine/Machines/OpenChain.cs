@@ -32,7 +32,7 @@ internal sealed record OpenChain(IReadOnlyList<ImageLayer> Layers, IReadOnlyList
         for (int i = wanted.Count - 1; i >= 0; i--)
         {
             string? below = i + 1 < wanted.Count ? wanted[i + 1].Path : null;
-            OpenNode? open = nodes.FirstOrDefault(node => node.Format == wanted[i].Format && node.ReadOnly == wanted[i].ReadOnly && IsSame(wanted[i].Path, node.Path) && IsSame(below, node.Backing));
+            OpenNode? open = nodes.FirstOrDefault(node => node.Format == wanted[i].Format && node.ReadOnly == wanted[i].ReadOnly && FilePath.IsSame(wanted[i].Path, node.Path) && FilePath.IsSame(below, node.Backing));
             if (open is null)
                 break;
             layers[i] = layers[i] with { NodeName = open.Name };
@@ -51,7 +51,4 @@ internal sealed record OpenChain(IReadOnlyList<ImageLayer> Layers, IReadOnlyList
             node["node-name"].Text, node["drv"].Text, NodeFile.Of(node["file"].Text), node["ro"].Flag,
             node.Find("backing_file") is { } backing ? NodeFile.Of(backing.Text) : null));
     }
-
-    private static bool IsSame(string? path, string? other) =>
-        path == other || (path is not null && other is not null && Libc.RealPath(path) is { } real && real == Libc.RealPath(other));
 }

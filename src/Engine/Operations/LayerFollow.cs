@@ -139,7 +139,7 @@ internal sealed class LayerFollow
             return null;
         bool isWritten = then.Modified is null;
         bool rebased = (then.BackingFile, then.BackingFormat) != (now.BackingFile, now.BackingFormat);
-        if (rebased && !(now.BackingFile is { } backing && layer.BackingId is { } below && _moved.Contains(below) && IsSame(BackingName.Resolve(layer.Path, backing), tracking.Layers[below].Path)))
+        if (rebased && !(now.BackingFile is { } backing && layer.BackingId is { } below && _moved.Contains(below) && FilePath.IsSame(BackingName.Resolve(layer.Path, backing), tracking.Layers[below].Path)))
             return null;
         if (!rebased && !_moved.Contains(layer.Id))
             return null;
@@ -164,6 +164,4 @@ internal sealed class LayerFollow
             return now with { Length = null, Modified = null };
         return (then.Length, then.Modified) == (now.Length, now.Modified) ? now : null;
     }
-
-    private static bool IsSame(string one, string other) => (Libc.RealPath(one) ?? one) == (Libc.RealPath(other) ?? other);
 }

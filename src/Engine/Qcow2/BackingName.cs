@@ -27,7 +27,7 @@ internal static class BackingName
         // Not Path.GetFullPath, which takes "link/.." for nothing where the system follows the link first.
         string directory = Path.GetDirectoryName(Path.Combine(Environment.CurrentDirectory, overlayPath)) ?? "/";
         string combined = Path.Combine(directory, path);
-        return combined.Length > Longest ? Libc.RealPath(combined) ?? combined : combined;
+        return combined.Length > Longest ? FilePath.Real(combined) : combined;
     }
 
     /// <summary>The file itself: the path without links and dots. The file has to be there.</summary>

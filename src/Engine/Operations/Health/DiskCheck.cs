@@ -47,7 +47,7 @@ internal sealed class DiskCheck
     {
         if (_look.LiveTrouble is { } trouble)
             Add(FindingIds.DiskChanged, FindingList.Error, $"{trouble.Message} Nothing is changed on a disk that somebody else switched.", $"{trouble.Advice} Then '{_findings.Repair}'.");
-        else if (recorded != _look.Path && Real(recorded) != Real(_look.Path))
+        else if (!FilePath.IsSame(recorded, _look.Path))
             Add(FindingIds.DiskChanged, FindingList.Error,
                 $"Disk '{_tracking.Disk}' is '{_look.Path}' in the machine's definition, but its moments are on '{recorded}'. Nothing is changed on a disk that somebody else switched.",
                 $"Put the recorded image back into the definition; if the other one is to stay, '{_findings.Repair}' begins its history anew.");
@@ -99,8 +99,6 @@ internal sealed class DiskCheck
         tip is not null && _tracking.Layers[tip.LayerId].Facts is { } then && _look.Chain[0].Facts is { } now && then.Inode != now.Inode
             ? "another file was put in its place"
             : null;
-
-    private static string Real(string path) => Libc.RealPath(path) ?? path;
 
     private void Add(string id, string severity, string text, string remedy) => _findings.Add(id, severity, text, remedy, disk: _tracking.Disk, layer: _look.Path);
 }

@@ -94,7 +94,7 @@ internal sealed record BlockSnapshotWish(
                 if (path.EndsWith('/') || (Path.Exists(file) && !Ended.SelectMany(one => one.Disks).Any(one => one.ScratchPath == file)))
                     throw BlockSnapshotErrors.ScratchExists(file, words);
             // The same file may be meant by two names of its directory.
-            if (!taken.Add("\0" + Path.Combine(Libc.RealPath(directory) ?? directory, Path.GetFileName(path))))
+            if (!taken.Add("\0" + FilePath.RealOfNew(path)))
                 throw BlockSnapshotErrors.ScratchPath(path, words, "another disk is to use the same one");
             taken.Add(path);
             files[disk] = path;

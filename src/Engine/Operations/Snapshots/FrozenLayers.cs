@@ -33,7 +33,7 @@ internal static class FrozenLayers
         List<FrozenDamage> found = [];
         foreach ((DiskTracking disk, TrackingLayer layer) in frozen)
         {
-            bool active = written.Contains(Libc.RealPath(layer.Path) ?? layer.Path), open = active || IsOpenForWriting(layer.Path);
+            bool active = written.Contains(FilePath.Real(layer.Path)), open = active || IsOpenForWriting(layer.Path);
             string? seen = active ? $"'{domain.Name}' runs on it and writes to it" : open ? $"{Holder(layer.Path)} has it open for writing" : null;
             string? text = await ChangeAsync(layer, cancellation) is { } change ? seen is null ? change : $"{seen}; {change}" : seen;
             if (text is not null)
@@ -72,7 +72,7 @@ internal static class FrozenLayers
             await using QmpClient qmp = await QmpClient.ConnectAsync(QmpAddress.Parse(monitor), cancellation);
             foreach (QmpBlockDevice device in await qmp.QueryBlockAsync(cancellation))
                 if (device.Inserted is { ReadOnly: false } medium && NodeFile.Of(medium.File) is ['/', ..] path)
-                    written.Add(Libc.RealPath(path) ?? path);
+                    written.Add(FilePath.Real(path));
         }
         catch (MomentException failure) when (failure.Kind is ErrorKind.Connection or ErrorKind.Busy or ErrorKind.Timeout or ErrorKind.AccessDenied)
         {

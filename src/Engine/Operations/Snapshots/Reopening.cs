@@ -19,9 +19,8 @@ internal static class Reopening
         if (chain.Count == 1)
             return (BlockdevOptions.ForEachLayer([top], DriverOptions.Of(domain.FindDisk(disk.Name)!))[^1], null);
         // The images beneath stay open; what was put on top of another one since the start has names of its own.
-        string below = Libc.RealPath(chain[1].Path) ?? chain[1].Path;
         QmpBlockNode[] nodes = [.. (await session.Qmp.QueryNamedBlockNodesAsync(cancellation))
-            .Where(node => node.Driver == chain[1].Format && NodeFile.Of(node.File) is var file && (Libc.RealPath(file) ?? file) == below)];
+            .Where(node => node.Driver == chain[1].Format && FilePath.IsSame(NodeFile.Of(node.File), chain[1].Path))];
         return nodes is [var only]
             ? (BlockdevOptions.ForEachLayer([top, chain[1] with { NodeName = only.NodeName }], DriverOptions.Of(domain.FindDisk(disk.Name)!))[^1], null)
             : (null, $"the image '{chain[1].Path}', on which disk '{disk.Name}' stands, is open {(nodes.Length == 0 ? "nowhere" : "several times")} in its QEMU");

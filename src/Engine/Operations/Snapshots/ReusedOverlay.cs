@@ -50,7 +50,7 @@ internal static class ReusedOverlay
             { IsCorrupt: true } or { IsDirty: true } => "it was not closed cleanly",
             _ when header.Size != disk.VirtualSize => $"it has a virtual size of {header.Size} bytes, and the disk has {disk.VirtualSize}",
             { BackingFile: null } => $"it stands on no image, and must stand on '{disk.Path}'",
-            _ when !IsSame(BackingName.Resolve(image.Path, header.BackingFile), disk.Path) => $"it stands on '{header.BackingFile}', and the disk's active image is '{disk.Path}'",
+            _ when !FilePath.IsSame(BackingName.Resolve(image.Path, header.BackingFile), disk.Path) => $"it stands on '{header.BackingFile}', and the disk's active image is '{disk.Path}'",
             _ when header.BackingFormat != disk.Format => $"it takes the image beneath it for {header.BackingFormat ?? "one of a format that it does not say"}, which is {disk.Format}",
             { SnapshotCount: > 0 } => "it holds internal snapshots",
             _ => OwnerTrouble(image.Path, disk.Path),
@@ -77,8 +77,6 @@ internal static class ReusedOverlay
         : own.User != below.User && own.User != 0 ? $"it belongs to the user with the id {own.User}, and the image beneath it to {below.User}"
         : (own.Mode & Permissions & ~(below.Mode | UnixFileMode.UserRead | UnixFileMode.UserWrite)) is var more and not UnixFileMode.None ? $"it is open to more people than the image beneath it ({more})"
         : null;
-
-    private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);
 
     private static MomentException Unsuitable(SessionDisk disk, string path, string reason, Exception? inner = null) => new(
         SnapshotCreationErrors.ReuseUnsuitable, $"Cannot take '{path}' as the new layer of disk '{disk.Name}': {reason}.", path,

@@ -83,9 +83,8 @@ internal sealed record SnapshotFiles(IReadOnlyDictionary<string, string> Overlay
     // The same file may be meant by two names of its directory.
     private static void RequireOther(HashSet<string> taken, string path, string given)
     {
-        string real = Path.Combine(Libc.RealPath(Path.GetDirectoryName(path)!) ?? Path.GetDirectoryName(path)!, Path.GetFileName(path));
         taken.Add(path);
-        if (!taken.Add("\0" + real))
+        if (!taken.Add("\0" + FilePath.RealOfNew(path)))
             throw new MomentException(SnapshotCreationErrors.SnapshotPathInvalid, $"Cannot use '{path}' ({given}): another part of the snapshot is to go into the same file.", path, "Give each disk, and the memory, a file of its own.");
     }
 }

@@ -84,15 +84,15 @@ internal static class SwitchRecovery
     {
         if (await ConnectAsync(place, domain, cancellation) is not { } line)
             return false;
-        var wanted = entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!["path"]!).Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
-        var old = domain.Disks.Select(disk => disk.SourcePath).OfType<string>().Select(path => Libc.RealPath(path) ?? path).ToHashSet(StringComparer.Ordinal);
+        var wanted = entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!["path"]!).Select(FilePath.Real).ToHashSet(StringComparer.Ordinal);
+        var old = domain.Disks.Select(disk => disk.SourcePath).OfType<string>().Select(FilePath.Real).ToHashSet(StringComparer.Ordinal);
         wanted.ExceptWith(old);
         bool running, onOld, ran = (bool)entry.Intent["ran"]!, away;
         await using (QmpClient qmp = line)
         {
             IEnumerable<string> files = (await qmp.QueryBlockAsync(cancellation)).Select(device => device.Inserted).OfType<QmpInserted>().Select(medium => NodeFile.Of(medium.File));
             QmpStatus status = await qmp.QueryStatusAsync(cancellation);
-            onOld = !files.Any(file => wanted.Contains(Libc.RealPath(file) ?? file));
+            onOld = !files.Any(file => wanted.Contains(FilePath.Real(file)));
             running = status.Running;
             away = !ran && status.Status == "postmigrate";
             // It was held while its memory was saved.

@@ -45,13 +45,11 @@ internal sealed class BackupCheckpoints(EngineContext context)
 
     private static MomentKey[] Orphans(DomainMoments state, string root, string domainDirectory) =>
     [
-        .. state.Moments.Values.Where(moment => moment.Key.Kind == MomentKind.Checkpoint && moment.Repository is { } repository && IsSame(repository, root)
+        .. state.Moments.Values.Where(moment => moment.Key.Kind == MomentKind.Checkpoint && moment.Repository is { } repository && FilePath.IsSame(repository, root)
             && moment.Key.Name.StartsWith(Prefix, StringComparison.Ordinal) && BackupId.IsValid(moment.Key.Name[Prefix.Length..])
             && !IsThere(Path.Combine(domainDirectory, moment.Key.Name[Prefix.Length..]))).Select(moment => moment.Key),
     ];
 
     // Who rewrites a backup at this moment may have its directory aside for an instant, where the file system cannot exchange two.
     private static bool IsThere(string directory) => Path.Exists(directory) || Path.Exists(BackupPlaces.Aside(directory)) || Path.Exists(directory);
-
-    private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);
 }

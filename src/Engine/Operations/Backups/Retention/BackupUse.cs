@@ -28,7 +28,7 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
     {
         Dictionary<string, string> uses = new(StringComparer.Ordinal);
         Dictionary<int, string> daemons = Exports(root, uses);
-        Open(Libc.RealPath(domainDirectory) ?? domainDirectory, daemons, uses);
+        Open(FilePath.Real(domainDirectory), daemons, uses);
         (string Id, string Path)[] images = Images(domainDirectory);
         foreach ((string id, string path) in images)
             if (!uses.ContainsKey(id) && IsLocked(path))
@@ -45,7 +45,7 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
         {
             foreach (BlockExportRecord record in new ServiceRecords(directory).Exports(_ => { }))
             {
-                if (record is not { BackupId: { } id, Repository: { } repository, Source: { } source } || !IsSame(repository, root) || !ServingDaemon.IsAlive(source))
+                if (record is not { BackupId: { } id, Repository: { } repository, Source: { } source } || !FilePath.IsSame(repository, root) || !ServingDaemon.IsAlive(source))
                     continue;
                 daemons[source.ProcessId] = $"a block export of '{Path.GetFileName(directory)}'";
                 uses.TryAdd(id, daemons[source.ProcessId]);
@@ -121,6 +121,4 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
                     next.Enqueue(below);
         return seen;
     }
-
-    private static bool IsSame(string one, string other) => one == other || Libc.RealPath(one) is { } real && real == Libc.RealPath(other);
 }
