@@ -56,7 +56,7 @@ internal sealed class BlockSession : IAsyncDisposable
     public static async Task<BlockSession> OpenAsync(
         DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, BlockAccess access, CancellationToken cancellation, DriverOptions? options = null)
     {
-        DomainDisk[] wanted = [.. disks.Distinct(StringComparer.Ordinal).Select(name => domain.FindDisk(name) ?? throw CheckpointAlignment.UnknownDisk(name, domain))];
+        DomainDisk[] wanted = [.. disks.Distinct(StringComparer.Ordinal).Select(name => domain.FindDisk(name) ?? throw DiskNaming.Unknown(name, domain))];
         return await ConnectAsync(place, domain, access, cancellation) is { } qmp
             ? await OverMachineAsync(place, domain, qmp, wanted, cancellation)
             : await OverDaemonAsync(place, domain, wanted, access, cancellation, options);

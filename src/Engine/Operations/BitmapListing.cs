@@ -21,7 +21,7 @@ internal sealed class BitmapListing(EngineContext context)
         DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure);
         foreach (string disk in disks)
             if (domain.FindDisk(disk) is null)
-                throw CheckpointAlignment.UnknownDisk(disk, domain);
+                throw DiskNaming.Unknown(disk, domain);
         DomainDisk[] asked = [.. domain.Disks.Where(disk => disk.Format == "qcow2" && disk.SourcePath is not null && (disks.Count == 0 || disks.Contains(disk.Target, StringComparer.Ordinal)))];
         bool runs = (await MachineProbe.RunAsync(place, domain, cancellation)).State is not VMState.Stopped;
         IReadOnlyDictionary<string, ObservedLayer> live = runs ? await LiveAsync(place, domain, asked, cancellation) : new Dictionary<string, ObservedLayer>(StringComparer.Ordinal);

@@ -21,7 +21,7 @@ internal sealed class BitmapRemoval(EngineContext context)
     {
         using ChangeScope scope = await ChangeScope.OpenAsync(context, vm, "Remove-VMBitmap", report, cancellation);
         if (scope.Domain.FindDisk(disk) is not { } definition)
-            throw CheckpointAlignment.UnknownDisk(disk, scope.Domain);
+            throw DiskNaming.Unknown(disk, scope.Domain);
         await using BlockSession session = await BlockSession.OpenAsync(scope.Place, scope.Domain, [disk], BlockAccess.Change, cancellation);
         SessionDisk active = session.Disks[disk];
         ObservedLayer seen = SessionView.BitmapsAtOpening(session)[disk];

@@ -112,7 +112,7 @@ internal sealed record ChangeQuestion(DomainDocument Domain, DomainMoments State
         {
             // A disk that was taken out of the machine has a past, but no present.
             if (domain.FindDisk(disk) is null && !(past && state.Disks.ContainsKey(disk)))
-                throw CheckpointAlignment.UnknownDisk(disk, domain);
+                throw DiskNaming.Unknown(disk, domain);
             if (!seen.Add(disk))
                 throw new MomentException(XmlErrors.DiskNamedTwice, $"The disk '{disk}' of '{domain.Name}' is named twice.", disk, "Name each disk once.");
         }

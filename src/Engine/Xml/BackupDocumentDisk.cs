@@ -80,9 +80,6 @@ internal sealed record BackupDocumentDisk(string Name)
     {
         if (scratch.Attribute("dev") is { } device)
             throw Unsupported(device, "scratch space is a file, and 'dev' cannot be used", check);
-        check.Attributes(scratch, "file");
-        check.Content(scratch, []);
-        check.Required(scratch, "file");
-        return SnapshotDisk.AbsolutePath(scratch.Attribute("file")!, check);
+        return check.OnlyFile(scratch);
     }
 }

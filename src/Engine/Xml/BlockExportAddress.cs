@@ -35,11 +35,11 @@ internal sealed record BlockExportAddress(string? Host, int? Port, bool AutoPort
 
     public XElement ToElement() => new("address",
         new XAttribute("type", Path is null ? "ip" : "unix"),
-        Attribute("path", Path),
-        Attribute("host", Host),
-        Attribute("port", Port?.ToString(CultureInfo.InvariantCulture)),
-        Attribute("autoport", AutoPort ? "yes" : null),
-        Attribute("tls", Tls ? "yes" : null));
+        XmlOutput.Attribute("path", Path),
+        XmlOutput.Attribute("host", Host),
+        XmlOutput.Attribute("port", Port?.ToString(CultureInfo.InvariantCulture)),
+        XmlOutput.Attribute("autoport", AutoPort ? "yes" : null),
+        XmlOutput.Attribute("tls", Tls ? "yes" : null));
 
     private static BlockExportAddress Unix(XElement address, bool tls, XmlCheck check)
     {
@@ -47,7 +47,7 @@ internal sealed record BlockExportAddress(string? Host, int? Port, bool AutoPort
         XAttribute[] given = [.. address.Attributes().Where(attribute => attribute.Name.LocalName is "path" or "socket")];
         if (given is not [var path])
             throw check.Broken(address, given.Length == 0 ? "the attribute 'path' is missing" : "'path' and 'socket' are words for the same: one of them says where the socket is");
-        SnapshotDisk.AbsolutePath(path, check);
+        check.AbsolutePath(path);
         return Encoding.UTF8.GetByteCount(path.Value) <= MaxSocketPath
             ? new BlockExportAddress(null, null, AutoPort: false, path.Value, tls)
             : throw check.Broken(path, $"the path of a socket can have {MaxSocketPath} bytes at most");
@@ -62,6 +62,4 @@ internal sealed record BlockExportAddress(string? Host, int? Port, bool AutoPort
         int? port = address.Attribute("port") is { } given ? (int)check.Number(given, given.Value, 0, MaxPort) : null;
         return new BlockExportAddress(host, port, check.Choice(address, "autoport", "yes", "no") == "yes", null, tls);
     }
-
-    private static XAttribute? Attribute(string name, string? value) => value is null ? null : new XAttribute(name, value);
 }

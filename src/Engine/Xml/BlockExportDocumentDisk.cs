@@ -28,10 +28,10 @@ internal sealed record BlockExportDocumentDisk(string Name, string? Snapshot, st
 
     public XElement ToElement() => new("disk",
         new XAttribute("name", Name),
-        Attribute("snapshot", Snapshot),
-        Attribute("checkpoint", Checkpoint),
-        Attribute("exportname", ExportName),
-        Attribute("readonly", ReadOnly switch { null => null, true => "yes", false => "no" }));
+        XmlOutput.Attribute("snapshot", Snapshot),
+        XmlOutput.Attribute("checkpoint", Checkpoint),
+        XmlOutput.Attribute("exportname", ExportName),
+        XmlOutput.Attribute("readonly", ReadOnly switch { null => null, true => "yes", false => "no" }));
 
     /// <summary>The rule that the name of an export breaks, without a full stop, or null.</summary>
     public static string? ExportNameRule(string name)
@@ -47,6 +47,4 @@ internal sealed record BlockExportDocumentDisk(string Name, string? Snapshot, st
             return null;
         return ruleOf(given.Value) is { } rule ? throw check.Broken(given, $"the attribute '{attribute}': {XmlErrors.Quote(given.Value)} cannot be {what}: {rule}") : given.Value;
     }
-
-    private static XAttribute? Attribute(string name, string? value) => value is null ? null : new XAttribute(name, value);
 }

@@ -20,19 +20,11 @@ internal sealed record BlockSnapshotDocumentDisk(string Name, string? ScratchFil
         string name = check.DiskName(disk);
         if (disk.Elements().Skip(1).FirstOrDefault() is { } second)
             throw check.Broken(second, "a disk has one scratch file: <scratch>, <source> and <fleece> are words for the same");
-        return new BlockSnapshotDocumentDisk(name, disk.Elements().FirstOrDefault() is { } scratch ? ReadFile(scratch, check) : null);
+        return new BlockSnapshotDocumentDisk(name, disk.Elements().FirstOrDefault() is { } scratch ? check.OnlyFile(scratch) : null);
     }
 
     public XElement ToElement() => new("disk",
         new XAttribute("name", Name),
         ScratchFile is null ? null : new XAttribute("type", "file"),
         ScratchFile is null ? null : new XElement(Written, new XAttribute("file", ScratchFile)));
-
-    private static string ReadFile(XElement scratch, XmlCheck check)
-    {
-        check.Attributes(scratch, "file");
-        check.Content(scratch, []);
-        check.Required(scratch, "file");
-        return SnapshotDisk.AbsolutePath(scratch.Attribute("file")!, check);
-    }
 }

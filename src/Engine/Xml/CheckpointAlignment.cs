@@ -15,13 +15,13 @@ internal static class CheckpointAlignment
     {
         if (checkpoint.Name is null)
             throw new ArgumentException("The checkpoint has no name yet.", nameof(checkpoint));
-        Dictionary<string, CheckpointDisk> given = ByTarget(checkpoint, domain);
+        Dictionary<string, CheckpointDisk> given = DiskNaming.ByTarget($"Checkpoint '{checkpoint.Name}'", checkpoint.Disks, disk => disk.Name, domain);
         List<CheckpointDisk> aligned = [];
         foreach (DomainDisk disk in domain.Disks)
         {
             bool tracked = given.TryGetValue(disk.Target, out CheckpointDisk? wish)
                 ? wish.Mode != CheckpointMode.No && Trackable(disk, checkpoint, explicitly: true)
-                : !checkpoint.DisksGiven && HasOwnContent(disk) && (whatCanBe ? WhyNot(disk) is null : Trackable(disk, checkpoint, explicitly: false));
+                : !checkpoint.DisksGiven && disk.HasOwnContent && (whatCanBe ? WhyNot(disk) is null : Trackable(disk, checkpoint, explicitly: false));
             aligned.Add(new CheckpointDisk(disk.Target, tracked ? CheckpointMode.Bitmap : CheckpointMode.No, tracked ? checkpoint.Name : null));
         }
 
@@ -41,35 +41,6 @@ internal static class CheckpointAlignment
         { Format: not "qcow2" } => $"has the format {XmlErrors.Quote(disk.Format)}, which cannot hold bitmaps; qcow2 can",
         _ => null,
     };
-
-    /// <summary>The error for a disk that the domain does not have; it lists those it has.</summary>
-    public static MomentException UnknownDisk(string name, DomainDocument domain) =>
-        new(XmlErrors.DiskNotInDomain, $"Domain '{domain.Name}' has no disk {XmlErrors.Quote(name)}.", name, domain.Disks.Count == 0 ? "The domain has no disks at all." : $"Its disks are {string.Join(", ", domain.Disks.Select(disk => disk.Target))}.");
-
-    private static Dictionary<string, CheckpointDisk> ByTarget(CheckpointDocument checkpoint, DomainDocument domain)
-    {
-        Dictionary<string, CheckpointDisk> given = new(StringComparer.Ordinal);
-        foreach (CheckpointDisk disk in checkpoint.Disks)
-        {
-            string target = Find(disk.Name, domain).Target;
-            if (!given.TryAdd(target, disk))
-                throw new MomentException(XmlErrors.DiskNamedTwice, $"Checkpoint '{checkpoint.Name}' names the disk '{target}' twice.", target, "Name each disk once, by its target or by its path.");
-        }
-
-        return given;
-    }
-
-    // As libvirt: by target, or by a path that is the source of exactly one disk.
-    private static DomainDisk Find(string name, DomainDocument domain)
-    {
-        if (domain.FindDisk(name) is { } disk)
-            return disk;
-        List<DomainDisk> byPath = [.. domain.Disks.Where(disk => string.Equals(disk.SourcePath, name, StringComparison.Ordinal))];
-        return byPath.Count == 1 ? byPath[0] : throw UnknownDisk(name, domain);
-    }
-
-    // libvirt passes over these without a word when all disks are meant: they have no changes of their own.
-    private static bool HasOwnContent(DomainDisk disk) => !disk.ReadOnly && disk is not { SourceType: "file" or "block", SourcePath: null };
 
     private static bool Trackable(DomainDisk disk, CheckpointDocument checkpoint, bool explicitly)
     {

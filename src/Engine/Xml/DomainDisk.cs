@@ -44,6 +44,12 @@ internal sealed record DomainDisk
 
     public bool HasEncryption { get; init; }
 
+    /// <summary>
+    /// Whether anything can change in it: not in an empty drive, nor where nothing is written. Where all disks are meant, libvirt passes over
+    /// the others without a word.
+    /// </summary>
+    public bool HasOwnContent => !ReadOnly && this is not { SourceType: "file" or "block", SourcePath: null };
+
     /// <summary>The layers below, from the upper to the lower, as far as the document names them.</summary>
     public IReadOnlyList<DomainBackingStore> BackingStore { get; init; } = [];
 
@@ -80,9 +86,9 @@ internal sealed record DomainDisk
     public XElement ToElement() => new("disk",
         new XAttribute("type", SourceType),
         new XAttribute("device", Device),
-        new XElement("driver", new XAttribute("name", "qemu"), Attribute("type", Format)),
+        new XElement("driver", new XAttribute("name", "qemu"), XmlOutput.Attribute("type", Format)),
         SourcePath is null ? null : new XElement("source", new XAttribute(PathAttribute(SourceType), SourcePath)),
-        new XElement("target", new XAttribute("dev", Target), Attribute("bus", Bus)),
+        new XElement("target", new XAttribute("dev", Target), XmlOutput.Attribute("bus", Bus)),
         ReadOnly ? new XElement("readonly") : null,
         Serial is null ? null : new XElement("serial", Serial),
         Alias is null ? null : new XElement("alias", new XAttribute("name", Alias)));
@@ -93,8 +99,6 @@ internal sealed record DomainDisk
 
     /// <summary>The attribute of <c>&lt;source&gt;</c> that holds the path.</summary>
     public static string PathAttribute(string sourceType) => sourceType == "block" ? "dev" : "file";
-
-    private static XAttribute? Attribute(string name, string? value) => value is null ? null : new XAttribute(name, value);
 
     private static string ReadTarget(XElement disk, XmlCheck check)
     {

@@ -147,7 +147,7 @@ internal sealed class DomainDocument
     public DomainDocument WithDiskSource(string target, string path, string format, string sourceType = "file")
     {
         if (FindDisk(target) is null)
-            throw CheckpointAlignment.UnknownDisk(target, this);
+            throw DiskNaming.Unknown(target, this);
         return Changed(root =>
         {
             XElement disk = root.Element("devices")!.Elements("disk").First(disk => disk.Element("target")!.Attribute("dev")!.Value == target);

@@ -78,17 +78,7 @@ internal abstract record MomentDocument
     {
         check.Attributes(disks);
         check.Content(disks, [], ["disk"]);
-        List<T> all = [];
-        HashSet<string> names = new(StringComparer.Ordinal);
-        foreach (XElement element in disks.Elements())
-        {
-            T disk = read(element);
-            if (!names.Add(nameOf(disk)))
-                throw check.Broken(element, $"the disk {XmlErrors.Quote(nameOf(disk))} is named twice", XmlErrors.DiskNamedTwice);
-            all.Add(disk);
-        }
-
-        return all;
+        return check.Disks(disks.Elements(), read, nameOf);
     }
 
     protected IEnumerable<XElement?> NameAndDescription() =>

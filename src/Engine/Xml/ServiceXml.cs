@@ -22,13 +22,13 @@ internal static class ServiceXml
     {
         XElement? wrapper = root.Element(Wrapper);
         if (wrapper is null)
-            return Read(root.Elements("disk"), check, read, nameOf);
+            return check.Disks(root.Elements("disk"), read, nameOf);
         check.Attributes(wrapper);
         check.Content(wrapper, [], ["disk"]);
         if (root.Element("disk") is { } beside)
             throw check.Broken(beside, "disks stand either all in <disks> or all beside it");
         return wrapper.HasElements
-            ? Read(wrapper.Elements(), check, read, nameOf)
+            ? check.Disks(wrapper.Elements(), read, nameOf)
             : throw check.Broken(wrapper, "it must name at least one disk; leave it out to mean all disks");
     }
 
@@ -43,20 +43,5 @@ internal static class ServiceXml
             XElement where = root.Descendants("disk").Last(element => element.Attribute("name")!.Value == nameOf(disk));
             throw check.Broken(where, $"the disks {XmlErrors.Quote(nameOf(first[value]))} and {XmlErrors.Quote(nameOf(disk))} have {what} {XmlErrors.Quote(value)} both");
         }
-    }
-
-    private static List<T> Read<T>(IEnumerable<XElement> elements, XmlCheck check, Func<XElement, T> read, Func<T, string> nameOf)
-    {
-        List<T> all = [];
-        HashSet<string> names = new(StringComparer.Ordinal);
-        foreach (XElement element in elements)
-        {
-            T disk = read(element);
-            if (!names.Add(nameOf(disk)))
-                throw check.Broken(element, $"the disk {XmlErrors.Quote(nameOf(disk))} is named twice", XmlErrors.DiskNamedTwice);
-            all.Add(disk);
-        }
-
-        return all;
     }
 }

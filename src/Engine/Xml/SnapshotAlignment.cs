@@ -21,7 +21,7 @@ internal static class SnapshotAlignment
     {
         if (snapshot.Name is null)
             throw new ArgumentException("The snapshot has no name yet.", nameof(snapshot));
-        Dictionary<string, SnapshotDisk> given = ByTarget(snapshot, domain);
+        Dictionary<string, SnapshotDisk> given = DiskNaming.ByTarget($"Snapshot '{snapshot.Name}'", snapshot.Disks, disk => disk.Name, domain);
         List<SnapshotDisk> aligned = [];
         foreach (DomainDisk disk in domain.Disks)
         {
@@ -76,30 +76,8 @@ internal static class SnapshotAlignment
         return mode;
     }
 
-    private static Dictionary<string, SnapshotDisk> ByTarget(SnapshotDocument snapshot, DomainDocument domain)
-    {
-        Dictionary<string, SnapshotDisk> given = new(StringComparer.Ordinal);
-        foreach (SnapshotDisk disk in snapshot.Disks)
-        {
-            string target = Find(disk.Name, domain).Target;
-            if (!given.TryAdd(target, disk))
-                throw new MomentException(XmlErrors.DiskNamedTwice, $"Snapshot '{snapshot.Name}' names the disk '{target}' twice.", target, "Name each disk once, by its target or by its path.");
-        }
-
-        return given;
-    }
-
-    // As libvirt: by target, or by a path that is the source of exactly one disk.
-    private static DomainDisk Find(string name, DomainDocument domain)
-    {
-        if (domain.FindDisk(name) is { } disk)
-            return disk;
-        List<DomainDisk> byPath = [.. domain.Disks.Where(disk => string.Equals(disk.SourcePath, name, StringComparison.Ordinal))];
-        return byPath.Count == 1 ? byPath[0] : throw CheckpointAlignment.UnknownDisk(name, domain);
-    }
-
     // What has no content of its own, and what the definition itself keeps out: <disk snapshot='no'>.
     private static bool IsPassedOver(DomainDisk disk, DomainDocument domain) =>
-        disk.ReadOnly || disk is { SourceType: "file" or "block", SourcePath: null } || disk.Device != "disk"
+        !disk.HasOwnContent || disk.Device != "disk"
         || domain.Root.Element("devices")?.Elements("disk").FirstOrDefault(element => element.Element("target")?.Attribute("dev")?.Value == disk.Target)?.Attribute("snapshot")?.Value == "no";
 }

@@ -62,11 +62,6 @@ internal sealed record SnapshotDisk(string Name, SnapshotMode? Mode, string? Typ
         _ => "manual",
     };
 
-    /// <summary>The value of an attribute that must be an absolute path, by the rule of libvirt's schema.</summary>
-    public static string AbsolutePath(XAttribute attribute, XmlCheck check) => XmlCheck.IsAbsolutePath(attribute.Value)
-        ? attribute.Value
-        : throw check.Broken(attribute, $"the attribute '{attribute.Name}' must be an absolute path, not {XmlErrors.Quote(attribute.Value)}");
-
     private SnapshotDisk WithNewLayer(XElement disk, XmlCheck check)
     {
         XElement? source = disk.Element("source");

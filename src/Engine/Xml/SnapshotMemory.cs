@@ -23,7 +23,7 @@ internal sealed record SnapshotMemory(SnapshotMode Mode, string? File = null)
         }
 
         return word is null or "external"
-            ? new SnapshotMemory(SnapshotMode.External, SnapshotDisk.AbsolutePath(file, check))
+            ? new SnapshotMemory(SnapshotMode.External, check.AbsolutePath(file))
             : throw check.Broken(file, "the attribute 'file' needs snapshot='external'");
     }
 

@@ -31,7 +31,7 @@ internal static class SnapshotSource
             check.Attributes(source, path, "index");
             check.Content(source, ["slices", "encryption"], ["seclabel"]);
             if (source.Attribute(path) is { } given)
-                SnapshotDisk.AbsolutePath(given, check);
+                check.AbsolutePath(given);
             else if (type == "block")
                 check.Required(source, path);
         }

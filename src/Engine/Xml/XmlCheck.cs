@@ -122,11 +122,41 @@ internal sealed class XmlCheck(string source)
             : throw Broken(disk.Attribute("name")!, $"the disk {XmlErrors.Quote(name)} is neither a target, like vda, nor an absolute path");
     }
 
-    /// <summary>What libvirt's schema calls an absolute path: more than a slash, and all in one line.</summary>
-    public static bool IsAbsolutePath(string path) => path.Length > 1 && path[0] == '/' && path.AsSpan().IndexOfAny('\r', '\n') < 0;
+    /// <summary>Reads disks, each of which may be named once.</summary>
+    public List<T> Disks<T>(IEnumerable<XElement> elements, Func<XElement, T> read, Func<T, string> nameOf)
+    {
+        List<T> all = [];
+        HashSet<string> names = new(StringComparer.Ordinal);
+        foreach (XElement element in elements)
+        {
+            T disk = read(element);
+            if (!names.Add(nameOf(disk)))
+                throw Broken(element, $"the disk {XmlErrors.Quote(nameOf(disk))} is named twice", XmlErrors.DiskNamedTwice);
+            all.Add(disk);
+        }
+
+        return all;
+    }
+
+    /// <summary>The value of an attribute that must be an absolute path, by the rule of libvirt's schema.</summary>
+    public string AbsolutePath(XAttribute attribute) => IsAbsolutePath(attribute.Value)
+        ? attribute.Value
+        : throw Broken(attribute, $"the attribute '{attribute.Name}' must be an absolute path, not {XmlErrors.Quote(attribute.Value)}");
+
+    /// <summary>The path of an element that has a file, and nothing else.</summary>
+    public string OnlyFile(XElement element)
+    {
+        Attributes(element, "file");
+        Content(element, []);
+        Required(element, "file");
+        return AbsolutePath(element.Attribute("file")!);
+    }
 
     /// <summary>Whether a text has only the four characters that XML calls white space.</summary>
     public static bool IsBlank(string text) => text.AsSpan().IndexOfAnyExcept(" \t\n\r") < 0;
+
+    // What libvirt's schema calls an absolute path: more than a slash, and all in one line.
+    private static bool IsAbsolutePath(string path) => path.Length > 1 && path[0] == '/' && path.AsSpan().IndexOfAny('\r', '\n') < 0;
 
     /// <summary>Where a word stands in a short list, or -1.</summary>
     private static int IndexOf(IReadOnlyList<string> words, string word)

@@ -35,6 +35,9 @@ internal static class XmlOutput
         return text.Append('\n').ToString();
     }
 
+    /// <summary>An attribute, or none where there is no value.</summary>
+    public static XAttribute? Attribute(string name, object? value) => value is null ? null : new XAttribute(name, value);
+
     // Only where there are elements and no text at all: XmlWriter's own layout puts blanks in front of text that comes later.
     private static void LayOut(XElement element, string lineFeed)
     {

@@ -39,7 +39,7 @@ internal sealed class BitmapImport(EngineContext context)
     private static string[] DisksOf(ChangeScope scope, string bitmap, IReadOnlyList<string> asked, IReadOnlyDictionary<string, ObservedLayer> seen)
     {
         if (asked.FirstOrDefault(disk => scope.Domain.FindDisk(disk) is null) is { } unknown)
-            throw CheckpointAlignment.UnknownDisk(unknown, scope.Domain);
+            throw DiskNaming.Unknown(unknown, scope.Domain);
         string[] disks = asked.Count > 0 ? [.. asked.Distinct(StringComparer.Ordinal)] : [.. seen.Where(disk => disk.Value.Bitmaps.ContainsKey(bitmap)).Select(disk => disk.Key)];
         return disks.Length > 0 ? disks
             : throw new MomentException(OperationErrors.BitmapNotFound, $"No active image of '{scope.Place.Name}' has a bitmap '{bitmap}'.", bitmap, "Get-VMBitmap shows those that are there.");

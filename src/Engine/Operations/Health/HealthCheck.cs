@@ -22,7 +22,7 @@ internal sealed class HealthCheck(EngineContext context)
         DomainDocument domain = context.Catalogue.Load(place);
         foreach (string disk in disks)
             if (domain.FindDisk(disk) is null)
-                throw CheckpointAlignment.UnknownDisk(disk, domain);
+                throw DiskNaming.Unknown(disk, domain);
         for (int attempt = 1; ; attempt++)
         {
             long generation = DomainGeneration.Read(place.StateDirectory);

@@ -47,5 +47,5 @@ internal sealed record AskedExports(NbdAddress? Address, string? Tls, IReadOnlyL
 
     /// <summary>The target of a disk that a document names by it or by its path; a name that means no disk is kept.</summary>
     public static string Target(string name, DomainDocument domain) =>
-        domain.FindDisk(name) is null && domain.Disks.Where(disk => disk.SourcePath == name).ToArray() is [var byPath] ? byPath.Target : name;
+        DiskNaming.Find(name, domain)?.Target ?? name;
 }

@@ -125,7 +125,7 @@ internal sealed record BlockExportPlan(
 
     private static void RequireMedium(DomainDocument domain, string name)
     {
-        DomainDisk disk = domain.FindDisk(name) ?? throw CheckpointAlignment.UnknownDisk(name, domain);
+        DomainDisk disk = domain.FindDisk(name) ?? throw DiskNaming.Unknown(name, domain);
         if (disk.SourcePath is null)
             throw Machines.DiskErrors.WithoutFile(domain.Name, disk);
     }

@@ -17,9 +17,9 @@ internal static class BlockExportRecordXml
             ServiceRecordXml.Write(record.Id, record.Created, record.Owner),
             record.Private ? new XAttribute("private", "yes") : null,
             record.Writable ? new XAttribute("writable", "yes") : null,
-            ServiceRecordXml.Attribute("tls", record.Tls),
-            ServiceRecordXml.Attribute("backup", record.BackupId),
-            ServiceRecordXml.Attribute("repository", record.Repository),
+            XmlOutput.Attribute("tls", record.Tls),
+            XmlOutput.Attribute("backup", record.BackupId),
+            XmlOutput.Attribute("repository", record.Repository),
             ServiceRecordXml.Write("source", record.Source),
             ServiceRecordXml.Write("relay", record.Relay),
             record.Disks.Select(Write)),
@@ -70,7 +70,7 @@ internal static class BlockExportRecordXml
         new XAttribute("name", disk.Name),
         new XAttribute("number", disk.Number.ToString(CultureInfo.InvariantCulture)),
         new XAttribute("node", disk.Node),
-        ServiceRecordXml.Attribute("context", disk.Context),
+        XmlOutput.Attribute("context", disk.Context),
         new XAttribute("size", disk.Size));
 
     private static BlockExportRecordDisk Read(XElement element, BlockExportDocument document, XmlCheck check)

@@ -14,7 +14,7 @@ internal static class BlockSnapshotRecordXml
     {
         Extension = new XElement(XmlNames.BlockSnapshot,
             ServiceRecordXml.Write(record.Id, record.Created, record.Owner),
-            ServiceRecordXml.Attribute("checkpoint", record.Checkpoint),
+            XmlOutput.Attribute("checkpoint", record.Checkpoint),
             ServiceRecordXml.Write("daemon", record.Daemon),
             record.Disks.Select(Write)),
     }).ToXml(includeExtension: true);
@@ -52,16 +52,16 @@ internal static class BlockSnapshotRecordXml
         new XAttribute("name", disk.Name),
         new XAttribute("number", disk.Number),
         new XAttribute("node", disk.Node),
-        ServiceRecordXml.Attribute("device", disk.Device),
+        XmlOutput.Attribute("device", disk.Device),
         new XAttribute("method", disk.Method),
         new XAttribute("size", disk.Size),
         disk.ScratchPath is null ? null : new XAttribute("scratch-device", disk.ScratchDevice),
         disk.ScratchPath is null ? null : new XAttribute("scratch-inode", disk.ScratchInode),
-        ServiceRecordXml.Attribute("scratch-limit", disk.ScratchLimit),
-        ServiceRecordXml.Attribute("point", disk.Point),
-        ServiceRecordXml.Attribute("copy", disk.Copy),
-        ServiceRecordXml.Attribute("copy-sidecar", disk.CopySidecar),
-        ServiceRecordXml.Attribute("doubt", disk.Doubt is { } doubt ? ServiceRecordXml.OneLine(doubt) : null));
+        XmlOutput.Attribute("scratch-limit", disk.ScratchLimit),
+        XmlOutput.Attribute("point", disk.Point),
+        XmlOutput.Attribute("copy", disk.Copy),
+        XmlOutput.Attribute("copy-sidecar", disk.CopySidecar),
+        XmlOutput.Attribute("doubt", disk.Doubt is { } doubt ? ServiceRecordXml.OneLine(doubt) : null));
 
     private static BlockSnapshotRecordDisk Read(XElement element, BlockSnapshotDocument document, XmlCheck check)
     {

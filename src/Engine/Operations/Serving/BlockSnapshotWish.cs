@@ -52,10 +52,10 @@ internal sealed record BlockSnapshotWish(
         Dictionary<string, (string Path, string Words)> given = new(StringComparer.Ordinal);
         foreach (BlockSnapshotDocumentDisk disk in document?.Disks ?? [])
             if (disk.ScratchFile is { } file)
-                given[Find(domain, disk.Name).Target] = (file, $"<scratch> of disk '{disk.Name}'");
+                given[DiskNaming.Require(disk.Name, domain).Target] = (file, $"<scratch> of disk '{disk.Name}'");
         foreach ((string disk, string path) in request.Scratch)
         {
-            string target = Find(domain, disk).Target;
+            string target = DiskNaming.Require(disk, domain).Target;
             given[target] = disks.Any(one => one.Target == target) ? (path, $"-Scratch for disk '{disk}'") : throw BlockSnapshotErrors.ScratchOfNothing(disk, path);
         }
 
@@ -108,18 +108,12 @@ internal sealed record BlockSnapshotWish(
     {
         HashSet<string> targets = new(StringComparer.Ordinal);
         foreach (string disk in named)
-            if (!targets.Add(Find(domain, disk).Target))
+            if (!targets.Add(DiskNaming.Require(disk, domain).Target))
                 throw BlockSnapshotErrors.DiskTwice(name, disk);
-        DomainDisk[] covered = [.. domain.Disks.Where(disk => named.Count > 0 ? targets.Contains(disk.Target) : HasOwnContent(disk))];
+        DomainDisk[] covered = [.. domain.Disks.Where(disk => named.Count > 0 ? targets.Contains(disk.Target) : disk is { HasOwnContent: true, Device: "disk" })];
         foreach (DomainDisk disk in covered)
             if (SnapshotAlignment.WhyNot(disk, SnapshotMode.External) is { } why)
                 throw BlockSnapshotErrors.DiskUnsupported(name, disk.Target, why);
         return covered.Length > 0 ? covered : throw BlockSnapshotErrors.WithoutDisk(domain.Name, name);
     }
-
-    private static bool HasOwnContent(DomainDisk disk) => disk is { ReadOnly: false, Device: "disk" } && disk is not { SourceType: "file" or "block", SourcePath: null };
-
-    // As libvirt: by target, or by a path that is the source of exactly one disk.
-    private static DomainDisk Find(DomainDocument domain, string name) =>
-        domain.FindDisk(name) ?? (domain.Disks.Where(disk => disk.SourcePath == name).ToArray() is [var only] ? only : throw CheckpointAlignment.UnknownDisk(name, domain));
 }

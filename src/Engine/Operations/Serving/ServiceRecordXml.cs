@@ -24,10 +24,10 @@ internal static class ServiceRecordXml
         new XAttribute("id", id),
         new XAttribute("created", BranchXml.Time(created)),
         new XAttribute("owner", Word(owner.Kind)),
-        Attribute("process", owner.ProcessId),
-        Attribute("started", owner.ProcessStartedAt),
+        XmlOutput.Attribute("process", owner.ProcessId),
+        XmlOutput.Attribute("started", owner.ProcessStartedAt),
         owner.Expires is { } expires ? new XAttribute("expires", BranchXml.Time(expires)) : null,
-        Attribute("export", owner.ExportId),
+        XmlOutput.Attribute("export", owner.ExportId),
     ];
 
     /// <summary>An owner says all that its kind needs, and nothing else.</summary>
@@ -124,10 +124,8 @@ internal static class ServiceRecordXml
         if (!required && element.Attribute(attribute) is null)
             return null;
         check.Required(element, attribute);
-        return SnapshotDisk.AbsolutePath(element.Attribute(attribute)!, check);
+        return check.AbsolutePath(element.Attribute(attribute)!);
     }
-
-    public static XAttribute? Attribute(string name, object? value) => value is null ? null : new XAttribute(name, value);
 
     private static string Word(VMServiceOwner kind) => kind.ToString().ToLowerInvariant();
 }

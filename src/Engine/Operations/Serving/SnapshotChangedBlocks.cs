@@ -66,7 +66,7 @@ internal sealed class SnapshotChangedBlocks(EngineContext context)
             if (!seen.Add(disk))
                 throw new MomentException(XmlErrors.DiskNamedTwice, $"The disk '{disk}' of '{domain.Name}' is named twice.", disk, "Name each disk once.");
             if (record.Disks.All(one => one.Name != disk))
-                throw domain.FindDisk(disk) is null ? CheckpointAlignment.UnknownDisk(disk, domain)
+                throw domain.FindDisk(disk) is null ? DiskNaming.Unknown(disk, domain)
                     : new MomentException(OperationErrors.DiskNotCovered, $"Block snapshot '{record.Name}' of '{domain.Name}' does not cover disk '{disk}'.", disk, "Get-VMBlockSnapshot shows which disks it covers.");
             if (state.Disk(disk).PointOf(since) is null)
                 throw ExportErrors.NotCovered(domain, disk, since);

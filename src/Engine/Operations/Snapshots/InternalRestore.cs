@@ -38,7 +38,7 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         // A disk that the machine does not have any more stays as it is, wherever it is.
         string[] disks = [.. Covered(document).Where(disk => scope.Domain.FindDisk(disk) is not null)];
         if (disks.Length == 0)
-            throw CheckpointAlignment.UnknownDisk(Covered(document).FirstOrDefault() ?? "", scope.Domain);
+            throw DiskNaming.Unknown(Covered(document).FirstOrDefault() ?? "", scope.Domain);
         Dictionary<string, Qcow2Snapshot> found = new(StringComparer.Ordinal);
         foreach (string disk in disks)
         {
@@ -123,7 +123,7 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
 
     private async Task<Qcow2Snapshot> FindAsync(string disk, string tag, CancellationToken cancellation)
     {
-        DomainDisk definition = scope.Domain.FindDisk(disk) ?? throw CheckpointAlignment.UnknownDisk(disk, scope.Domain);
+        DomainDisk definition = scope.Domain.FindDisk(disk) ?? throw DiskNaming.Unknown(disk, scope.Domain);
         string path = definition.SourcePath ?? throw DiskErrors.WithoutFile(scope.Place.Name, definition);
         return await ImageTips.FindAsync(path, tag, cancellation) ?? throw ImageTipErrors.NotInImage(scope.Place.Name, disk, path, tag);
     }

@@ -66,7 +66,7 @@ internal sealed record SnapshotWish(
         foreach ((string disk, string path) in request.Overlays)
         {
             if (domain.FindDisk(disk) is null)
-                throw CheckpointAlignment.UnknownDisk(disk, domain);
+                throw DiskNaming.Unknown(disk, domain);
             if (!covered.Contains(disk, StringComparer.Ordinal))
                 throw SnapshotCreationErrors.OverlayOfNothing(disk, path);
             paths[disk] = (path, $"-Overlay for disk '{disk}'");

@@ -11,7 +11,7 @@ internal static class BackupDisks
     {
         foreach (string name in asked)
             if (domain.FindDisk(name) is null)
-                throw CheckpointAlignment.UnknownDisk(name, domain);
+                throw DiskNaming.Unknown(name, domain);
         List<string> chosen = [];
         foreach (DomainDisk disk in domain.Disks.Where(disk => asked.Count == 0 || asked.Contains(disk.Target, StringComparer.Ordinal)))
         {
