@@ -57,7 +57,7 @@ internal sealed class BlockSession : IAsyncDisposable
         DomainPlace place, DomainDocument domain, IReadOnlyCollection<string> disks, BlockAccess access, CancellationToken cancellation, DriverOptions? options = null)
     {
         DomainDisk[] wanted = [.. disks.Distinct(StringComparer.Ordinal).Select(name => domain.FindDisk(name) ?? throw DiskNaming.Unknown(name, domain))];
-        return await ConnectAsync(place, domain, access, cancellation) is { } qmp
+        return await MachineProbe.TryConnectAsync(place, domain, access, cancellation) is { } qmp
             ? await OverMachineAsync(place, domain, qmp, wanted, cancellation)
             : await OverDaemonAsync(place, domain, wanted, access, cancellation, options);
     }
@@ -113,23 +113,6 @@ internal sealed class BlockSession : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _daemon?.DisposeAsync() ?? Qmp.DisposeAsync();
-
-    /// <summary>The machine's monitor, or null where it is stopped.</summary>
-    private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, BlockAccess access, CancellationToken cancellation)
-    {
-        MachineProbe machine = MachineProbe.Find(place, domain);
-        if ((access == BlockAccess.Change ? machine.Monitor : machine.SecondMonitor) is not { } monitor)
-            return null;
-        try
-        {
-            return await QmpClient.ConnectAsync(monitor, cancellation);
-        }
-        // An attached machine that still runs somehow holds its images' locks: opening them tells.
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
-        {
-            return null;
-        }
-    }
 
     private static async Task<BlockSession> OverMachineAsync(DomainPlace place, DomainDocument domain, QmpClient qmp, DomainDisk[] wanted, CancellationToken cancellation)
     {

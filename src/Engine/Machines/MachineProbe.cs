@@ -67,6 +67,27 @@ internal sealed record MachineProbe(
         }
     }
 
+    /// <summary>A line to the machine, or null where none runs.</summary>
+    /// <param name="place">The domain.</param>
+    /// <param name="domain">Its document.</param>
+    /// <param name="access">For what: the first monitor is the one for changes.</param>
+    /// <param name="cancellation">Stops the wait.</param>
+    public static async Task<QmpClient?> TryConnectAsync(DomainPlace place, DomainDocument domain, BlockAccess access, CancellationToken cancellation)
+    {
+        MachineProbe machine = Find(place, domain);
+        if ((access == BlockAccess.Change ? machine.Monitor : machine.SecondMonitor) is not { } monitor)
+            return null;
+        try
+        {
+            return await QmpClient.ConnectAsync(monitor, cancellation);
+        }
+        // An attached machine that still runs somehow holds its images' locks: opening them tells.
+        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
+        {
+            return null;
+        }
+    }
+
     /// <summary>Connects to a monitor of the machine. An attached one that nobody listens at is a machine that does not run.</summary>
     public async Task<QmpClient> ConnectAsync(QmpAddress monitor, string name, CancellationToken cancellation)
     {

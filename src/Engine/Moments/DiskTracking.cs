@@ -26,15 +26,10 @@ internal sealed partial record DiskTracking
     public TrackingPoint? PointOf(MomentKey moment) => Points.Values.FirstOrDefault(point => point.Moment == moment);
 
     /// <summary>The nearest moment at or above a point; null where there is none.</summary>
-    public MomentKey? NearestMoment(string? pointId)
-    {
-        // The parents come from files: changed by hand they may lead in a circle.
-        int steps = 0;
-        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= Points.Count; id = point.ParentId)
-            if (point.Moment is { } moment)
-                return moment;
-        return null;
-    }
+    public MomentKey? NearestMoment(string? pointId) => MomentsAbove(pointId).FirstOrDefault();
+
+    /// <summary>The moments at or above a point, the nearest first.</summary>
+    public IEnumerable<MomentKey> MomentsAbove(string? pointId) => Line(pointId).Select(point => point.Moment).OfType<MomentKey>();
 
     /// <summary>The moment that the present content descends from, or null.</summary>
     public MomentKey? Current => NearestMoment(ActiveTip?.PointId);
@@ -116,7 +111,7 @@ internal sealed partial record DiskTracking
     /// <summary>The edges, each named by its lower point, that lead from one point to another; null where they have no common root, or their parents lead in a circle.</summary>
     public IReadOnlyList<TrackingPoint>? Path(string from, string to)
     {
-        List<TrackingPoint> up = Ancestry(from), down = Ancestry(to);
+        List<TrackingPoint> up = [.. Line(from)], down = [.. Line(to)];
         if (up.Count > Points.Count || down.Count > Points.Count)
             return null;
         var above = up.Select((point, index) => (point.Id, index)).ToDictionary(pair => pair.Id, pair => pair.index, StringComparer.Ordinal);
@@ -169,13 +164,12 @@ internal sealed partial record DiskTracking
         Tips = With(Tips, ActiveBranch, new TrackingTip(newTip, layer.Id, opened)),
     };
 
-    // Longer than there are points: the parents, which come from files, lead in a circle.
-    private List<TrackingPoint> Ancestry(string pointId)
+    // A point and those above it. More than there are: the parents, which come from files, lead in a circle.
+    private IEnumerable<TrackingPoint> Line(string? pointId)
     {
-        List<TrackingPoint> line = [];
-        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point) && line.Count <= Points.Count; id = point.ParentId)
-            line.Add(point);
-        return line;
+        int steps = 0;
+        for (string? id = pointId; id is not null && Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= Points.Count; id = point.ParentId)
+            yield return point;
     }
 
     private static Dictionary<string, T> With<T>(IReadOnlyDictionary<string, T> map, string key, T value) =>

@@ -11,4 +11,8 @@ namespace MomentTools.Moments;
 /// <param name="Intent">What it was about to do: all that is needed to undo it.</param>
 /// <param name="Commit">The changes that were decided; once they are here, the operation is finished, never undone.</param>
 internal sealed record JournalEntry(
-    string Path, string Id, string Operation, int ProcessId, DateTimeOffset Started, JsonObject Intent, FileChanges? Commit);
+    string Path, string Id, string Operation, int ProcessId, DateTimeOffset Started, JsonObject Intent, FileChanges? Commit)
+{
+    /// <summary>The operation as decided: for one that is told by the machine to have happened, and whose intent has the whole change of the metadata.</summary>
+    public JournalEntry AsIntended() => this with { Commit = FileChanges.FromJson(Intent["commit"]!.AsObject()) };
+}

@@ -96,12 +96,7 @@ internal sealed partial class MomentStore(string directory)
             return;
         if (SidecarsOfBlockSnapshots() is not { } used)
             return;
-        used.UnionWith(state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source switch
-        {
-            SegmentSource.Bitmap bitmap => bitmap.SidecarId,
-            SegmentSource.Sidecar sidecar => sidecar.SidecarId,
-            _ => null,
-        }).OfType<string>());
+        used.UnionWith(state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source.SavedId).OfType<string>());
         Segments.Delete(Directory.EnumerateFiles(folder).Select(Path.GetFileName).OfType<string>().Where(id => !used.Contains(id)));
     }
 

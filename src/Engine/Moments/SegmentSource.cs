@@ -7,6 +7,14 @@ internal abstract record SegmentSource
     {
     }
 
+    /// <summary>The sidecar that holds what changed, or null where it is not saved.</summary>
+    public string? SavedId => this switch
+    {
+        Bitmap bitmap => bitmap.SidecarId,
+        Sidecar sidecar => sidecar.SidecarId,
+        _ => null,
+    };
+
     /// <summary>A dirty bitmap on a layer; once it is closed, also a sidecar that serves when the bitmap is gone.</summary>
     internal sealed record Bitmap(string LayerId, string Name, string? SidecarId) : SegmentSource;
 

@@ -66,18 +66,11 @@ internal sealed class BitmapCreation(EngineContext context)
     public static Task UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation) =>
         UndoAsync(place, domain, [.. entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!)], (string)entry.Intent["name"]!, cancellation);
 
-    private static async Task UndoAsync(ChangeScope scope, string[] disks, string name, Journal journal, IOperationReport report)
+    private static Task UndoAsync(ChangeScope scope, string[] disks, string name, Journal journal, IOperationReport report) => WayBack.TryAsync(scope.Place.Name, report, async () =>
     {
-        try
-        {
-            await UndoAsync(scope.Place, scope.Domain, disks, name, CancellationToken.None);
-            journal.End();
-        }
-        catch (MomentException failure)
-        {
-            report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{scope.Place.Name}' undoes it.");
-        }
-    }
+        await UndoAsync(scope.Place, scope.Domain, disks, name, CancellationToken.None);
+        journal.End();
+    });
 
     private static void RefuseTaken(string name, BlockSession session)
     {

@@ -81,7 +81,7 @@ internal static class CheckpointRemoval
             return false;
         }
 
-        Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+        Journal.Redo(place.StateDirectory, entry.AsIntended());
         return true;
     }
 

@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qmp;
@@ -9,24 +8,14 @@ namespace MomentTools.Operations;
 /// <summary>Takes back a checkpoint that was not decided: what it recorded goes back into the bitmap before it.</summary>
 internal static class CheckpointUndo
 {
-    /// <summary>
-    /// Undoes what the failed operation did, not cancelled with it. Where that fails too, the journal stays, and the next changing command
-    /// undoes; the failure that began it all is the one to be told.
-    /// </summary>
-    public static async Task AfterFailureAsync(
+    /// <summary>Undoes what the failed operation did.</summary>
+    public static Task AfterFailureAsync(
         ChangeScope scope, IReadOnlyList<CheckpointStep> steps, Journal journal, IOperationReport report,
-        Func<DomainPlace, DomainDocument, IReadOnlyList<CheckpointStep>, string, CancellationToken, Task> undo)
+        Func<DomainPlace, DomainDocument, IReadOnlyList<CheckpointStep>, string, CancellationToken, Task> undo) => WayBack.TryAsync(scope.Place.Name, report, async () =>
     {
-        try
-        {
-            await undo(scope.Place, scope.Domain, steps, scope.Id, CancellationToken.None);
-            journal.End();
-        }
-        catch (MomentException failure)
-        {
-            report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{scope.Place.Name}' undoes it.");
-        }
-    }
+        await undo(scope.Place, scope.Domain, steps, scope.Id, CancellationToken.None);
+        journal.End();
+    });
 
     public static async Task RunAsync(DomainPlace place, DomainDocument domain, IReadOnlyList<CheckpointStep> steps, string operationId, CancellationToken cancellation)
     {

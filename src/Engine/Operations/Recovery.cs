@@ -94,7 +94,7 @@ internal static class Recovery
             case BackupCreation.Operation:
                 if (BackupCreation.IsPublished(entry.Intent))
                 {
-                    Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+                    Journal.Redo(place.StateDirectory, entry.AsIntended());
                     return true;
                 }
 
@@ -103,7 +103,7 @@ internal static class Recovery
             case PullBackup.Operation:
                 if (BackupCreation.IsPublished(entry.Intent))
                 {
-                    Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+                    Journal.Redo(place.StateDirectory, entry.AsIntended());
                     return true;
                 }
 

@@ -12,19 +12,10 @@ internal sealed record BranchReach(IReadOnlyList<MomentKey> Snapshots, IReadOnly
         HashSet<MomentKey> own = [], others = [];
         foreach (DiskTracking disk in state.Disks.Values)
             foreach ((string name, TrackingTip tip) in disk.Tips)
-                (name == branch.Name ? own : others).UnionWith(Above(disk, tip.PointId));
+                (name == branch.Name ? own : others).UnionWith(disk.MomentsAbove(tip.PointId));
         // One that another branch leads to on one disk at least is not this one's to take.
         own.ExceptWith(others);
         MomentKey[] alone = [.. own.Where(state.Moments.ContainsKey).OrderBy(key => state.Moments[key].Created).ThenBy(key => key.Name, StringComparer.Ordinal)];
         return new BranchReach([.. alone.Where(key => key.Kind == MomentKind.Snapshot)], [.. alone.Where(key => key.Kind == MomentKind.Checkpoint)]);
-    }
-
-    private static IEnumerable<MomentKey> Above(DiskTracking disk, string pointId)
-    {
-        // The parents come from files: changed by hand they may lead in a circle.
-        int steps = 0;
-        for (string? id = pointId; id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
-            if (point.Moment is { } moment)
-                yield return moment;
     }
 }

@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qmp;
@@ -9,19 +8,11 @@ namespace MomentTools.Operations.Foreign;
 /// <summary>Takes back an adoption that was not decided: the bitmaps record again, as if nothing had been.</summary>
 internal static class AdoptionUndo
 {
-    /// <summary>After a failure, not cancelled with it; where it fails too, the journal stays and the next changing command undoes.</summary>
-    public static async Task AfterFailureAsync(ChangeScope scope, IReadOnlyList<AdoptionStep> steps, Journal journal, IOperationReport report)
+    public static Task AfterFailureAsync(ChangeScope scope, IReadOnlyList<AdoptionStep> steps, Journal journal, IOperationReport report) => WayBack.TryAsync(scope.Place.Name, report, async () =>
     {
-        try
-        {
-            await RunAsync(scope.Place, scope.Domain, steps, scope.Id, CancellationToken.None);
-            journal.End();
-        }
-        catch (MomentException failure)
-        {
-            report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{scope.Place.Name}' undoes it.");
-        }
-    }
+        await RunAsync(scope.Place, scope.Domain, steps, scope.Id, CancellationToken.None);
+        journal.End();
+    });
 
     public static Task RunAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation) =>
         RunAsync(place, domain, [.. entry.Intent["steps"]!.AsArray().Select(step => AdoptionStep.FromJson(step!.AsObject()))], entry.Id, cancellation);

@@ -63,7 +63,7 @@ internal sealed class HandOver(EngineContext context)
             && disk.Value["bitmaps"]!.AsArray().All(name => seen[disk.Key].Bitmaps.GetValueOrDefault((string)name!) is { Recording: true, Inconsistent: false }));
         await session.CloseAsync(cancellation);
         if (happened)
-            Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+            Journal.Redo(place.StateDirectory, entry.AsIntended());
         else
             Journal.Remove(entry.Path);
         return happened;

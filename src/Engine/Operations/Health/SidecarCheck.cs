@@ -34,7 +34,7 @@ internal sealed class SidecarCheck
     public void Run(DomainMoments state, Func<DiskTracking, SegmentSource.Bitmap, bool> isThere, FindingList findings)
     {
         var broken = state.Disks.Values.SelectMany(disk => disk.Points.Values.SelectMany(point => point.Sources.Select(source => (Disk: disk, Point: point, Source: source))))
-            .Select(use => (use.Disk, use.Point, use.Source, Id: IdOf(use.Source)))
+            .Select(use => (use.Disk, use.Point, use.Source, Id: use.Source.SavedId))
             .Where(use => use.Id is not null && Trouble(use.Id, use.Disk.Disk) is not null)
             .GroupBy(use => use.Id!, StringComparer.Ordinal);
         foreach (var file in broken)
@@ -49,11 +49,4 @@ internal sealed class SidecarCheck
                 moments.Length == 1 ? moments[0] : null, disks.Length == 1 ? disks[0] : null, file: _segments.PathOf(file.Key));
         }
     }
-
-    private static string? IdOf(SegmentSource source) => source switch
-    {
-        SegmentSource.Bitmap bitmap => bitmap.SidecarId,
-        SegmentSource.Sidecar sidecar => sidecar.SidecarId,
-        _ => null,
-    };
 }

@@ -60,7 +60,7 @@ internal sealed class LayerPull(ChangeScope scope, string disk, IOperationReport
             return false;
         }
 
-        Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+        Journal.Redo(place.StateDirectory, entry.AsIntended());
         return true;
     }
 

@@ -94,7 +94,7 @@ internal sealed class LayerRemoval(ChangeScope scope, string disk, Dependencies 
             return false;
         }
 
-        Journal.Redo(stateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+        Journal.Redo(stateDirectory, entry.AsIntended());
         return true;
     }
 

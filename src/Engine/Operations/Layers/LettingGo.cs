@@ -33,7 +33,7 @@ internal static class LettingGo
     public static void Resolve(string stateDirectory, JournalEntry entry)
     {
         MemoryFiles.Remove(entry.Intent["memory"]!.AsArray().Select(path => (string)path!));
-        Journal.Redo(stateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+        Journal.Redo(stateDirectory, entry.AsIntended());
     }
 
     private static async Task LetGoAsync(ChangeScope scope, KeptAside kept, List<(string Path, long Bytes)> removed, IOperationReport report, CancellationToken cancellation)

@@ -124,7 +124,7 @@ internal sealed class MomentImport(EngineContext context)
     {
         if (package is null)
             return;
-        HashSet<string> used = [.. next.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(TrackingPacking.SidecarOf).OfType<string>()];
+        HashSet<string> used = [.. next.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source.SavedId).OfType<string>()];
         foreach ((string id, byte[] content) in package.Sidecars.Where(sidecar => used.Contains(sidecar.Key) && !segments.IsWhole(sidecar.Key)))
         {
             PrivateDirectory.Make(Path.GetDirectoryName(segments.PathOf(id))!);

@@ -11,7 +11,7 @@ internal static class TrackingPacking
         DomainMoments state = WithoutKept(all);
         Dictionary<string, byte[]> sidecars = new(StringComparer.Ordinal);
         long room = TrackingPackage.MostSidecarBytes;
-        foreach (string id in state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(SidecarOf).OfType<string>().Distinct(StringComparer.Ordinal))
+        foreach (string id in state.Disks.Values.SelectMany(disk => disk.Points.Values).SelectMany(point => point.Sources).Select(source => source.SavedId).OfType<string>().Distinct(StringComparer.Ordinal))
         {
             if (ReadSmall(segments.PathOf(id), room) is not { } content)
                 continue;
@@ -27,14 +27,6 @@ internal static class TrackingPacking
             sidecars);
     }
 
-    /// <summary>The saved segment that a source has, or null.</summary>
-    public static string? SidecarOf(SegmentSource source) => source switch
-    {
-        SegmentSource.Bitmap bitmap => bitmap.SidecarId,
-        SegmentSource.Sidecar sidecar => sidecar.SidecarId,
-        _ => null,
-    };
-
     // What is kept for Undo stays where it is: another host has not got its files, and its time is short.
     private static DomainMoments WithoutKept(DomainMoments state)
     {
@@ -45,7 +37,7 @@ internal static class TrackingPacking
 
     private static TrackingPoint Without(TrackingPoint point, Dictionary<string, byte[]> sidecars) => point with
     {
-        Sources = [.. point.Sources.Select(source => SidecarOf(source) is not { } id || sidecars.ContainsKey(id) ? source
+        Sources = [.. point.Sources.Select(source => source.SavedId is not { } id || sidecars.ContainsKey(id) ? source
             : source is SegmentSource.Bitmap bitmap ? bitmap with { SidecarId = null }
             : new SegmentSource.Lost("what changed was known from a saved copy, which was too large for the export"))],
     };

@@ -95,7 +95,7 @@ internal sealed class MomentRepair(EngineContext context)
 
         if (happened)
         {
-            Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+            Journal.Redo(place.StateDirectory, entry.AsIntended());
             return true;
         }
 

@@ -102,7 +102,7 @@ internal sealed class RepairPlan
 
     private static bool IsOfDisk(VMMomentFinding finding, string disk, DomainMoments state, bool canRead, bool removeForeign) => finding.Id switch
     {
-        FindingIds.SidecarUnreadable => SavedId(finding) is { } id && state.Disk(disk).Points.Values.SelectMany(point => point.Sources).Any(source => source is SegmentSource.Bitmap { SidecarId: var saved } ? saved == id : source is SegmentSource.Sidecar { SidecarId: var only } && only == id),
+        FindingIds.SidecarUnreadable => SavedId(finding) is { } id && state.Disk(disk).Points.Values.SelectMany(point => point.Sources).Any(source => source.SavedId == id),
         // What the guest writes then goes into a file without a name: nothing can be recorded for good.
         FindingIds.ImageReplaced when !canRead && finding.Bitmaps.Count == 0 && finding.Remedy.Contains("Backup-VMDomain", StringComparison.Ordinal) => false,
         // A running machine works on what it has; its disks are not given another history under its feet.

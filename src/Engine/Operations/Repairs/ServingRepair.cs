@@ -56,7 +56,7 @@ internal static class ServingRepair
         ServingTraces traces = await ServingTraces.ReadAsync(scope.Place, scope.Domain, cancellation);
         if (!traces.ById.TryGetValue(id, out IReadOnlyList<string>? names))
             return;
-        await using QmpClient? machine = await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation);
+        await using QmpClient? machine = await MachineProbe.TryConnectAsync(scope.Place, scope.Domain, BlockAccess.Change, cancellation);
         if (machine is null)
             return;
         foreach (string export in names.Where(traces.Exports.Contains))

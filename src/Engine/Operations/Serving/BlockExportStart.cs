@@ -58,7 +58,7 @@ internal sealed class BlockExportStart(EngineContext context)
 
     private static async Task RequireServableAsync(ChangeScope scope, CancellationToken cancellation)
     {
-        await using QmpClient? machine = await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation);
+        await using QmpClient? machine = await MachineProbe.TryConnectAsync(scope.Place, scope.Domain, BlockAccess.Change, cancellation);
         if (machine is not null && await IoThreads.EndsWithClientsAsync(machine, cancellation))
             throw ExportErrors.IoThread(scope.Place.Name, machine.Version);
     }
@@ -67,7 +67,7 @@ internal sealed class BlockExportStart(EngineContext context)
     public static async Task UndoAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
         var traces = ExportTraces.FromJson(entry.Intent);
-        await using QmpClient? machine = traces is { EndsSource: false, Source: null } ? await BlockSnapshotRemoval.ConnectAsync(place, domain, cancellation) : null;
+        await using QmpClient? machine = traces is { EndsSource: false, Source: null } ? await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation) : null;
         await BlockExportTeardown.RunAsync(place, traces, machine, cancellation);
     }
 

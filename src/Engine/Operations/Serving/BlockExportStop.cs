@@ -85,12 +85,12 @@ internal sealed class BlockExportStop(EngineContext context)
         cancellation.ThrowIfCancellationRequested();
         await TearDownAsync(place, domain, traces);
         Flush(entry.Intent["written"]!.AsArray());
-        Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+        Journal.Redo(place.StateDirectory, entry.AsIntended());
     }
 
     private static async Task<bool> TearDownAsync(DomainPlace place, DomainDocument domain, ExportTraces traces)
     {
-        await using QmpClient? machine = traces.Source is null ? await BlockSnapshotRemoval.ConnectAsync(place, domain, CancellationToken.None) : null;
+        await using QmpClient? machine = traces.Source is null ? await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, CancellationToken.None) : null;
         return await BlockExportTeardown.RunAsync(place, traces, machine, CancellationToken.None);
     }
 

@@ -1,4 +1,5 @@
 using MomentTools.Machines.Serving;
+using MomentTools.Moments;
 
 namespace MomentTools.Operations.Serving;
 
@@ -11,4 +12,9 @@ namespace MomentTools.Operations.Serving;
 /// <param name="Daemon">The storage daemon that holds the disks of a stopped machine; null: the machine's QEMU does.</param>
 /// <param name="Disks">Its disks.</param>
 internal sealed record BlockSnapshotRecord(
-    string Id, string Name, DateTimeOffset Created, ServiceOwner Owner, string? Checkpoint, ServingProcess? Daemon, IReadOnlyList<BlockSnapshotRecordDisk> Disks);
+    string Id, string Name, DateTimeOffset Created, ServiceOwner Owner, string? Checkpoint, ServingProcess? Daemon, IReadOnlyList<BlockSnapshotRecordDisk> Disks)
+{
+    /// <summary>The moments with the points from which it tells the changes held fast.</summary>
+    public DomainMoments Pinned(DomainMoments state) =>
+        Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
+}

@@ -24,7 +24,7 @@ internal static class BlockSnapshotRemoval
         foreach (BlockExportRecord export in records.Exports(report.Failure))
             if (export.Disks.FirstOrDefault(disk => disk.Snapshot == name) is { } served)
                 throw BlockSnapshotErrors.Exported(scope.Place.Name, name, served.ExportName, export.Address);
-        await using QmpClient? machine = record.Daemon is null ? await ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
+        await using QmpClient? machine = record.Daemon is null ? await MachineProbe.TryConnectAsync(scope.Place, scope.Domain, BlockAccess.Change, cancellation) : null;
         await RunAsync(scope, record, all, machine, report, cancellation);
     }
 
@@ -68,11 +68,11 @@ internal static class BlockSnapshotRemoval
         {
             if (record is not null)
             {
-                await using QmpClient? machine = record.Daemon is null ? await ConnectAsync(place, domain, cancellation) : null;
+                await using QmpClient? machine = record.Daemon is null ? await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation) : null;
                 Tell(record, await BlockSnapshotTeardown.RunAsync(place, record, machine, CancellationToken.None), report);
             }
 
-            Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+            Journal.Redo(place.StateDirectory, entry.AsIntended());
             return true;
         }
         catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpCommandFailed)
@@ -80,22 +80,6 @@ internal static class BlockSnapshotRemoval
             report.Warning($"Block snapshot '{record!.Name}' of '{place.Name}' could not be removed yet: {failure.Message} Remove-VMBlockSnapshot tries again.");
             Journal.Remove(entry.Path);
             return false;
-        }
-    }
-
-    /// <summary>The machine's first monitor; null where no machine runs.</summary>
-    public static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
-    {
-        MachineProbe machine = MachineProbe.Find(place, domain);
-        if (machine.Monitor is not { } monitor)
-            return null;
-        try
-        {
-            return await QmpClient.ConnectAsync(monitor, cancellation);
-        }
-        catch (MomentException failure) when (failure.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
-        {
-            return null;
         }
     }
 

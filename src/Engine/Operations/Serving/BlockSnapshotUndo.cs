@@ -40,6 +40,10 @@ internal static class BlockSnapshotUndo
         })]),
     };
 
+    /// <summary>After a failure, by the journal of the operation itself.</summary>
+    public static Task RunAsync(ChangeScope scope, CancellationToken cancellation) =>
+        RunAsync(scope.Place, scope.Domain, Journal.Pending(scope.Place.StateDirectory).First(entry => entry.Id == scope.Id), cancellation);
+
     public static async Task RunAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
         BlockSnapshotRecordDisk[] disks = [.. entry.Intent["disks"]!.AsArray().Select(node => Disk(node!.AsObject()))];
@@ -47,7 +51,7 @@ internal static class BlockSnapshotUndo
         // Its id was known before it was started.
         if (entry.Intent[Daemon] is not null)
             await ServingDaemon.EndUnrecordedAsync(place.RuntimeDirectory, entry.Id, cancellation);
-        else if (await BlockSnapshotRemoval.ConnectAsync(place, domain, cancellation) is { } machine)
+        else if (await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation) is { } machine)
         {
             await using QmpClient qmp = machine;
             try

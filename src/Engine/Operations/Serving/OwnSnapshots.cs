@@ -17,7 +17,7 @@ internal static class OwnSnapshots
         IReadOnlyList<BlockSnapshotRecord> all = new ServiceRecords(scope.Place.StateDirectory).Snapshots(report.Failure);
         foreach (BlockSnapshotRecord record in all.Where(record => record.Owner.ExportId == exportId))
         {
-            await using QmpClient? machine = record.Daemon is null ? await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
+            await using QmpClient? machine = record.Daemon is null ? await MachineProbe.TryConnectAsync(scope.Place, scope.Domain, BlockAccess.Change, cancellation) : null;
             await BlockSnapshotRemoval.RunAsync(scope, record, all, machine, report, cancellation);
         }
     }

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MomentTools.Blocks;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
@@ -103,12 +102,12 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             _journal!.Pass("views");
             if (_checkpoint is not null)
                 await _checkpoint.KeepAsync(cancellation);
-            WriteSidecar();
+            Record = KnownChanges.Save(_known, Record, _sidecar, _scope.Store.Segments);
             file = ServiceRecords.FileOf(Record);
         }
         catch (Exception)
         {
-            await UndoAsync();
+            await WayBack.TryAsync(_scope.Place.Name, _report, TakeBackAsync);
             throw;
         }
 
@@ -146,14 +145,7 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         ChangeScope scope, BlockSession session, PreparedCheckpoint? checkpoint, BlockSnapshotWish wish, CancellationToken cancellation)
     {
         if (checkpoint is not null)
-        {
-            var key = new MomentKey(MomentKind.Checkpoint, wish.Request.NewCheckpoint!);
-            return wish.Disks.ToDictionary(
-                disk => disk.Target,
-                disk => checkpoint.Next.Disk(disk.Target).PointOf(key) is { } point ? new KnownChanges(point.Id, [], ExtentMap.Empty, null) : KnownChanges.None("no checkpoint covers the disk"),
-                StringComparer.Ordinal);
-        }
-
+            return KnownChanges.At(checkpoint, wish);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, cancellation);
         Dictionary<string, KnownChanges> known = new(StringComparer.Ordinal);
         foreach (DomainDisk disk in wish.Disks)
@@ -164,11 +156,11 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
     // What must be known after our death: what is made.
     private void Begin()
     {
-        _next = Pinned(_next);
+        _next = Record.Pinned(_next);
         JsonObject intent = BlockSnapshotUndo.Intent(Record, _sidecar);
         if (_checkpoint is not null)
         {
-            _checkpoint.Plan(Pinned);
+            _checkpoint.Plan(Record.Pinned);
             _checkpoint.Begin(BlockSnapshotCreation.Operation, null, intent);
             _journal = _checkpoint.Journal;
         }
@@ -177,9 +169,6 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
             _journal = _scope.Begin(BlockSnapshotCreation.Operation, intent, _next);
         }
     }
-
-    private DomainMoments Pinned(DomainMoments state) =>
-        Record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
 
     private async Task InstantAsync()
     {
@@ -212,33 +201,11 @@ internal sealed class RunningBlockSnapshot : IAsyncDisposable
         }
     }
 
-    private void WriteSidecar()
-    {
-        var beside = Record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
-            .ToDictionary(disk => disk.Name, disk => new Segment(_known[disk.Name].Beside.Clip(disk.Size), disk.Size, TrackingProof.Granularity), StringComparer.Ordinal);
-        if (beside.Count == 0)
-            return;
-        _scope.Store.Segments.Write(_sidecar, beside);
-        Record = Record with { Disks = [.. Record.Disks.Select(disk => beside.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
-    }
-
     // Over a line of its own: this one may be what broke.
     private async Task TakeBackAsync()
     {
         await _session.DisposeAsync();
-        await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
+        await BlockSnapshotUndo.RunAsync(_scope, CancellationToken.None);
         _journal!.End();
-    }
-
-    private async Task UndoAsync()
-    {
-        try
-        {
-            await TakeBackAsync();
-        }
-        catch (MomentException failure)
-        {
-            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{_scope.Place.Name}' undoes it.");
-        }
     }
 }

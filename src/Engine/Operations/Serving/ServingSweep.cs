@@ -22,7 +22,7 @@ internal static class ServingSweep
             return;
         try
         {
-            await using QmpClient? machine = snapshots.Any(record => record.Daemon is null) ? await BlockSnapshotRemoval.ConnectAsync(scope.Place, scope.Domain, cancellation) : null;
+            await using QmpClient? machine = snapshots.Any(record => record.Daemon is null) ? await MachineProbe.TryConnectAsync(scope.Place, scope.Domain, BlockAccess.Change, cancellation) : null;
             HashSet<string> nodes = machine is null ? [] : [.. (await machine.QueryNamedBlockNodesAsync(cancellation)).Select(node => node.NodeName)];
             await RunAsync(scope, snapshots, records.Exports(report.Failure), machine, nodes, report, cancellation);
         }

@@ -1,5 +1,4 @@
 using MomentTools.Blocks;
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Machines.Serving;
 using MomentTools.Moments;
@@ -74,7 +73,7 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
         if (wish.Request.NewCheckpoint is { } name)
         {
             PreparedCheckpoint checkpoint = await RunningBlockSnapshot.CheckpointAsync(context, scope, wish, name, report, cancellation);
-            return new StoppedBlockSnapshot(scope, wish, report, checkpoint, checkpoint.Session, Known(checkpoint, wish), owner);
+            return new StoppedBlockSnapshot(scope, wish, report, checkpoint, checkpoint.Session, KnownChanges.At(checkpoint, wish), owner);
         }
 
         // It stays open until the daemon has the images: nobody writes in between.
@@ -94,15 +93,6 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
         }
     }
 
-    private static Dictionary<string, KnownChanges> Known(PreparedCheckpoint checkpoint, BlockSnapshotWish wish)
-    {
-        var key = new MomentKey(MomentKind.Checkpoint, wish.Request.NewCheckpoint!);
-        return wish.Disks.ToDictionary(
-            disk => disk.Target,
-            disk => checkpoint.Next.Disk(disk.Target).PointOf(key) is { } point ? new KnownChanges(point.Id, [], ExtentMap.Empty, null) : KnownChanges.None("no checkpoint covers the disk"),
-            StringComparer.Ordinal);
-    }
-
     // Of a stopped machine all of it can be read now.
     private static async Task<KnownChanges> KnownAsync(ChangeScope scope, SessionDisk disk, ObservedLayer seen, CancellationToken cancellation)
     {
@@ -117,17 +107,14 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
     {
         if (_checkpoint is null)
         {
-            _journal = _scope.Begin(BlockSnapshotCreation.Operation, BlockSnapshotUndo.Stopped(_record, _sidecar), Pinned(_scope.State));
+            _journal = _scope.Begin(BlockSnapshotCreation.Operation, BlockSnapshotUndo.Stopped(_record, _sidecar), _record.Pinned(_scope.State));
             return;
         }
 
-        _checkpoint.Plan(Pinned);
+        _checkpoint.Plan(_record.Pinned);
         _checkpoint.Begin(BlockSnapshotCreation.Operation, null, BlockSnapshotUndo.Stopped(_record, _sidecar));
         _journal = _checkpoint.Journal;
     }
-
-    private DomainMoments Pinned(DomainMoments state) =>
-        _record.Disks.Where(disk => disk.Point is not null).Aggregate(state, (all, disk) => all.With(all.Disk(disk.Name).Pin(disk.Point!)));
 
     // What fails here may be decided: the next changing command finds out, and undoes or finishes it.
     private void Decide((string, string?) record)
@@ -135,7 +122,7 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
         if (_checkpoint is not null)
             _checkpoint.Decide(record);
         else
-            _scope.Commit(_journal!, Pinned(_scope.State), record);
+            _scope.Commit(_journal!, _record.Pinned(_scope.State), record);
     }
 
     private async Task<(string, string?)> TakeAsync(CancellationToken cancellation)
@@ -157,7 +144,7 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
             Daemon = daemon.Process,
             Disks = [.. _record.Disks.Select(disk => disk with { Node = disks[disk.Name].NodeName, Size = disks[disk.Name].VirtualSize })],
         };
-        WriteSidecar();
+        _record = KnownChanges.Save(_known, _record, _sidecar, _scope.Store.Segments, () => _journal.Pass("sidecar of the past"));
         return ServiceRecords.FileOf(_record);
     }
 
@@ -169,28 +156,13 @@ internal sealed class StoppedBlockSnapshot : IAsyncDisposable
         return await new DaemonDisks(daemon.Qmp, _scope.Domain.Name).OpenAsync(chains, cancellation);
     }
 
-    private void WriteSidecar()
-    {
-        var written = _record.Disks.Where(disk => _known[disk.Name].Beside.Count > 0)
-            .ToDictionary(disk => disk.Name, disk => new Segment(_known[disk.Name].Beside.Clip(disk.Size), disk.Size, TrackingProof.Granularity), StringComparer.Ordinal);
-        if (written.Count == 0)
-            return;
-        _journal!.Pass("sidecar of the past");
-        _scope.Store.Segments.Write(_sidecar, written);
-        _record = _record with { Disks = [.. _record.Disks.Select(disk => written.ContainsKey(disk.Name) ? disk with { CopySidecar = _sidecar } : disk)] };
-    }
-
     private async Task UndoAsync()
     {
         await _session.DisposeAsync();
-        try
+        await WayBack.TryAsync(_scope.Place.Name, _report, async () =>
         {
-            await BlockSnapshotUndo.RunAsync(_scope.Place, _scope.Domain, Journal.Pending(_scope.Place.StateDirectory).First(entry => entry.Id == _scope.Id), CancellationToken.None);
+            await BlockSnapshotUndo.RunAsync(_scope, CancellationToken.None);
             _journal!.End();
-        }
-        catch (MomentException failure)
-        {
-            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{_scope.Place.Name}' undoes it.");
-        }
+        });
     }
 }

@@ -117,16 +117,12 @@ internal sealed class DiskSwitch : IAsyncDisposable
         if (Deciding || _unsettled)
             return;
         await Session.DisposeAsync();
-        try
+        await WayBack.TryAsync(Vm, _report, async () =>
         {
             foreach (MadeFile file in made)
                 await file.RemoveAsync(since, CancellationToken.None);
             journal.End();
-        }
-        catch (MomentException failure)
-        {
-            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{Vm}' undoes it.");
-        }
+        });
     }
 
     public ValueTask DisposeAsync() => Session.DisposeAsync();

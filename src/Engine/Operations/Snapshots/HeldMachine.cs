@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qmp;
@@ -24,20 +23,14 @@ internal static class HeldMachine
     /// <summary>After the death of the process that held it, and after its operation was finished or undone.</summary>
     public static async Task ReleaseAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
-        if (MachineProbe.Find(place, domain).Monitor is { } monitor)
+        // A machine that has ended since needs nothing; one that lives and does not answer keeps the note.
+        await using QmpClient? machine = await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation);
+        if (machine is not null)
         {
-            try
-            {
-                await using QmpClient qmp = await QmpClient.ConnectAsync(monitor, cancellation);
-                if ((bool)entry.Intent["run"]! && (await qmp.QueryStatusAsync(cancellation)).Status is "paused" or "prelaunch")
-                    await qmp.ContAsync(cancellation);
-                // What the operation's end left in use is refused, and stays.
-                await DiskExchange.CloseOldAsync(qmp, entry.Intent["disks"]!.AsArray().Select(disk => ExchangedDisk.FromJson(disk!.AsObject())));
-            }
-            catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable && MachineProbe.Find(place, domain).Process is not { IsAlive: true })
-            {
-                // A machine that has ended since needs nothing; one that lives and does not answer keeps the note.
-            }
+            if ((bool)entry.Intent["run"]! && (await machine.QueryStatusAsync(cancellation)).Status is "paused" or "prelaunch")
+                await machine.ContAsync(cancellation);
+            // What the operation's end left in use is refused, and stays.
+            await DiskExchange.CloseOldAsync(machine, entry.Intent["disks"]!.AsArray().Select(disk => ExchangedDisk.FromJson(disk!.AsObject())));
         }
 
         Journal.Remove(entry.Path);

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Qcow2;
@@ -177,18 +176,11 @@ internal sealed class InternalSnapshot(ChangeScope scope, BlockSession session, 
         return copies.Length > 0 ? session.Qmp.TransactionAsync(copies, cancellation) : Task.CompletedTask;
     }
 
-    private async Task AfterFailureAsync()
+    private Task AfterFailureAsync() => WayBack.TryAsync(scope.Place.Name, report, async () =>
     {
-        try
-        {
-            await session.DisposeAsync();
-            await UndoAsync(scope.Place, scope.Domain, Journal.Pending(scope.Place.StateDirectory).First(one => one.Id == scope.Id), CancellationToken.None);
-            scope.Store.Segments.Delete([scope.Id]);
-            _journal!.End();
-        }
-        catch (MomentException failure)
-        {
-            report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{scope.Place.Name}' undoes it.");
-        }
-    }
+        await session.DisposeAsync();
+        await UndoAsync(scope.Place, scope.Domain, Journal.Pending(scope.Place.StateDirectory).First(one => one.Id == scope.Id), CancellationToken.None);
+        scope.Store.Segments.Delete([scope.Id]);
+        _journal!.End();
+    });
 }

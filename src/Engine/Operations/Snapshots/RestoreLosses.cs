@@ -45,13 +45,5 @@ internal static class RestoreLosses
     }
 
     /// <summary>The last snapshot that a disk's present state descends from, or null.</summary>
-    public static MomentKey? LastSnapshot(DiskTracking disk)
-    {
-        // The parents come from files: changed by hand they may lead in a circle.
-        int steps = 0;
-        for (string? id = disk.ActiveTip?.PointId; id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
-            if (point.Moment is { Kind: MomentKind.Snapshot } snapshot)
-                return snapshot;
-        return null;
-    }
+    public static MomentKey? LastSnapshot(DiskTracking disk) => disk.MomentsAbove(disk.ActiveTip?.PointId).FirstOrDefault(moment => moment.Kind == MomentKind.Snapshot);
 }

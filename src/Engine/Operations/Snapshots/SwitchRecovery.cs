@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
@@ -34,7 +33,7 @@ internal static class SwitchRecovery
         };
         if (forward)
         {
-            Journal.Redo(place.StateDirectory, entry with { Commit = FileChanges.FromJson(entry.Intent["commit"]!.AsObject()) });
+            Journal.Redo(place.StateDirectory, entry.AsIntended());
             return true;
         }
 
@@ -60,7 +59,7 @@ internal static class SwitchRecovery
 
     private static async Task<bool> ExchangedAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
-        if (await ConnectAsync(place, domain, cancellation) is not { } line)
+        if (await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation) is not { } line)
             return false;
         await using QmpClient qmp = line;
         await Leftovers.RemoveExportsAsync(qmp, cancellation);
@@ -82,7 +81,7 @@ internal static class SwitchRecovery
     // A machine that was started with the new images, and still waits: whatever it was to be fed with, nobody feeds it any more.
     private static async Task<bool> RunsOnNewAsync(DomainPlace place, DomainDocument domain, JournalEntry entry, CancellationToken cancellation)
     {
-        if (await ConnectAsync(place, domain, cancellation) is not { } line)
+        if (await MachineProbe.TryConnectAsync(place, domain, BlockAccess.Change, cancellation) is not { } line)
             return false;
         var wanted = entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!["path"]!).Select(FilePath.Real).ToHashSet(StringComparer.Ordinal);
         var old = domain.Disks.Select(disk => disk.SourcePath).OfType<string>().Select(FilePath.Real).ToHashSet(StringComparer.Ordinal);
@@ -117,20 +116,5 @@ internal static class SwitchRecovery
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [], BlockAccess.Change, cancellation);
         if (session.IsMachine && (await session.Qmp.QueryStatusAsync(cancellation)).Status == "postmigrate")
             await MemorySaving.GoOnAsync(session, run, cancellation);
-    }
-
-    private static async Task<QmpClient?> ConnectAsync(DomainPlace place, DomainDocument domain, CancellationToken cancellation)
-    {
-        MachineProbe machine = MachineProbe.Find(place, domain);
-        if (machine.Monitor is not { } monitor)
-            return null;
-        try
-        {
-            return await QmpClient.ConnectAsync(monitor, cancellation);
-        }
-        catch (MomentException gone) when (gone.ErrorId == QmpErrors.QmpMonitorUnreachable && machine.Process is not { IsAlive: true })
-        {
-            return null;
-        }
     }
 }

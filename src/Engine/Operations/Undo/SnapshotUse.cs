@@ -143,7 +143,7 @@ internal static class SnapshotUse
     {
         HashSet<string> there = [.. note.Branches, note.Home];
         string[] branches = [.. state.BranchNames.Where(name => !there.Contains(name) && !KeepAside.IsUsed(state, name)).Order(StringComparer.Ordinal)];
-        HashSet<MomentKey> staying = [.. state.Disks.Values.SelectMany(disk => disk.Tips.Where(tip => !branches.Contains(tip.Key, StringComparer.Ordinal)).SelectMany(tip => Above(disk, tip.Value.PointId)))];
+        HashSet<MomentKey> staying = [.. state.Disks.Values.SelectMany(disk => disk.Tips.Where(tip => !branches.Contains(tip.Key, StringComparer.Ordinal)).SelectMany(tip => disk.MomentsAbove(tip.Value.PointId)))];
         HashSet<string> known = [.. note.Moments];
         MomentKey[] moments = [.. state.Moments.Keys.Where(key => !known.Contains(key.ToString()) && !staying.Contains(key))];
         DomainMoments next = state;
@@ -161,13 +161,5 @@ internal static class SnapshotUse
         }
 
         return next;
-    }
-
-    private static IEnumerable<MomentKey> Above(DiskTracking disk, string pointId)
-    {
-        int steps = 0;
-        for (string? id = pointId; id is not null && disk.Points.TryGetValue(id, out TrackingPoint? point) && steps++ <= disk.Points.Count; id = point.ParentId)
-            if (point.Moment is { } moment)
-                yield return moment;
     }
 }

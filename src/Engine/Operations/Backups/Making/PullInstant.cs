@@ -132,20 +132,13 @@ internal sealed class PullInstant : IDisposable
         Journal.End();
     }
 
-    /// <summary>The same after a failure, over a line of its own: the one that made it may be what broke. Where that fails too, the next changing command does it.</summary>
-    public async Task UndoAsync()
+    /// <summary>The same after a failure, over a line of its own: the one that made it may be what broke.</summary>
+    public Task UndoAsync() => WayBack.TryAsync(_work.Vm, _report, async () =>
     {
-        try
-        {
-            await Session.DisposeAsync();
-            await BlockSnapshotUndo.RunAsync(Scope.Place, Scope.Domain, Journal.Pending(Scope.Place.StateDirectory).First(entry => entry.Id == Scope.Id), CancellationToken.None);
-            Journal.End();
-        }
-        catch (MomentException failure)
-        {
-            _report.Warning($"The operation could not be undone yet: {failure.Message} The next command that changes '{_work.Vm}' undoes it.");
-        }
-    }
+        await Session.DisposeAsync();
+        await BlockSnapshotUndo.RunAsync(Scope, CancellationToken.None);
+        Journal.End();
+    });
 
     public void Dispose() => Journal.Dispose();
 
