@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 
 namespace MomentTools.Blocks;
 
@@ -29,27 +28,17 @@ internal sealed class BlockComparison(IBlockReader left, IBlockReader right, lon
     {
         if (left.Length != right.Length)
             throw BlockErrors.LengthsDiffer(left.Length, right.Length);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        await using var pieces = new BlockPieces(RunsAsync(stop.Token).GetAsyncEnumerator(stop.Token), _pieceLength);
-        Exception? first = null;
-        ExtentMap[] found = await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
-        {
-            try
+        ExtentMap found = ExtentMap.Empty;
+        await BlockPieces.ShareAsync(
+            RunsAsync, _pieceLength, Workers,
+            async (pieces, token) =>
             {
-                return await CompareAsync(pieces, progress, stop.Token);
-            }
-            catch (Exception failure)
-            {
-                // The others end because of it: theirs is no news.
-                Interlocked.CompareExchange(ref first, failure, null);
-                await stop.CancelAsync();
-                return ExtentMap.Empty;
-            }
-        }, CancellationToken.None)));
-        cancellation.ThrowIfCancellationRequested();
-        if (first is not null)
-            ExceptionDispatchInfo.Throw(first);
-        return found.Aggregate((one, other) => one.Union(other));
+                ExtentMap part = await CompareAsync(pieces, progress, token);
+                lock (_gate)
+                    found = found.Union(part);
+            },
+            cancellation);
+        return found;
     }
 
     // Each worker gets its pieces in order, so each has an ordered part of the answer.

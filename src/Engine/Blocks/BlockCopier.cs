@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.ExceptionServices;
 
 namespace MomentTools.Blocks;
 
@@ -25,34 +24,16 @@ internal sealed class BlockCopier(IBlockReader source, IBlockWriter target, Bloc
             throw BlockErrors.TargetTooSmall(source.Length, target.Length);
         if (target.Length > source.Length && source.Length % target.Alignment != 0)
             throw BlockErrors.TargetMisaligned(source.Length, target.Length, target.Alignment);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        IAsyncEnumerable<BlockStatus> runs = AlignedRuns.OfAsync(source.StatusAsync(0, source.Length, stop.Token), target.Alignment, source.Length, stop.Token);
-        if (options.Blocks is { } blocks)
-            runs = SelectedRuns.OfAsync(runs, blocks, stop.Token);
-        await using (var pieces = new BlockPieces(runs.GetAsyncEnumerator(stop.Token), options.PieceLength))
-        {
-            Exception? first = null;
-            await Task.WhenAll(Enumerable.Range(0, options.Requests).Select(_ => Task.Run(async () =>
-            {
-                try
-                {
-                    await CopyAsync(pieces, progress, stop.Token);
-                }
-                catch (Exception failure)
-                {
-                    // The others end because of it: theirs is no news.
-                    Interlocked.CompareExchange(ref first, failure, null);
-                    await stop.CancelAsync();
-                }
-            }, CancellationToken.None)));
-            cancellation.ThrowIfCancellationRequested();
-            if (first is not null)
-                ExceptionDispatchInfo.Throw(first);
-        }
-
+        await BlockPieces.ShareAsync(Runs, options.PieceLength, options.Requests, (pieces, token) => CopyAsync(pieces, progress, token), cancellation);
         if (options.Flush)
             await target.FlushAsync(cancellation);
         return new BlockCopyResult(_data, _zeroes);
+    }
+
+    private IAsyncEnumerable<BlockStatus> Runs(CancellationToken cancellation)
+    {
+        IAsyncEnumerable<BlockStatus> runs = AlignedRuns.OfAsync(source.StatusAsync(0, source.Length, cancellation), target.Alignment, source.Length, cancellation);
+        return options.Blocks is { } blocks ? SelectedRuns.OfAsync(runs, blocks, cancellation) : runs;
     }
 
     private async Task CopyAsync(BlockPieces pieces, IProgress<long>? progress, CancellationToken cancellation)

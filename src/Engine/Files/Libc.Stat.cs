@@ -8,6 +8,8 @@ internal static partial class Libc
     private const int CurrentDirectory = -100;
     private const uint BasicStats = 0x7ff;
     private const int StatSize = 256;
+    private const int NoLinks = 0x100;
+    private const int TypeBits = 0xf000;
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
@@ -43,7 +45,7 @@ internal static partial class Libc
     public static bool IsSocket(string path) => KindOf(path) == FileKind.Socket;
 
     /// <summary>What lies at a path itself, no link followed.</summary>
-    public static FileKind KindOf(string path) => (ModeOf(path) & 0xf000) switch
+    public static FileKind KindOf(string path) => (ModeOf(path, NoLinks) & TypeBits) switch
     {
         0 => FileKind.Absent,
         0x1000 => FileKind.Fifo,
@@ -55,23 +57,26 @@ internal static partial class Libc
         _ => FileKind.Other,
     };
 
+    /// <summary>Whether a path leads to a block device, at the end of all links: QEMU has a driver of its own for these.</summary>
+    public static bool IsBlockDevice(string path) => (ModeOf(path, 0) & TypeBits) == 0x6000;
+
     /// <summary>How many names a file has; 0 where there is none.</summary>
     public static unsafe uint Links(string path)
     {
-        const int links = 16, noFollow = 0x100;
+        const int links = 16;
         byte* result = stackalloc byte[StatSize];
-        return Stat(CurrentDirectory, path, noFollow, BasicStats, result) == 0 ? *(uint*)(result + links) : 0;
+        return Stat(CurrentDirectory, path, NoLinks, BasicStats, result) == 0 ? *(uint*)(result + links) : 0;
     }
 
     /// <summary>Whether there is anything at a path, a link that leads nowhere too.</summary>
-    public static bool IsPresent(string path) => ModeOf(path) != 0;
+    public static bool IsPresent(string path) => ModeOf(path, NoLinks) != 0;
 
     // st_mode; 0 where there is nothing.
-    private static unsafe int ModeOf(string path)
+    private static unsafe int ModeOf(string path, int flags)
     {
-        const int mode = 28, noFollow = 0x100;
+        const int mode = 28;
         byte* result = stackalloc byte[StatSize];
-        return Stat(CurrentDirectory, path, noFollow, BasicStats, result) == 0 ? *(ushort*)(result + mode) : 0;
+        return Stat(CurrentDirectory, path, flags, BasicStats, result) == 0 ? *(ushort*)(result + mode) : 0;
     }
 
     // struct statx_timestamp: seconds in 64 bits, nanoseconds in 32.

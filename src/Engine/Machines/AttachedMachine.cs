@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Qmp;
 using MomentTools.Xml;
 
@@ -61,7 +62,7 @@ internal sealed class AttachedMachine(QmpClient qmp)
             Target = NextTarget(prefix),
             Bus = bus,
             Device = type.EndsWith("-cd", StringComparison.Ordinal) ? "cdrom" : bus == "fdc" ? "floppy" : "disk",
-            SourceType = BlockDevices.Is(path) ? "block" : "file",
+            SourceType = Libc.IsBlockDevice(path) ? "block" : "file",
             SourcePath = path,
             Format = await FormatAsync(medium, path, cancellation),
             ReadOnly = medium.ReadOnly,

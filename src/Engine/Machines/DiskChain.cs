@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Qcow2;
 using MomentTools.Xml;
 
@@ -40,7 +41,7 @@ internal static class DiskChain
                     Qcow2Errors.Qcow2ChainLoop, $"Disk '{disk.Target}' of domain '{vm}': '{above}' names '{path}' as its backing file, and the chain has no end.", disk.Target,
                     "Give the image its true backing file with 'qemu-img rebase -u'.");
             string node = layers.Count == 0 ? prefix : $"{prefix}-{layers.Count}";
-            layers.Add(new ImageLayer(node, path, format, readOnly || disk.ReadOnly || layers.Count > 0, BlockDevices.Is(path)));
+            layers.Add(new ImageLayer(node, path, format, readOnly || disk.ReadOnly || layers.Count > 0, Libc.IsBlockDevice(path)));
             if (format == "raw")
                 return layers;
             Qcow2Header header = await HeaderAsync(path, cancellation);

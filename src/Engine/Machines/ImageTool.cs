@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
+using MomentTools.Files;
 
 namespace MomentTools.Machines;
 
@@ -27,7 +28,7 @@ internal static class ImageTool
         {
             ["driver"] = "qcow2",
             ["backing"] = null,
-            ["file"] = new JsonObject { ["driver"] = BlockDevices.Is(path) ? "host_device" : "file", ["filename"] = path },
+            ["file"] = new JsonObject { ["driver"] = Libc.IsBlockDevice(path) ? "host_device" : "file", ["filename"] = path },
         };
         for (long start = Environment.TickCount64; ; await Task.Delay(LockLook))
         {

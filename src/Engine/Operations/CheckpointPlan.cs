@@ -29,22 +29,13 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
         DomainMoments next = state.With(moment) with { Current = null };
         foreach (SessionDisk disk in disks)
         {
-            DiskTracking tracking = state.Disk(disk.Name);
             ObservedLayer observed = seen[disk.Name];
             RefuseForeign(moment, opened, disk, observed);
-            TrackingLayer layer = Layer(tracking, disk);
-            var proof = new TrackingProof(tracking, observed);
-            if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
-                throw OperationErrors.Rebased(disk.Name, rebased);
-            if (observed.Chain is { } chain)
-            {
-                tracking = tracking.ActiveTip is null || layer.Facts is null ? LayerReading.Record(tracking, layer, chain.Layers) : LayerAcceptance.Accept(tracking, chain);
-                layer = tracking.Layers.GetValueOrDefault(layer.Id, layer);
-            }
-
+            var found = FoundDisk.Of(state.Disk(disk.Name), disk, observed);
+            (DiskTracking tracking, TrackingLayer layer, TrackingProof proof) = found;
             TrackingTip? tip = tracking.ActiveTip;
-            bool proven = tip is not null && proof.OwnDoubt is null;
-            if (tip is not null && proof.Doubt is { } doubt)
+            bool proven = found.IsProven;
+            if (found.Doubt is { } doubt)
                 doubts[disk.Name] = doubt;
             DiskTracking after = tracking.Checkpoint(
                 moment.Key, layer, observed.Size, proof.Settled(proven ? sidecarId : null), opened, MomentIds.New(), MomentIds.New(), proof.Floor);
@@ -60,21 +51,6 @@ internal sealed record CheckpointPlan(IReadOnlyList<CheckpointStep> Steps, Domai
         }
 
         return new CheckpointPlan(steps, next, doubts);
-    }
-
-    /// <summary>
-    /// The layer that the tracking knows as the active one. It is never replaced by what QEMU says: a difference blocks changes.
-    /// </summary>
-    public static TrackingLayer Layer(DiskTracking tracking, SessionDisk disk)
-    {
-        if (tracking.ActiveTip is not { } tip)
-            return tracking.Layers.Values.FirstOrDefault(layer => layer.Path == disk.Path) ?? new TrackingLayer(MomentIds.New(), disk.Path, null);
-        TrackingLayer known = tracking.Layers[tip.LayerId];
-        return known.Path == disk.Path ? known : throw new MomentException(
-            OperationErrors.DiskLayerUnexpected,
-            $"Cannot change disk '{disk.Name}': its active image is '{disk.Path}', but the recorded one is '{known.Path}'.",
-            disk.Name,
-            "Somebody switched the image. Put the recorded one back, or unregister the domain with -RemoveMetadata and register it anew.");
     }
 
     private static void RefuseForeign(StoredMoment moment, string opened, SessionDisk disk, ObservedLayer observed)

@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Qcow2;
 using MomentTools.Xml;
@@ -28,7 +29,7 @@ internal static class DiskDescription
         if (!File.Exists(path))
             return (null, $"has no file: '{path}' does not exist");
         if (format != "qcow2")
-            return (format == "raw" && !BlockDevices.Is(path) ? new FileInfo(path).Length : null, null);
+            return (format == "raw" && !Libc.IsBlockDevice(path) ? new FileInfo(path).Length : null, null);
         try
         {
             Qcow2Header header = await DiskChain.HeaderAsync(path, cancellation);

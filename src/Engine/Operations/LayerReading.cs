@@ -75,7 +75,7 @@ internal static class LayerReading
             Qcow2Header? header = format == "qcow2" ? await DiskChain.HeaderAsync(path, cancellation) : null;
             FileStamp stamp = FileStamp.Of(path) ?? throw FileErrors.From(new IOException("the system does not describe it"), "look at", path);
             // The time of a block device's node says nothing of its content.
-            bool timed = !BlockDevices.Is(path);
+            bool timed = !Libc.IsBlockDevice(path);
             return new SeenLayer(path, new LayerFacts(format, stamp.Device, stamp.Inode, header?.BackingFile, header?.BackingFormat, timed ? stamp.Length : null, timed ? stamp.Modified : null), null)
             {
                 Placed = stamp.Changed,
@@ -88,7 +88,7 @@ internal static class LayerReading
     }
 
     private static SeenLayer Stamped(SeenLayer layer, LayerFacts recorded) =>
-        !BlockDevices.Is(layer.Path) && FileStamp.Of(layer.Path) is { } stamp
+        !Libc.IsBlockDevice(layer.Path) && FileStamp.Of(layer.Path) is { } stamp
             ? new SeenLayer(layer.Path, recorded with { Device = stamp.Device, Inode = stamp.Inode, Length = stamp.Length, Modified = stamp.Modified }, null) { Placed = stamp.Changed }
             : layer;
 

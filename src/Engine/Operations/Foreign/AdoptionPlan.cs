@@ -32,19 +32,11 @@ internal sealed record AdoptionPlan(
         {
             SessionDisk disk = disks[group.Key];
             ObservedLayer observed = seen[group.Key];
-            DiskTracking tracking = state.Disk(group.Key);
-            TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
-            var proof = new TrackingProof(tracking, observed);
-            if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
-                throw OperationErrors.Rebased(group.Key, rebased);
-            if (tracking.ActiveTip is null || layer.Facts is null)
-                tracking = LayerReading.Record(tracking, layer, chains[group.Key]);
-            else if (observed.Chain is { } chain)
-                tracking = LayerAcceptance.Accept(tracking, chain);
-            layer = tracking.Layers.GetValueOrDefault(layer.Id, layer);
+            var present = FoundDisk.Of(state.Disk(group.Key), disk, observed, chains[group.Key]);
+            (DiskTracking tracking, TrackingLayer layer, TrackingProof proof) = present;
             TrackingTip? tip = tracking.ActiveTip;
-            bool proven = tip is not null && proof.OwnDoubt is null;
-            if (tip is not null && proof.Doubt is { } doubt)
+            bool proven = present.IsProven;
+            if (present.Doubt is { } doubt)
                 doubts.Add($"what changed on disk '{group.Key}' between '{tracking.Current?.Name}' and now is lost, because {doubt}");
             List<AdoptionStep.Adoptee> adopted = [];
             List<TrackingPoint> leaves = [];

@@ -36,7 +36,7 @@ internal sealed class HandOver(EngineContext context)
         List<HandOverStep> steps = [];
         foreach (string disk in disks)
         {
-            CheckpointPlan.Layer(state.Disk(disk), session.Disks[disk]);
+            FoundDisk.ActiveLayer(state.Disk(disk), session.Disks[disk]);
             steps.Add(await HandOverStep.MakeAsync(state.Disk(disk), session.Disks[disk], seen[disk], scope.Store.Segments, cancellation));
         }
 

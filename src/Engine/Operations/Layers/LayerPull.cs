@@ -64,6 +64,43 @@ internal sealed class LayerPull(ChangeScope scope, string disk, IOperationReport
         return true;
     }
 
+    /// <summary>The intent and the job. The caller closes the images, and commits.</summary>
+    /// <param name="scope">The domain.</param>
+    /// <param name="layers">The line to whoever has the images open.</param>
+    /// <param name="path">The layer.</param>
+    /// <param name="backing">What it stands on afterwards; null: on nothing.</param>
+    /// <param name="next">The moments afterwards.</param>
+    /// <param name="progress">How far it is.</param>
+    /// <param name="refused">The error where QEMU refuses the job, or it fails.</param>
+    /// <param name="cancellation">Cancels the job.</param>
+    /// <returns>The journal, for the caller to commit.</returns>
+    public static async Task<Journal> StreamAsync(
+        ChangeScope scope, LayerSession layers, string path, string? backing, DomainMoments next, IProgress<JobProgress> progress,
+        Func<MomentException, MomentException> refused, CancellationToken cancellation)
+    {
+        ChainNodes nodes = await layers.NodesAsync(cancellation);
+        string node = nodes.Require(path).NodeName, jobId = $"mt-{MomentIds.New()}-pull";
+        Journal journal = scope.Begin(Operation, new JsonObject { ["layer"] = path, ["backing"] = backing, ["job"] = jobId, ["commit"] = scope.ChangesTo(next).ToJson() }, next);
+        try
+        {
+            await PendingJob.ReachAsync(
+                layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node, backing is null ? null : nodes.Require(backing).NodeName, backing, token), null, progress, cancellation);
+            journal.Pass("pending");
+            await PendingJob.FinishAsync(layers.Session.Jobs, jobId);
+            journal.Pass("finished");
+            return journal;
+        }
+        catch (Exception failure)
+        {
+            using (journal)
+                if ((await DiskChain.HeaderAsync(path, CancellationToken.None)).BackingFile != backing)
+                    journal.End();
+            if (failure is MomentException known && (known.ErrorId == QmpErrors.QmpJobFailed || known.ErrorId == QmpErrors.QmpCommandFailed))
+                throw refused(known);
+            throw;
+        }
+    }
+
     private async Task PullAsync(LayerSession layers, TrackingLayer from, TrackingLayer child, CancellationToken cancellation)
     {
         DiskTracking tracking = scope.State.Disk(disk);
@@ -73,29 +110,9 @@ internal sealed class LayerPull(ChangeScope scope, string disk, IOperationReport
         TrackingLayer next = tracking.Layers[child.Id];
         next = next with { BackingId = from.BackingId, Facts = next.Facts is { } facts ? facts with { BackingFile = backing, BackingFormat = backing is null ? null : below!.BackingFormat } : null };
         DomainMoments state = scope.State.With(tracking.WithLayer(next));
-        ChainNodes nodes = await layers.NodesAsync(cancellation);
-        QmpBlockNode node = nodes.Require(child.Path);
-        string jobId = $"mt-{MomentIds.New()}-pull";
-        var intent = new JsonObject { ["layer"] = child.Path, ["backing"] = backing, ["job"] = jobId, ["commit"] = scope.ChangesTo(state).ToJson() };
-        using Journal journal = scope.Begin(Operation, intent, state);
-        try
-        {
-            await PendingJob.ReachAsync(
-                layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node.NodeName, backing is null ? null : nodes.Require(backing).NodeName, backing, token), null,
-                new MergeProgress(scope.Place.Name, disk, from.Path, child.Path, report), cancellation);
-            journal.Pass("pending");
-            await PendingJob.FinishAsync(layers.Session.Jobs, jobId);
-            journal.Pass("finished");
-        }
-        catch (Exception failure)
-        {
-            if ((await DiskChain.HeaderAsync(child.Path, CancellationToken.None)).BackingFile != backing)
-                journal.End();
-            if (failure is MomentException refused && (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed))
-                throw LayerErrors.MergeFailed(disk, from.Path, child.Path, refused);
-            throw;
-        }
-
+        using Journal journal = await StreamAsync(
+            scope, layers, child.Path, backing, state, new MergeProgress(scope.Place.Name, disk, from.Path, child.Path, report),
+            refused => LayerErrors.MergeFailed(disk, from.Path, child.Path, refused), cancellation);
         await layers.Session.CloseAsync(CancellationToken.None);
         DurableFile.FlushFile(child.Path);
         scope.Commit(journal, state);

@@ -77,7 +77,7 @@ internal sealed record BlockSnapshotWish(
             string image = images[disk.Target], words = $"the scratch file of disk '{disk.Target}'";
             if (Request.ScratchDirectory is { } directory)
                 image = Path.Combine(RequireAbsolute(directory, "-ScratchDirectory"), Path.GetFileName(image));
-            else if (BlockDevices.Is(image))
+            else if (Libc.IsBlockDevice(image))
                 throw BlockSnapshotErrors.NoScratchBesideDevice(disk.Target, image);
             Add(disk.Target, OverlayFile.PathFor(image, domain, Name, Extension, taken), words);
         }

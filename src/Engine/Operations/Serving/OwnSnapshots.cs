@@ -1,3 +1,4 @@
+using MomentTools.Machines;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Serving;

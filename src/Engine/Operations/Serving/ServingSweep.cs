@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Machines;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Serving;

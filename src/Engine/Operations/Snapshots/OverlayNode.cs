@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Xml;
@@ -22,7 +23,7 @@ internal sealed record OverlayNode(string NodeName, string Path)
     {
         try
         {
-            await qmp.BlockdevAddAsync(BlockdevOptions.ForTop(new ImageLayer(NodeName, Path, OverlayFile.Format, ReadOnly: false, BlockDevices.Is(Path)), backing, options), cancellation);
+            await qmp.BlockdevAddAsync(BlockdevOptions.ForTop(new ImageLayer(NodeName, Path, OverlayFile.Format, ReadOnly: false, Libc.IsBlockDevice(Path)), backing, options), cancellation);
         }
         catch (MomentException refused) when (refused.ErrorId == QmpErrors.QmpCommandFailed)
         {

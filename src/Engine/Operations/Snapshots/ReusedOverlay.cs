@@ -73,7 +73,7 @@ internal static class ReusedOverlay
 
     // What the guest writes from now on must not be open to more people than what it wrote before.
     private static string? OwnerTrouble(string path, string basePath) =>
-        BlockDevices.Is(path) || Libc.Owner(path) is not { } own || Libc.Owner(basePath) is not { } below ? null
+        Libc.IsBlockDevice(path) || Libc.Owner(path) is not { } own || Libc.Owner(basePath) is not { } below ? null
         : own.User != below.User && own.User != 0 ? $"it belongs to the user with the id {own.User}, and the image beneath it to {below.User}"
         : (own.Mode & Permissions & ~(below.Mode | UnixFileMode.UserRead | UnixFileMode.UserWrite)) is var more and not UnixFileMode.None ? $"it is open to more people than the image beneath it ({more})"
         : null;

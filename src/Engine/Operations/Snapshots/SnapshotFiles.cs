@@ -31,7 +31,7 @@ internal sealed record SnapshotFiles(IReadOnlyDictionary<string, string> Overlay
                 Add(disk.Name, Prefixed(prefix, disk.Path, $"{disk.Name}.{name}.{OverlayFile.Format}"), $"-Prefix for disk '{disk.Name}'", request.ReuseExternal);
             else if (request.ReuseExternal)
                 throw SnapshotCreationErrors.ReuseWithoutFile(disk.Name);
-            else if (BlockDevices.Is(disk.Path))
+            else if (Libc.IsBlockDevice(disk.Path))
                 throw SnapshotCreationErrors.NoNameBesideDevice(disk.Name, disk.Path);
             else
                 Add(disk.Name, OverlayFile.PathFor(disk.Path, domain.Uuid!.Value, name, taken), $"the new layer of disk '{disk.Name}'", reuse: false);
@@ -39,7 +39,7 @@ internal sealed record SnapshotFiles(IReadOnlyDictionary<string, string> Overlay
 
         if (!withMemory)
             return new SnapshotFiles(overlays, null);
-        string beside = disks.Select(disk => disk.Path).FirstOrDefault(path => !BlockDevices.Is(path)) ?? "";
+        string beside = disks.Select(disk => disk.Path).FirstOrDefault(path => !Libc.IsBlockDevice(path)) ?? "";
         string memory = wish.MemoryPath
             ?? (request.Prefix is { } start ? Prefixed(start, beside, name + MemoryExtension)
             : beside.Length == 0 ? throw SnapshotCreationErrors.NoMemoryPath(domain.Name)

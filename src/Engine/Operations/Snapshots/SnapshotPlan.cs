@@ -28,20 +28,11 @@ internal sealed record SnapshotPlan(IReadOnlyList<SnapshotStep> Steps, DomainMom
         DomainMoments named = state.With(moment) with { Current = null }, nameless = state;
         foreach (SessionDisk disk in disks)
         {
-            DiskTracking tracking = state.Disk(disk.Name);
             ObservedLayer observed = seen[disk.Name];
-            TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
-            var proof = new TrackingProof(tracking, observed);
-            if (proof.Drift is { Kind: LayerDriftKind.Rebased } rebased)
-                throw OperationErrors.Rebased(disk.Name, rebased);
-            if (observed.Chain is { } chain)
-            {
-                tracking = tracking.ActiveTip is null || layer.Facts is null ? LayerReading.Record(tracking, layer, chain.Layers) : LayerAcceptance.Accept(tracking, chain);
-                layer = tracking.Layers.GetValueOrDefault(layer.Id, layer);
-            }
-
-            bool proven = tracking.ActiveTip is not null && proof.OwnDoubt is null;
-            if (tracking.ActiveTip is not null && proof.Doubt is { } doubt)
+            var found = FoundDisk.Of(state.Disk(disk.Name), disk, observed);
+            (DiskTracking tracking, TrackingLayer layer, TrackingProof proof) = found;
+            bool proven = found.IsProven;
+            if (found.Doubt is { } doubt)
                 doubts[disk.Name] = doubt;
             (string path, LayerFacts? reused) = overlays[disk.Name];
             var overlay = new TrackingLayer(MomentIds.New(), path, layer.Id, Facts: reused) { Made = reused is null };

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using MomentTools.Machines;
+using MomentTools.Files;
 using MomentTools.Moments;
 using MomentTools.Qmp;
 using MomentTools.Xml;
@@ -55,7 +55,7 @@ internal sealed record SnapshotStep(
 
     /// <summary>The machine's definition with the new layers.</summary>
     public static DomainDocument Definition(DomainDocument domain, IEnumerable<SnapshotStep> steps) =>
-        steps.Aggregate(domain, (next, step) => next.WithDiskSource(step.Disk, step.Overlay.Path, OverlayFile.Format, BlockDevices.Is(step.Overlay.Path) ? "block" : "file"));
+        steps.Aggregate(domain, (next, step) => next.WithDiskSource(step.Disk, step.Overlay.Path, OverlayFile.Format, Libc.IsBlockDevice(step.Overlay.Path) ? "block" : "file"));
 
     public JsonObject ToJson() => new()
     {

@@ -30,7 +30,7 @@ internal sealed record TurnPlan(TurnStep Step, DiskTracking Forward, DiskTrackin
         if (tracking.ActiveTip is not { } tip)
             // Nothing is known of the present, but the snapshot's past may be.
             return start is null ? new TurnPlan(step, prepared, tracking, null) : Begin(step, tracking, prepared, target, start, operationId);
-        TrackingLayer layer = CheckpointPlan.Layer(tracking, disk);
+        TrackingLayer layer = FoundDisk.ActiveLayer(tracking, disk);
         var proof = new TrackingProof(tracking, seen);
         bool proven = proof.OwnDoubt is null;
         SegmentSource[] settled = [.. proof.Settled(proven ? operationId : null)

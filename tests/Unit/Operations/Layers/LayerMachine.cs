@@ -87,7 +87,7 @@ internal sealed class LayerMachine : IAsyncDisposable
         DiskTracking tracking = scope.State.Disk(Disk);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.AtOpeningAsync(session, scope.State, CancellationToken.None);
         var proof = new TrackingProof(tracking, seen[Disk]);
-        TrackingLayer active = CheckpointPlan.Layer(tracking, disk);
+        TrackingLayer active = FoundDisk.ActiveLayer(tracking, disk);
         TrackingLayer overlay = await OverlayFile.CreateAsync(
             session, "mt-" + scope.Id, OverlayFile.PathFor(disk.Path, scope.Domain.Uuid!.Value, name), disk.Path, disk.Format, disk.VirtualSize, disk.Path, CancellationToken.None) with { Made = true };
         var node = new OverlayNode(OverlayNode.NameFor(scope.Id, 0), overlay.Path);

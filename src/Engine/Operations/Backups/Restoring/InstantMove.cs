@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
@@ -68,27 +66,9 @@ internal sealed class InstantMove(EngineContext context)
         if (known is { FrozenTop: not null })
             LayerThaw.Run(scope, tracking, null, [known]);
         DomainMoments next = known is null ? scope.State : scope.State.With(Standing(scope.State.Disk(disk.Target), known.Id, below));
-        string node = (await layers.NodesAsync(cancellation)).Require(path).NodeName, jobId = $"mt-{MomentIds.New()}-move";
-        using Journal journal = scope.Begin(
-            LayerPull.Operation, new JsonObject { ["layer"] = path, ["backing"] = null, ["job"] = jobId, ["commit"] = scope.ChangesTo(next).ToJson() }, next);
-        try
-        {
-            await PendingJob.ReachAsync(
-                layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node, null, null, token), null,
-                new MoveProgress(scope.Place.Name, disk.Target, report), cancellation);
-            journal.Pass("pending");
-            await PendingJob.FinishAsync(layers.Session.Jobs, jobId);
-            journal.Pass("finished");
-        }
-        catch (Exception failure)
-        {
-            if ((await DiskChain.HeaderAsync(path, CancellationToken.None)).BackingFile is not null)
-                journal.End();
-            if (failure is MomentException refused && (refused.ErrorId == QmpErrors.QmpJobFailed || refused.ErrorId == QmpErrors.QmpCommandFailed))
-                throw InstantErrors.MoveFailed(scope.Place.Name, disk.Target, path, repository.Root, refused);
-            throw;
-        }
-
+        using Journal journal = await LayerPull.StreamAsync(
+            scope, layers, path, backing: null, next, new MoveProgress(scope.Place.Name, disk.Target, report),
+            refused => InstantErrors.MoveFailed(scope.Place.Name, disk.Target, path, repository.Root, refused), cancellation);
         if (layers.IsLive)
             await CloseAsync(layers.Session.Qmp, repository);
         await layers.Session.CloseAsync(CancellationToken.None);

@@ -30,7 +30,7 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path)
     public static RedoFile For(SessionDisk disk, DomainPlace place, Guid uuid, string id)
     {
         // Beside a device of the host no file can be.
-        string model = BlockDevices.Is(disk.Path) ? System.IO.Path.Combine(place.StateDirectory, disk.Name) : disk.Path;
+        string model = Libc.IsBlockDevice(disk.Path) ? System.IO.Path.Combine(place.StateDirectory, disk.Name) : disk.Path;
         return new RedoFile(disk.Name, disk.Path, OverlayFile.PathFor(model, uuid, id, Extension));
     }
 
@@ -110,7 +110,7 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path)
     private void Model(SafeFileHandle made)
     {
         // Who may read the disk may read what is written to it; a device's mode says nothing about a file.
-        if (!BlockDevices.Is(DiskPath))
+        if (!Libc.IsBlockDevice(DiskPath))
             OwnedFile.Model(made, DiskPath);
     }
 
