@@ -9,7 +9,7 @@ public sealed class ByteCountAttribute : ArgumentTransformationAttribute
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
-        object? value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        object? value = GivenValue.Plain(inputData);
         return value is string text
             ? ValueText.Bytes(text) ?? throw new ArgumentTransformationMetadataException($"'{text}' is no number of bytes. Write the number alone, or for instance 64MB or 1.5GB.")
             : value!;

@@ -6,19 +6,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Compares two points in time, disk by disk: how they are related, and how much was written between them.</summary>
 [Cmdlet(VerbsData.Compare, "VMMoment", DefaultParameterSetName = InputObjectSet)]
 [OutputType(typeof(VMMomentComparison))]
-public sealed class CompareVMMomentCommand : MomentCmdlet
+public sealed class CompareVMMomentCommand : NamedCmdlet
 {
-    private const string NameSet = "Name";
-    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>One moment: its name, or the object.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [ArgumentCompleter(typeof(FromCompleter))]

@@ -9,7 +9,7 @@ public sealed class DurationAttribute : ArgumentTransformationAttribute
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
-        object? value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        object? value = GivenValue.Plain(inputData);
         // PowerShell takes '8' for eight days, and 8 for eight ten-millionths of a second.
         return value switch
         {

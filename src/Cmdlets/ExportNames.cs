@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using System.Management.Automation;
 
 namespace MomentTools.Cmdlets;
@@ -22,8 +21,8 @@ public sealed class ExportNames
         ArgumentNullException.ThrowIfNull(names);
         foreach (DictionaryEntry one in names)
         {
-            string name = one.Value is null ? "" : Text(one.Value);
-            _byDisk[Text(one.Key)] = name.Length > 0 ? name : throw new FormatException($"The export of disk '{Text(one.Key)}' has no name.");
+            string name = GivenValue.Text(one.Value);
+            _byDisk[GivenValue.Text(one.Key)] = name.Length > 0 ? name : throw new FormatException($"The export of disk '{GivenValue.Text(one.Key)}' has no name.");
         }
     }
 
@@ -35,6 +34,4 @@ public sealed class ExportNames
         _sole is null ? _byDisk
         : disks is [string disk] ? new Dictionary<string, string>(StringComparer.Ordinal) { [disk] = _sole }
         : throw CmdletErrors.OneNameForDisks(_sole, vm, disks);
-
-    private static string Text(object value) => Convert.ToString(value is PSObject wrapped ? wrapped.BaseObject : value, CultureInfo.InvariantCulture) ?? "";
 }

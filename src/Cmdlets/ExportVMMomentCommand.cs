@@ -6,20 +6,10 @@ namespace MomentTools.Cmdlets;
 /// <summary>Writes moments as libvirt's XML: one, some, or all in one document.</summary>
 [Cmdlet(VerbsData.Export, "VMMoment", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(string), typeof(FileInfo))]
-public sealed class ExportVMMomentCommand : MomentCmdlet
+public sealed class ExportVMMomentCommand : NamedCmdlet
 {
-    private const string NameSet = "Name";
-    private const string InputObjectSet = "InputObject";
-
     // All that the pipeline brings is one export a machine, so that nothing is written before all of it is known to be writable.
     private readonly Dictionary<string, List<string>> _given = new(StringComparer.Ordinal);
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
 
     /// <summary>The moments, with wildcards; all in one document if not given.</summary>
     [Parameter(Position = 1, ParameterSetName = NameSet)]

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Management.Automation;
 using MomentTools.Cmdlets.Jobs;
 using MomentTools.Cmdlets.Pipeline;
@@ -228,5 +229,18 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     {
         string full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
         return provider.Name == "FileSystem" ? full : throw CmdletErrors.NoFilePath(path, provider.Name);
+    }
+
+    /// <summary>The files of a table like @{ vda = './a.qcow2' }, by disk.</summary>
+    private protected Dictionary<string, string> FilesByDisk(Hashtable given, Func<string, MomentException> withoutFile)
+    {
+        Dictionary<string, string> files = new(StringComparer.Ordinal);
+        foreach (DictionaryEntry one in given)
+        {
+            string disk = GivenValue.Text(one.Key), file = GivenValue.Text(one.Value);
+            files[disk] = file.Length > 0 ? FilePath(file) : throw withoutFile(disk);
+        }
+
+        return files;
     }
 }

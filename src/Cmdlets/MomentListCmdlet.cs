@@ -4,19 +4,12 @@ using MomentTools.Cmdlets.Completion;
 namespace MomentTools.Cmdlets;
 
 /// <summary>What the lists of moments share: the filters, in libvirt's sense (alternatives inside a group, all groups hold).</summary>
-public abstract class MomentListCmdlet : MomentCmdlet
+public abstract class MomentListCmdlet : DomainCmdlet
 {
     // Format files choose a view by type name; the objects themselves are those of any other list. Where both kinds are in one list, they share a table.
     private const string TreeTypeName = "MomentTools.VMMoment#Tree";
     private const string SizeTypeName = "MomentTools.VMMoment#Size";
     private const string AnyTypeName = "MomentTools.VMMoment#Any";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
 
     /// <summary>Names, with wildcards.</summary>
     [Parameter(Position = 1)]

@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Views;
@@ -91,7 +90,7 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
     {
         Name = Name,
         Disks = Disk,
-        Scratch = ScratchFiles(),
+        Scratch = FilesByDisk(Scratch, CmdletErrors.ScratchWithoutFile),
         ScratchDirectory = ScratchDirectory is null ? null : FilePath(ScratchDirectory),
         ScratchLimit = ScratchLimit,
         NewCheckpoint = NewCheckpoint,
@@ -102,14 +101,6 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
         XmlPath = Path is null ? null : FilePath(Path),
     };
 
-    private Dictionary<string, string> ScratchFiles()
-    {
-        Dictionary<string, string> paths = new(StringComparer.Ordinal);
-        foreach (DictionaryEntry one in Scratch)
-            paths[Text(one.Key)] = one.Value is { } path && Text(path) is { Length: > 0 } given ? FilePath(given) : throw CmdletErrors.ScratchWithoutFile(Text(one.Key));
-        return paths;
-    }
-
     private string Action(VMBlockSnapshot plan)
     {
         string files = string.Join(", ", plan.Disks.Select(disk => disk.ScratchPath is { } path ? $"{disk.Name} with scratch file '{path}'" : $"{disk.Name} without a scratch file"));
@@ -118,6 +109,4 @@ public sealed class NewVMBlockSnapshotCommand : DomainCmdlet
         string until = (Lease is { } lease ? $", for {lease:c}" : "") + (OwnedBySession ? ", until this session ends" : "");
         return $"Make block snapshot '{plan.Name}' of {files}{limit}{with}{until}";
     }
-
-    private static string Text(object value) => Convert.ToString(value is PSObject wrapped ? wrapped.BaseObject : value, CultureInfo.InvariantCulture) ?? "";
 }

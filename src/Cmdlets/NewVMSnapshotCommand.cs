@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using System.Management.Automation;
 using MomentTools.Cmdlets.Completion;
 using MomentTools.Cmdlets.Jobs;
@@ -128,16 +127,8 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet, ILongOperation
         return new CreateSnapshotRequest
         {
             Name = Name, Description = Description, Disks = Disk, DiskOnly = DiskOnly, Internal = Internal, Memory = Memory, MemoryPath = MemoryPath is null ? null : FilePath(MemoryPath), Live = Live, Halt = Halt,
-            Quiesce = Quiesce, ReuseExternal = ReuseExternal, Overlays = Overlays(), Prefix = Place(Prefix), NoMetadata = NoMetadata, Xml = Xml, XmlPath = file, Redefine = Redefine, Current = Current, AcceptOwner = AcceptOwner,
+            Quiesce = Quiesce, ReuseExternal = ReuseExternal, Overlays = FilesByDisk(Overlay, CmdletErrors.OverlayWithoutFile), Prefix = Place(Prefix), NoMetadata = NoMetadata, Xml = Xml, XmlPath = file, Redefine = Redefine, Current = Current, AcceptOwner = AcceptOwner,
         };
-    }
-
-    private Dictionary<string, string> Overlays()
-    {
-        Dictionary<string, string> paths = new(StringComparer.Ordinal);
-        foreach (DictionaryEntry one in Overlay)
-            paths[Text(one.Key)] = one.Value is { } path && Text(path) is { Length: > 0 } given ? FilePath(given) : throw CmdletErrors.OverlayWithoutFile(Text(one.Key));
-        return paths;
     }
 
     // A name alone stays one; a place is meant from where PowerShell is.
@@ -146,6 +137,4 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet, ILongOperation
         int slash = prefix?.LastIndexOf('/') ?? -1;
         return slash < 0 ? prefix : FilePath(prefix![..(slash + 1)]).TrimEnd('/') + prefix![slash..];
     }
-
-    private static string Text(object value) => Convert.ToString(value is PSObject wrapped ? wrapped.BaseObject : value, CultureInfo.InvariantCulture) ?? "";
 }

@@ -10,7 +10,7 @@ public sealed class PointInTimeAttribute : ArgumentTransformationAttribute
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
-        object? value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        object? value = GivenValue.Plain(inputData);
         return value switch
         {
             null or DateTimeOffset => value!,

@@ -5,23 +5,12 @@ using MomentTools.Cmdlets.Jobs;
 namespace MomentTools.Cmdlets;
 
 /// <summary>What the cmdlets share that remove moments: of either kind, or of one.</summary>
-public abstract class RemoveMomentCmdlet : MomentCmdlet, ILongOperation
+public abstract class RemoveMomentCmdlet : NamedCmdlet, ILongOperation
 {
-    private protected const string NameSet = "Name";
-    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private protected const string InputObjectSet = "InputObject";
-
     // What went with an earlier one is not an error when its own turn comes.
     private readonly HashSet<(string VM, string Kind, string Name)> _removed = [];
     // Several snapshots that go with one command can all be brought back.
     private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public virtual VMReference[] VM { get; set; } = [];
 
     /// <summary>The moments' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]

@@ -6,18 +6,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Removes bitmaps that belong to no moment from the images of machines.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMBitmap", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(void))]
-public sealed class RemoveVMBitmapCommand : MomentCmdlet
+public sealed class RemoveVMBitmapCommand : NamedCmdlet
 {
-    private const string NameSet = "Name";
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>The bitmaps' names.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("BitmapName")]

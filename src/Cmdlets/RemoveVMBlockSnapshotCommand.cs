@@ -7,19 +7,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Removes block snapshots and their scratch files; the machine's disks stay as they are.</summary>
 [Cmdlet(VerbsCommon.Remove, "VMBlockSnapshot", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(VMBlockSnapshot))]
-public sealed class RemoveVMBlockSnapshotCommand : MomentCmdlet
+public sealed class RemoveVMBlockSnapshotCommand : NamedCmdlet
 {
-    private const string NameSet = "Name";
-    // The default: of two sets that take pipeline input PowerShell prefers it, and a name alone still means the other one.
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>The block snapshots' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("SnapshotName", "BlockSnapshotName")]

@@ -6,18 +6,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Changes what is said of moments.</summary>
 [Cmdlet(VerbsCommon.Set, "VMMoment", DefaultParameterSetName = InputObjectSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(VMMoment))]
-public sealed class SetVMMomentCommand : MomentCmdlet
+public sealed class SetVMMomentCommand : NamedCmdlet
 {
-    private const string NameSet = "Name";
-    private const string InputObjectSet = "InputObject";
-
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>The moment's name.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("MomentName", "CheckpointName", "SnapshotName")]

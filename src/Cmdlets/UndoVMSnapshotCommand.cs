@@ -6,15 +6,8 @@ namespace MomentTools.Cmdlets;
 /// <summary>Brings back what the last restore or removal discarded.</summary>
 [Cmdlet(VerbsCommon.Undo, "VMSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(VMDomain))]
-public sealed class UndoVMSnapshotCommand : MomentCmdlet
+public sealed class UndoVMSnapshotCommand : DomainCmdlet
 {
-    /// <summary>The domains.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("VMName", "Domain", "DomainName")]
-    [ArgumentCompleter(typeof(DomainCompleter))]
-    [SupportsWildcards]
-    public VMReference[] VM { get; set; } = [];
-
     /// <summary>The id of what is kept, as Get-VMSnapshot -Kept tells it; the last of each domain if not given.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(KeptCompleter))]

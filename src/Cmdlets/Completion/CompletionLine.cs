@@ -51,7 +51,7 @@ internal sealed class CompletionLine
     /// <summary>The domains that a value means, as -VM takes it.</summary>
     public static IEnumerable<string> DomainsOf(object? value)
     {
-        object? inner = value is PSObject wrapped ? wrapped.BaseObject : value;
+        object? inner = GivenValue.Plain(value);
         if (inner is IEnumerable list and not string)
             return list.Cast<object?>().SelectMany(DomainsOf);
         return inner is null or "" || !NamesDomain(value!) ? [] : [new VMReference(value!).Pattern];

@@ -27,7 +27,7 @@ internal static class JobCommandLine
     private static IEnumerable<object?> Values(object? given) =>
         given is IEnumerable list and not string and not IDictionary ? list.Cast<object?>() : [given];
 
-    private static string Text(object? value) => (value is PSObject wrapped ? wrapped.BaseObject : value) switch
+    private static string Text(object? value) => GivenValue.Plain(value) switch
     {
         null => "$null",
         bool flag => flag ? "$true" : "$false",
