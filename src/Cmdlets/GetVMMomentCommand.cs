@@ -5,7 +5,7 @@ namespace MomentTools.Cmdlets;
 /// <summary>Gets the moments of machines: checkpoints and snapshots.</summary>
 [Cmdlet(VerbsCommon.Get, "VMMoment")]
 [OutputType(typeof(VMCheckpoint), typeof(VMSnapshot))]
-public sealed class GetVMMomentCommand : MomentListCmdlet
+public sealed class GetVMMomentCommand : SnapshotListCmdlet
 {
     /// <summary>Only this kind; the tree is then the one of this kind.</summary>
     [Parameter]
@@ -13,33 +13,5 @@ public sealed class GetVMMomentCommand : MomentListCmdlet
     [ValidateSet("Checkpoint", "Snapshot")]
     public string? Kind { get; set; }
 
-    /// <summary>Snapshots of a running machine.</summary>
-    [Parameter]
-    public SwitchParameter Online { get; set; }
-
-    /// <summary>Snapshots of a stopped machine.</summary>
-    [Parameter]
-    public SwitchParameter Offline { get; set; }
-
-    /// <summary>Snapshots without the machine's state.</summary>
-    [Parameter]
-    public SwitchParameter DiskOnly { get; set; }
-
-    /// <summary>Snapshots inside the images.</summary>
-    [Parameter]
-    public SwitchParameter Internal { get; set; }
-
-    /// <summary>Snapshots as layers.</summary>
-    [Parameter]
-    public SwitchParameter External { get; set; }
-
-    private protected override MomentQuery Narrow(MomentQuery query) => query with
-    {
-        Kind = Kind,
-        Online = Online,
-        Offline = Offline,
-        DiskOnly = DiskOnly,
-        Internal = Internal,
-        External = External,
-    };
+    private protected override MomentQuery Narrow(MomentQuery query) => base.Narrow(query) with { Kind = Kind };
 }

@@ -6,7 +6,7 @@ namespace MomentTools.Cmdlets;
 /// <summary>Gets the snapshots of machines, in the tree of snapshots alone; or what is kept aside of those that were left or removed.</summary>
 [Cmdlet(VerbsCommon.Get, "VMSnapshot")]
 [OutputType(typeof(VMSnapshot), typeof(VMKeptState))]
-public sealed class GetVMSnapshotCommand : MomentListCmdlet
+public sealed class GetVMSnapshotCommand : SnapshotListCmdlet
 {
     /// <summary>Names, with wildcards.</summary>
     [Parameter(Position = 1)]
@@ -15,26 +15,6 @@ public sealed class GetVMSnapshotCommand : MomentListCmdlet
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public override string[] Name { get; set; } = [];
-
-    /// <summary>Snapshots of a running machine.</summary>
-    [Parameter]
-    public SwitchParameter Online { get; set; }
-
-    /// <summary>Snapshots of a stopped machine.</summary>
-    [Parameter]
-    public SwitchParameter Offline { get; set; }
-
-    /// <summary>Snapshots without the machine's state.</summary>
-    [Parameter]
-    public SwitchParameter DiskOnly { get; set; }
-
-    /// <summary>Snapshots inside the images.</summary>
-    [Parameter]
-    public SwitchParameter Internal { get; set; }
-
-    /// <summary>Snapshots as layers.</summary>
-    [Parameter]
-    public SwitchParameter External { get; set; }
 
     /// <summary>What Undo-VMSnapshot can bring back, in place of the snapshots.</summary>
     [Parameter]
@@ -49,13 +29,5 @@ public sealed class GetVMSnapshotCommand : MomentListCmdlet
             base.ProcessRecord();
     }
 
-    private protected override MomentQuery Narrow(MomentQuery query) => query with
-    {
-        Kind = "Snapshot",
-        Online = Online,
-        Offline = Offline,
-        DiskOnly = DiskOnly,
-        Internal = Internal,
-        External = External,
-    };
+    private protected override MomentQuery Narrow(MomentQuery query) => base.Narrow(query) with { Kind = "Snapshot" };
 }
