@@ -109,13 +109,6 @@ internal sealed class MomentTree
         return new ArraySegment<Moment>(_forest.Moments, position + 1, _forest.Sizes[position] - 1);
     }
 
-    /// <summary>Whether one moment lies on the way from a root to another one; a moment is not above itself.</summary>
-    public bool IsAncestor(Moment ancestor, Moment moment)
-    {
-        int above = PositionOf(ancestor), below = PositionOf(moment);
-        return below > above && below < above + _forest.Sizes[above];
-    }
-
     /// <summary>The moments from the root down to this one, itself included.</summary>
     public IReadOnlyList<Moment> Path(Moment moment)
     {

@@ -3,14 +3,11 @@ namespace MomentTools.Nbd;
 /// <summary>A metadata context that the server granted, under the id its replies bear on this connection.</summary>
 internal sealed record NbdContext(uint Id, string Name)
 {
-    /// <summary>Whether data is stored; <see cref="StateHole"/> and <see cref="StateZero"/>.</summary>
+    /// <summary>Whether data is stored, and whether it reads as zeroes: <see cref="StateZero"/>.</summary>
     public const string BaseAllocation = "base:allocation";
 
     /// <summary>The namespace of QEMU's dirty bitmaps; the bitmap's name follows.</summary>
     public const string DirtyBitmapPrefix = "qemu:dirty-bitmap:";
-
-    /// <summary>NBD_STATE_HOLE of base:allocation.</summary>
-    public const uint StateHole = 1;
 
     /// <summary>NBD_STATE_ZERO of base:allocation.</summary>
     public const uint StateZero = 2;

@@ -27,8 +27,6 @@ internal abstract class NbdRequest(NbdEndpoint endpoint, Command command, ulong 
     /// <summary>Whether it changes what the export holds.</summary>
     public virtual bool Changes => false;
 
-    protected NbdEndpoint Endpoint => endpoint;
-
     protected virtual CommandFlags Flags => CommandFlags.None;
 
     public void Write(Span<byte> header)

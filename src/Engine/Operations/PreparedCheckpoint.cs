@@ -44,8 +44,6 @@ internal sealed class PreparedCheckpoint : IAsyncDisposable
     /// <summary>What the moments will be.</summary>
     public DomainMoments Next => _plan.Next;
 
-    public IReadOnlyList<CheckpointStep> Steps => _plan.Steps;
-
     /// <summary>When the transaction happened.</summary>
     public DateTimeOffset Instant { get; private set; }
 

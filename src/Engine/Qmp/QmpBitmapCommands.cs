@@ -22,18 +22,9 @@ internal static class QmpBitmapCommands
     public static Task BitmapRemoveAsync(this QmpClient qmp, string node, string name, CancellationToken cancellation) =>
         qmp.ExecuteAsync("block-dirty-bitmap-remove", Arguments(node, name), cancellation);
 
-    /// <summary>Lets a bitmap record (<c>block-dirty-bitmap-enable</c>).</summary>
-    public static Task BitmapEnableAsync(this QmpClient qmp, string node, string name, CancellationToken cancellation) =>
-        qmp.ExecuteAsync("block-dirty-bitmap-enable", Arguments(node, name), cancellation);
-
     /// <summary>Lets a bitmap record no more (<c>block-dirty-bitmap-disable</c>).</summary>
     public static Task BitmapDisableAsync(this QmpClient qmp, string node, string name, CancellationToken cancellation) =>
         qmp.ExecuteAsync("block-dirty-bitmap-disable", Arguments(node, name), cancellation);
-
-    /// <summary>Adds the bits of the sources to the target (<c>block-dirty-bitmap-merge</c>).</summary>
-    public static Task BitmapMergeAsync(
-        this QmpClient qmp, string node, string target, IEnumerable<BitmapRef> sources, CancellationToken cancellation) =>
-        qmp.ExecuteAsync("block-dirty-bitmap-merge", MergeArguments(node, target, sources), cancellation);
 
     internal static JsonObject Arguments(string node, string name) => new() { ["node"] = node, ["name"] = name };
 

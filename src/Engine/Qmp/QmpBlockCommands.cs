@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MomentTools.Errors;
 
 namespace MomentTools.Qmp;
 
@@ -44,22 +43,4 @@ internal static class QmpBlockCommands
     /// <summary>Sets the virtual size of a node, in bytes (<c>block_resize</c>).</summary>
     public static Task BlockResizeAsync(this QmpClient qmp, string nodeName, long size, CancellationToken cancellation) =>
         qmp.ExecuteAsync("block_resize", new JsonObject { ["node-name"] = nodeName, ["size"] = size }, cancellation);
-
-    /// <summary>
-    /// Puts another node under a guest's device (<c>qom-set drive</c>). QEMU 7.2 aborts when the node is attached
-    /// already, so this looks first.
-    /// </summary>
-    /// <param name="qdev">The device as <c>query-block</c> names it.</param>
-    /// <returns>Whether anything had to be changed.</returns>
-    public static async Task<bool> SetDriveAsync(this QmpClient qmp, string qdev, string nodeName, CancellationToken cancellation)
-    {
-        QmpBlockDevice device = (await qmp.QueryBlockAsync(cancellation)).FirstOrDefault(one => one.Qdev == qdev)
-            ?? throw new MomentException(
-                QmpErrors.QmpDeviceUnknown, $"QEMU at {qmp.Name} has no block device '{qdev}'.", qdev, "Look at the machine's disks: it may have been unplugged.");
-        if (device.Inserted?.NodeName == nodeName)
-            return false;
-        await qmp.ExecuteAsync(
-            "qom-set", new JsonObject { ["path"] = device.QomPath, ["property"] = "drive", ["value"] = nodeName }, cancellation);
-        return true;
-    }
 }

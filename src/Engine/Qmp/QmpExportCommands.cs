@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -14,12 +13,6 @@ internal static class QmpExportCommands
     /// <param name="tlsCreds">The id of a tls-creds object, or null.</param>
     public static Task NbdServerStartUnixAsync(this QmpClient qmp, string path, string? tlsCreds, CancellationToken cancellation) =>
         qmp.NbdServerStartAsync("unix", new JsonObject { ["path"] = path }, tlsCreds, null, cancellation);
-
-    /// <summary>Starts the NBD server on a TCP port, which QEMU never tells: choose one (<c>nbd-server-start</c>).</summary>
-    /// <param name="tlsCreds">The id of a tls-creds object, or null.</param>
-    public static Task NbdServerStartInetAsync(this QmpClient qmp, string host, int port, string? tlsCreds, CancellationToken cancellation) =>
-        qmp.NbdServerStartAsync(
-            "inet", new JsonObject { ["host"] = host, ["port"] = port.ToString(CultureInfo.InvariantCulture) }, tlsCreds, null, cancellation);
 
     /// <summary>Starts the NBD server (<c>nbd-server-start</c>).</summary>
     /// <param name="type">QAPI <c>SocketAddressType</c>.</param>

@@ -1,10 +1,8 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using MomentTools.Errors;
 
 namespace MomentTools.Qmp;
 
-/// <summary>The machine as a whole: its state, its end, and what its QEMU can do.</summary>
+/// <summary>The machine as a whole: its state, and its end.</summary>
 internal static class QmpMachineCommands
 {
     /// <summary>Tells whether the machine runs, and if not, why (<c>query-status</c>).</summary>
@@ -43,40 +41,4 @@ internal static class QmpMachineCommands
 
         await qmp.Closed.WaitAsync(cancellation);
     }
-
-    /// <summary>QEMU's version (<c>query-version</c>).</summary>
-    public static async Task<QmpVersion> QueryVersionAsync(this QmpClient qmp, CancellationToken cancellation) =>
-        QmpVersion.Read(new QmpValue("query-version", await qmp.ExecuteAsync("query-version", null, cancellation)));
-
-    /// <summary>The names of all commands that this QEMU has (<c>query-commands</c>).</summary>
-    public static async Task<IReadOnlySet<string>> QueryCommandsAsync(this QmpClient qmp, CancellationToken cancellation)
-    {
-        JsonElement reply = await qmp.ExecuteAsync("query-commands", null, cancellation);
-        return new QmpValue("query-commands", reply).List(command => command["name"].Text).ToHashSet(StringComparer.Ordinal);
-    }
-
-    /// <summary>
-    /// Runs a line of the human monitor and gives the text it printed (<c>human-monitor-command</c>). The human monitor
-    /// reports failure as text only: what is recognisably one is thrown as <c>QmpCommandFailed</c>, the rest is for the
-    /// caller to judge.
-    /// </summary>
-    public static async Task<string> HumanMonitorCommandAsync(this QmpClient qmp, string commandLine, CancellationToken cancellation)
-    {
-        JsonElement reply = await qmp.ExecuteAsync("human-monitor-command", new JsonObject { ["command-line"] = commandLine }, cancellation);
-        string text = new QmpValue("human-monitor-command", reply).Text;
-        if (text.StartsWith("Error: ", StringComparison.Ordinal) || text.StartsWith("unknown command: ", StringComparison.Ordinal))
-            throw Refused(qmp, commandLine, text);
-        return text;
-    }
-
-    /// <summary>The same for a line that prints nothing when it works: any text is QEMU's refusal.</summary>
-    public static async Task HumanMonitorCommandSilentAsync(this QmpClient qmp, string commandLine, CancellationToken cancellation)
-    {
-        string text = await qmp.HumanMonitorCommandAsync(commandLine, cancellation);
-        if (text.Length > 0)
-            throw Refused(qmp, commandLine, text);
-    }
-
-    private static MomentException Refused(QmpClient qmp, string commandLine, string text) =>
-        QmpErrors.CommandFailed(qmp.Name, commandLine, null, text.Trim());
 }

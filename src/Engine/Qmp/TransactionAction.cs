@@ -19,8 +19,6 @@ internal sealed record TransactionAction(string Type, JsonObject Data)
 
     public static TransactionAction BitmapDisable(string node, string name) => On("block-dirty-bitmap-disable", node, name);
 
-    public static TransactionAction BitmapClear(string node, string name) => On("block-dirty-bitmap-clear", node, name);
-
     /// <summary>Adds the bits of the sources, of which there is at least one and which may lie on other nodes, to the target.</summary>
     public static TransactionAction BitmapMerge(string node, string target, IEnumerable<BitmapRef> sources)
     {
@@ -63,9 +61,6 @@ internal sealed record TransactionAction(string Type, JsonObject Data)
     /// <summary>Takes a snapshot inside a node's image, of the disk alone.</summary>
     public static TransactionAction BlockdevSnapshotInternal(string node, string name) =>
         new("blockdev-snapshot-internal-sync", new JsonObject { ["device"] = node, ["name"] = name });
-
-    /// <summary>Always fails, so that the transaction is rolled back.</summary>
-    public static TransactionAction Abort() => new("abort", []);
 
     internal JsonObject ToJson() => new() { ["type"] = Type, ["data"] = Data.DeepClone() };
 

@@ -34,8 +34,6 @@ internal sealed record CheckpointDocument : MomentDocument
     public static CheckpointDocument Parse(string text, string source, XmlOrigin origin) =>
         FromElement(XmlSource.Parse(text, source).Root!, source, origin);
 
-    public static CheckpointDocument Load(string path, XmlOrigin origin) => FromElement(XmlSource.ReadFile(path).Root!, path, origin);
-
     /// <summary>Reads a <c>&lt;domaincheckpoint&gt;</c> that may lie in a larger document; its domain is taken out of there.</summary>
     public static CheckpointDocument FromElement(XElement root, string source, XmlOrigin origin) => new(root, new XmlCheck(source), origin);
 

@@ -8,8 +8,6 @@ internal static class MomentDocuments
     public static MomentDocument Parse(string text, string source, XmlOrigin origin) =>
         FromElement(XmlSource.Parse(text, source).Root!, source, origin);
 
-    public static MomentDocument Load(string path, XmlOrigin origin) => FromElement(XmlSource.ReadFile(path).Root!, path, origin);
-
     /// <summary>Reads an element that may lie in a larger document; its domains are taken out of there.</summary>
     public static MomentDocument FromElement(XElement root, string source, XmlOrigin origin) => root.Name.ToString() switch
     {

@@ -19,8 +19,6 @@ internal sealed record MomentsDocument(DomainDocument Domain, IReadOnlyList<Snap
 
     public static MomentsDocument Parse(string text, string source) => FromElement(XmlSource.Parse(text, source, MaxBytes).Root!, source);
 
-    public static MomentsDocument Load(string path) => FromElement(XmlSource.ReadFile(path, MaxBytes).Root!, path);
-
     /// <summary>Whether a <c>&lt;domain&gt;</c> has moments in it, and so is a document of this kind.</summary>
     public static bool IsOne(XElement root) => root.Name == "domain" && (root.Element(SnapshotList) ?? root.Element(CheckpointList)) is not null;
 

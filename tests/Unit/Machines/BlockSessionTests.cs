@@ -70,7 +70,7 @@ public sealed class BlockSessionTests
         // A private copy is all that a reader makes.
         string node = two.Disks["vda"].NodeName;
         await two.Qmp.BitmapAddAsync(node, "copy", persistent: false, granularity: null, disabled: true, CancellationToken.None);
-        await two.Qmp.BitmapMergeAsync(node, "copy", [new BitmapRef(node, "a")], CancellationToken.None);
+        await two.Qmp.TransactionAsync([TransactionAction.BitmapMerge(node, "copy", [new BitmapRef(node, "a")])], CancellationToken.None);
         Assert.Equal(2, (await two.BitmapsAsync(CancellationToken.None))["vda"].Count);
         await one.CloseAsync(CancellationToken.None);
         await two.CloseAsync(CancellationToken.None);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using MomentTools.Machines;
 using MomentTools.Qmp;
+using MomentTools.Tests.Qmp;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
@@ -132,7 +133,7 @@ public sealed class DiskExchangeTests
     private static async Task WriteAsync(BlockSession session, string disk, byte pattern, long offset)
     {
         QmpBlockDevice device = (await session.Qmp.QueryBlockAsync(CancellationToken.None)).First(one => one.QomPath == session.Disks[disk].QomPath);
-        await session.Qmp.HumanMonitorCommandSilentAsync(string.Create(CultureInfo.InvariantCulture, $"qemu-io -d {device.QomPath} \"write -q -P {pattern} {offset} {Grain}\""), CancellationToken.None);
+        await session.Qmp.HumanMonitorAsync(string.Create(CultureInfo.InvariantCulture, $"qemu-io -d {device.QomPath} \"write -q -P {pattern} {offset} {Grain}\""));
     }
 
     private static void AssertHolds(string path, byte pattern, long offset) =>

@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
+using MomentTools.Tests.Qmp;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
@@ -50,8 +51,8 @@ internal sealed class MachineSample : IAsyncDisposable
     }
 
     /// <summary>Writes as the guest would.</summary>
-    public static Task WriteAsync(BlockSession session, string disk, long offset, int length) => session.Qmp.HumanMonitorCommandSilentAsync(
-        $"qemu-io -d {session.Disks[disk].QomPath} \"write -q -P 7 {offset} {length}\"", CancellationToken.None);
+    public static Task WriteAsync(BlockSession session, string disk, long offset, int length) => session.Qmp.HumanMonitorAsync(
+        $"qemu-io -d {session.Disks[disk].QomPath} \"write -q -P 7 {offset} {length}\"");
 
     public async ValueTask DisposeAsync()
     {

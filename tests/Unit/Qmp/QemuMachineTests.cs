@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MomentTools.Errors;
+using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Tests.Support;
 
@@ -123,28 +124,12 @@ public sealed class QemuMachineTests
         QmpBlockDevice disk = Assert.Single(await qmp.QueryBlockAsync(CancellationToken.None));
         Assert.Equal(("/machine/peripheral/vd0/virtio-backend", "d0", 67108864L), (disk.QomPath, disk.Inserted!.NodeName, disk.Inserted.VirtualSize));
         await qmp.BlockdevAddAsync(new JsonObject { ["driver"] = "null-co", ["node-name"] = "d1", ["size"] = 67108864 }, CancellationToken.None);
-        Assert.False(await qmp.SetDriveAsync(disk.Qdev!, "d0", CancellationToken.None));
-        Assert.True(await qmp.SetDriveAsync(disk.Qdev!, "d1", CancellationToken.None));
+        var exchanged = new ExchangedDisk("vda", disk.QomPath!, "d0", "d1", []);
+        await DiskExchange.SetAsync(qmp, [(exchanged, "d0")]);
+        await DiskExchange.SetAsync(qmp, [(exchanged, "d1")]);
         Assert.Equal("d1", Assert.Single(await qmp.QueryBlockAsync(CancellationToken.None)).Inserted!.NodeName);
-        MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => qmp.SetDriveAsync("vd9", "d0", CancellationToken.None));
+        MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => DiskExchange.SetAsync(qmp, [(exchanged with { Device = "/machine/peripheral/vd9" }, "d0")]));
         Assert.Equal(QmpErrors.QmpDeviceUnknown, unknown.ErrorId);
-    }
-
-    [SkippableFact]
-    public async Task TheHumanMonitorsTextIsGivenAndItsRefusalsAreErrors()
-    {
-        using var machine = RealMonitor.Machine();
-        await using QmpClient qmp = await machine.ConnectAsync();
-        Assert.Contains("VM status", await qmp.HumanMonitorCommandAsync("info status", CancellationToken.None), StringComparison.Ordinal);
-        await qmp.HumanMonitorCommandSilentAsync("qemu-io -d /machine/peripheral/vd0/virtio-backend \"write -q 0 64k\"", CancellationToken.None);
-        Func<Task>[] refused =
-        [
-            () => qmp.HumanMonitorCommandAsync("no-such-command", CancellationToken.None),
-            () => qmp.HumanMonitorCommandAsync("savevm x", CancellationToken.None),
-            () => qmp.HumanMonitorCommandSilentAsync("qemu-io d0 \"write 0 64k\"", CancellationToken.None),
-        ];
-        foreach (Func<Task> one in refused)
-            Assert.Equal(QmpErrors.QmpCommandFailed, (await Assert.ThrowsAsync<MomentException>(one)).ErrorId);
     }
 
     [SkippableFact]

@@ -22,7 +22,7 @@ public sealed class StorageDaemonTests
             [TransactionAction.BitmapAdd("d0", "a", persistent: true, granularity: 32768), TransactionAction.BitmapAdd("d0", "b", disabled: true)],
             CancellationToken.None);
         await qmp.BitmapDisableAsync("d0", "a", CancellationToken.None);
-        await qmp.BitmapMergeAsync("d0", "b", [new BitmapRef("d0", "a")], CancellationToken.None);
+        await qmp.TransactionAsync([TransactionAction.BitmapMerge("d0", "b", [new BitmapRef("d0", "a")])], CancellationToken.None);
 
         QmpBlockNode node = Assert.Single(await qmp.QueryNamedBlockNodesAsync(CancellationToken.None), one => one.NodeName == "d0");
         Assert.Equal(("qcow2", Size, false, null), (node.Driver, node.VirtualSize, node.ReadOnly, node.BackingFile));
@@ -53,8 +53,6 @@ public sealed class StorageDaemonTests
             CancellationToken.None));
         Assert.Equal((QmpErrors.QmpCommandFailed, "GenericError"), (failure.ErrorId, failure.PeerErrorClass));
         Assert.Contains("missing", failure.Message, StringComparison.Ordinal);
-        await Assert.ThrowsAsync<MomentException>(() => qmp.TransactionAsync(
-            [TransactionAction.BitmapClear("d0", "old"), TransactionAction.BitmapDisable("d0", "old"), TransactionAction.Abort()], CancellationToken.None));
 
         QmpDirtyBitmap left = Assert.Single((await qmp.QueryNamedBlockNodesAsync(CancellationToken.None)).Single(node => node.NodeName == "d0").DirtyBitmaps);
         Assert.Equal(("old", true), (left.Name, left.Recording));
@@ -233,8 +231,7 @@ public sealed class StorageDaemonTests
         using Process daemon = Process.Start("qemu-storage-daemon", ["--chardev", $"socket,id=m,path={scratch["ours"]}", "--monitor", "chardev=m"]);
         Socket accepted = await listener.AcceptAsync();
         await using QmpClient qmp = await QmpClient.OverAsync(new NetworkStream(accepted, ownsSocket: true), "the daemon", CancellationToken.None);
-        Assert.Contains("transaction", await qmp.QueryCommandsAsync(CancellationToken.None));
-        Assert.Equal(qmp.Version, await qmp.QueryVersionAsync(CancellationToken.None));
+        Assert.Empty(await qmp.QueryBlockExportsAsync(CancellationToken.None));
         await qmp.QuitAsync(CancellationToken.None);
         await daemon.WaitForExitAsync();
     }

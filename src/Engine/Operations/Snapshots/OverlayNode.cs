@@ -31,9 +31,6 @@ internal sealed record OverlayNode(string NodeName, string Path)
         }
     }
 
-    /// <summary>Closes it, which stores its bitmaps.</summary>
-    public Task RemoveAsync(QmpClient qmp, CancellationToken cancellation) => qmp.BlockdevDelAsync(NodeName, cancellation);
-
     /// <summary>
     /// How a disk's images are opened: a machine of ours by its definition; one that somebody else started as its QEMU says, because its
     /// definition here does not know.

@@ -93,7 +93,7 @@ internal sealed class TurnRun(ChangeScope scope, IOperationReport report)
             await StopAsync(session);
         else if (turn.Goal != VMState.Stopped && !session.IsMachine)
             await StartAsync(paused: turn.Goal == VMState.Paused, cancellation);
-        return new TurnOutcome(turn.Goal, ran, _stood);
+        return new TurnOutcome(turn.Goal, _stood);
     }
 
     // Memory goes with the disks that it knows: with one of them elsewhere nobody could go on from it.

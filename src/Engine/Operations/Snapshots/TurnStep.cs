@@ -37,10 +37,6 @@ internal sealed record TurnStep(
         TransactionAction.BitmapMerge(Node, copy, [new BitmapRef(Node, Recording)]),
     ];
 
-    /// <summary>Takes every bitmap out that was there, and the copy.</summary>
-    public IEnumerable<TransactionAction> RemoveActions(string copy) =>
-        Removed.Concat(Recording is null ? [] : (string[])[copy]).Select(name => TransactionAction.BitmapRemove(Node, name));
-
     /// <summary>Begins to record at the new place.</summary>
     public IEnumerable<TransactionAction> OpenActions(BitmapRef full) => Open(Opened, Mark, full);
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Machines;
 using MomentTools.Machines.Serving;
 using MomentTools.Qmp;
+using MomentTools.Tests.Qmp;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Machines.Serving;
@@ -38,7 +39,7 @@ public sealed class ClusterViewTests
         {
             long offset = random.Next(Size / 512 - 1024) * 512L;
             string how = random.Next(2) == 0 ? "write -q -z" : "write -q -P 7";
-            await session.Qmp.HumanMonitorCommandSilentAsync($"qemu-io -d {disk.QomPath} \"{how} {offset} {random.Next(1, 800) * 512L}\"", CancellationToken.None);
+            await session.Qmp.HumanMonitorAsync($"qemu-io -d {disk.QomPath} \"{how} {offset} {random.Next(1, 800) * 512L}\"");
         }
 
         string socket = sample.Scratch["nbd"], read = sample.Scratch["read"];
@@ -47,7 +48,7 @@ public sealed class ClusterViewTests
         Tool.Run("nbdcopy", $"nbd+unix:///vda?socket={socket}", read);
         Assert.Equal(-1, File.ReadAllBytes(read).AsSpan().IndexOfAnyExcept((byte)170));
         // A read in one piece, as of a client that knows no structured replies.
-        await session.Qmp.HumanMonitorCommandSilentAsync($"qemu-io a \"read -q -P 170 0 {Size}\"", CancellationToken.None);
+        await session.Qmp.HumanMonitorAsync($"qemu-io a \"read -q -P 170 0 {Size}\"");
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
@@ -150,7 +151,7 @@ public sealed class PrivateServerTests
         var ip = IPAddress.Parse(host);
         Skip.If(ip.AddressFamily == AddressFamily.InterNetworkV6 && !Socket.OSSupportsIPv6, "this host has no IPv6");
         int port = FreePort(ip);
-        await qmp.NbdServerStartInetAsync(host, port, null, CancellationToken.None);
+        await qmp.NbdServerStartAsync("inet", new JsonObject { ["host"] = host, ["port"] = port.ToString(CultureInfo.InvariantCulture) }, null, null, CancellationToken.None);
         return new TcpNbdAddress(ip.AddressFamily == AddressFamily.InterNetwork ? "127.0.0.1" : "::1", port);
     }
 }

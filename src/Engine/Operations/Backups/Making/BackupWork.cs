@@ -16,8 +16,6 @@ internal sealed class BackupWork : IAsyncDisposable
 
     private BackupWork(FileLock held) => _held = held;
 
-    public required EngineContext Context { get; init; }
-
     public required ChangeScope Scope { get; init; }
 
     /// <summary>The line to whoever owns the disks.</summary>
@@ -94,7 +92,7 @@ internal sealed class BackupWork : IAsyncDisposable
             await StartCheck.WarnAsync(scope, seen, decisions.Where(decision => decision.Reason is not null).Select(decision => decision.Disk.Name), report, cancellation);
             return new BackupWork(held)
             {
-                Context = context, Scope = scope, Session = session, Guest = guest, Request = request, Repository = repository, Directory = directory, Id = id,
+                Scope = scope, Session = session, Guest = guest, Request = request, Repository = repository, Directory = directory, Id = id,
                 Backups = backups, Seen = seen, Decisions = decisions, Moment = moment,
             };
         }

@@ -14,7 +14,7 @@ using MomentTools.Tests.Support;
 namespace MomentTools.Tests.Operations;
 
 /// <summary>Bitmaps written from sets of blocks, judged by nbdinfo and by our own reader of the closed image.</summary>
-public sealed class BitmapAuthoringTests
+public sealed class AuthoredBitmapsTests
 {
     private const long Grain = 65536;
 
@@ -33,7 +33,7 @@ public sealed class BitmapAuthoringTests
         ExtentMap[] sets = [RandomSet(new Random(seed), size), ExtentMap.Empty, ExtentMap.Of(new Extent(0, size))];
         await using (BlockSession session = await sample.OpenAsync(BlockAccess.Change, "vda"))
         {
-            await BitmapAuthoring.WriteAsync(session, "vda", MomentIds.New(),
+            await WriteAsync(session, "vda", MomentIds.New(),
                 [("a", sets[0], true, false), ("b", sets[1], true, true), ("c", sets[2], true, false)], CancellationToken.None);
             Assert.Equal([("a", false), ("b", true), ("c", false)], (await session.BitmapsAsync(CancellationToken.None))["vda"].Select(bitmap => (bitmap.Name!, bitmap.Recording)).OrderBy(pair => pair.Item1));
             await AssertNothingLeftAsync(session);
@@ -61,7 +61,7 @@ public sealed class BitmapAuthoringTests
         await using MachineSample sample = Sample(16 << 20);
         await using BlockSession session = await sample.OpenAsync(BlockAccess.Change, "vda");
         await session.Qmp.BitmapAddAsync(session.Disks["vda"].NodeName, "b", persistent: false, Grain, disabled: true, CancellationToken.None);
-        await Assert.ThrowsAsync<MomentException>(() => BitmapAuthoring.WriteAsync(session, "vda", MomentIds.New(),
+        await Assert.ThrowsAsync<MomentException>(() => WriteAsync(session, "vda", MomentIds.New(),
             [("a", ExtentMap.Empty, true, false), ("b", ExtentMap.Empty, true, false)], CancellationToken.None));
         Assert.Equal(["b"], (await session.BitmapsAsync(CancellationToken.None))["vda"].Select(bitmap => bitmap.Name!));
         await AssertNothingLeftAsync(session);
@@ -90,6 +90,21 @@ public sealed class BitmapAuthoringTests
         await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operation, CancellationToken.None);
         await AssertNothingLeftAsync(session);
         await session.CloseAsync(CancellationToken.None);
+    }
+
+    // As bitmaps of the disk, in one transaction: all or none.
+    private static async Task WriteAsync(
+        BlockSession session, string disk, string operationId, IReadOnlyList<(string Bitmap, ExtentMap Blocks, bool Persistent, bool Recording)> bitmaps, CancellationToken cancellation)
+    {
+        await using AuthoredBitmaps authored = await AuthoredBitmaps.WriteAsync(session, operationId, [.. bitmaps.Select(bitmap => (disk, bitmap.Blocks))], cancellation);
+        string node = session.Disks[disk].NodeName;
+        await session.Qmp.TransactionAsync(
+            bitmaps.Zip(authored.Bitmaps).SelectMany(pair => new[]
+            {
+                TransactionAction.BitmapAdd(node, pair.First.Bitmap, pair.First.Persistent, Grain, disabled: !pair.First.Recording),
+                TransactionAction.BitmapMerge(node, pair.First.Bitmap, [pair.Second]),
+            }),
+            CancellationToken.None);
     }
 
     private static MachineSample Sample(long size)
