@@ -141,7 +141,7 @@ public sealed class BehindOurBackTests
         string xml = machine.Xml().Replace(machine.DiskPath("vda"), Path.Combine(folder, "vda.qcow2"), StringComparison.Ordinal);
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml, Update = true }, machine.Report, CancellationToken.None);
         Assert.Equal([(12 * Grain, Grain)], await machine.ChangesAsync(second.Checkpoint!));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
     }
 
     // A full backup, an increment, and a write after it.
@@ -190,7 +190,7 @@ public sealed class BehindOurBackTests
     private static async Task CheckNextAsync(TestMachine machine)
     {
         machine.Report.Warnings.Clear();
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         await machine.WriteAsync("vda", 5, 20 * Grain, Grain);
         await machine.IoAsync("vda", "flush");
         VMMoment current = (await machine.MomentsAsync()).Single(moment => moment.Current);

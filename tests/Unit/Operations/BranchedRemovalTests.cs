@@ -28,7 +28,7 @@ public sealed class BranchedRemovalTests
         string active = BranchDrifts.PathOf(machine, "main");
         Dictionary<string, byte[]> others = BranchDrifts.StateOf(machine).Disk("vda").Layers.Values.Select(layer => layer.Path).Where(path => path != active).ToDictionary(path => path, File.ReadAllBytes, StringComparer.Ordinal);
         await machine.RemoveAsync(removed);
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         Assert.All(others, file => Assert.True(file.Value.AsSpan().SequenceEqual(File.ReadAllBytes(file.Key)), file.Key));
         Assert.Equal(["main", "try"], BranchDrifts.StateOf(machine).Disk("vda").Tips.Keys.Order(StringComparer.Ordinal));
 
@@ -44,7 +44,7 @@ public sealed class BranchedRemovalTests
             Assert.Equal("224", string.Join(' ', await ChangesAsync(machine, "t", null)));
         Assert.Equal("192 224", string.Join(' ', await ChangesAsync(machine, "s", null)));
         await machine.CheckpointAsync("afterwards");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -74,7 +74,4 @@ public sealed class BranchedRemovalTests
             : await machine.Engine.GetChangedBlocksAsync(TestMachine.Name, from, to, ["vda"], machine.Report, CancellationToken.None);
         return [.. runs.SelectMany(run => Enumerable.Range((int)(run.Offset / Grain), (int)(run.Length / Grain)))];
     }
-
-    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
-        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
 }

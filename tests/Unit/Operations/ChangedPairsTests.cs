@@ -87,8 +87,8 @@ public sealed class ChangedPairsTests
             await machine.WriteAsync("vda", (byte)(2 + step), Size - ((step + 1) * 2 * Grain), Grain);
             if (step == when)
             {
-                await ResizeAsync(machine, running, Size / 2);
-                await ResizeAsync(machine, running, Size);
+                await machine.ResizeAsync(running, Size / 2);
+                await machine.ResizeAsync(running, Size);
             }
         }
 
@@ -116,8 +116,8 @@ public sealed class ChangedPairsTests
         await machine.CheckpointAsync("a");
         await machine.WriteAsync("vda", 2, 0, Grain);
         await machine.CheckpointAsync("b");
-        await ResizeAsync(machine, running, Size / 2);
-        await ResizeAsync(machine, running, Size);
+        await machine.ResizeAsync(running, Size / 2);
+        await machine.ResizeAsync(running, Size);
         await machine.RemoveAsync("b");
         await machine.CheckpointAsync("c");
         IReadOnlyList<(long Offset, long Length)> told = await BetweenAsync(machine, "a", "c");
@@ -141,8 +141,8 @@ public sealed class ChangedPairsTests
             await machine.StartAsync();
         await machine.WriteAsync("vda", 1, 0, Size);
         await machine.CheckpointAsync("a");
-        await ResizeAsync(machine, running, Size / 2);
-        await ResizeAsync(machine, running, Size);
+        await machine.ResizeAsync(running, Size / 2);
+        await machine.ResizeAsync(running, Size);
         cancelAt = "checkpoint-create:capture";
         await Assert.ThrowsAsync<OperationCanceledException>(() => machine.CheckpointAsync("b"));
         cancelAt = null;
@@ -172,15 +172,6 @@ public sealed class ChangedPairsTests
         for (int at = 0; told is not null && at < Math.Max(then.Length, now.Length); at += (int)Grain)
             if (!then.AsSpan(at, (int)Grain).SequenceEqual(now.AsSpan(at, (int)Grain)))
                 Assert.True(told.Any(run => run.Offset <= at && at + Grain <= run.Offset + run.Length), $"{where}: block {at / Grain} differs and is not told");
-    }
-
-    private static async Task ResizeAsync(TestMachine machine, bool running, long size)
-    {
-        string number = size.ToString(CultureInfo.InvariantCulture);
-        if (running)
-            await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", $$"""{"node-name":"mt-vda","size":{{number}}}""", CancellationToken.None);
-        else
-            Tool.Run("qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", machine.DiskPath("vda"), number);
     }
 
     private static async Task<IReadOnlyList<(long Offset, long Length)>> BetweenAsync(TestMachine machine, string from, string to) =>

@@ -53,20 +53,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         {
             var killer = new StepKiller(step);
             await using TestMachine machine = await PrepareAsync(running: true, killer.Probe);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, Argument(operation, machine));
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            if (!killer.Killed)
+            if (!await machine.LosesQemuAsync(killer, operation, Argument(operation, machine), where))
                 return false;
-
-            killer.Rest();
             await machine.StartAsync();
             await AssertSoundAsync(machine, where, mayBeUnknown: true);
             return true;
@@ -116,8 +104,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         Assert.True(moments.Select(moment => moment.Name).Where(name => name is "base" or "after").Count() == 2, where);
         if (!mayBeUnknown)
             Assert.All(moments, moment => Assert.Equal("OK", moment.Health));
-        await AssertChangesAsync(machine, "base", [(2 * Grain, Grain), (4 * Grain, Grain), (8 * Grain, Grain)], mayBeUnknown, where);
-        await AssertChangesAsync(machine, "after", [(8 * Grain, Grain)], false, where);
+        await machine.AssertChangesAsync("base", [(2 * Grain, Grain), (4 * Grain, Grain), (8 * Grain, Grain)], mayBeUnknown, where);
+        await machine.AssertChangesAsync("after", [(8 * Grain, Grain)], false, where);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
 
         // The next backup, an increment if that is provable, restores to exactly what the disk holds.
@@ -141,19 +129,6 @@ public sealed class CrashTests(ITestOutputHelper output)
         content.AsSpan((int)(2 * Grain), (int)Grain).Fill(2);
         content.AsSpan((int)(4 * Grain), (int)Grain).Fill(3);
         return content;
-    }
-
-    private static async Task AssertChangesAsync(TestMachine machine, string since, (long, long)[] expected, bool mayBeUnknown, string where)
-    {
-        try
-        {
-            IReadOnlyList<(long Offset, long Length)> found = await machine.ChangesAsync(since);
-            Assert.True(expected.SequenceEqual(found), $"{where}: since {since}: {string.Join(' ', found)}");
-        }
-        catch (MomentException failure) when (mayBeUnknown && failure.ErrorId == OperationErrors.ChangesUnknown)
-        {
-            // Said, not guessed.
-        }
     }
 
     private static async Task AssertNothingLeftAsync(TestMachine machine, string where)

@@ -39,21 +39,9 @@ public sealed class GroupCrashTests(ITestOutputHelper output)
         {
             var killer = new StepKiller(step);
             await using TestFleet fleet = await PrepareAsync("a,b", "a,b", killer.Probe);
-            killer.Aim((await fleet.Engine.GetDomainAsync("b", fleet.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await fleet.GroupAsync("new", "a", "b");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-                Assert.Contains("'b'", failure.Message, StringComparison.Ordinal);
-            }
-
-            if (!killer.Killed)
+            int process = (await fleet.Engine.GetDomainAsync("b", fleet.Report, CancellationToken.None)).ProcessId!.Value;
+            if (!await killer.KillsAsync(process, () => fleet.GroupAsync("new", "a", "b"), where, failure => Assert.Contains("'b'", failure.Message, StringComparison.Ordinal)))
                 return false;
-
-            killer.Rest();
             await fleet.StartAsync("b");
             await AssertSoundAsync(fleet, step, where, unknown: "b");
             return true;

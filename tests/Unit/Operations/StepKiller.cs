@@ -1,3 +1,4 @@
+using MomentTools.Errors;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
@@ -8,7 +9,7 @@ internal sealed class StepKiller(int step)
     private int _at;
     private int? _victim;
 
-    public bool Killed { get; private set; }
+    private bool Killed { get; set; }
 
     /// <summary>For the engine's probe: counts a step once a process is aimed at.</summary>
     public void Probe(string name)
@@ -20,7 +21,26 @@ internal sealed class StepKiller(int step)
         Killed = true;
     }
 
-    public void Aim(int process) => _victim = process;
+    /// <summary>Runs an operation with a process aimed at. It may fail, and only because that one died.</summary>
+    /// <param name="victim">The process.</param>
+    /// <param name="operation">The operation.</param>
+    /// <param name="where">What a message calls the try.</param>
+    /// <param name="told">Looks at the failure.</param>
+    /// <returns>Whether the step was reached, and the process killed.</returns>
+    public async Task<bool> KillsAsync(int victim, Func<Task> operation, string where, Action<MomentException>? told = null)
+    {
+        _victim = victim;
+        try
+        {
+            await operation();
+        }
+        catch (MomentException failure)
+        {
+            Assert.True(Killed, $"{where}: {failure}");
+            told?.Invoke(failure);
+        }
 
-    public void Rest() => _victim = null;
+        _victim = null;
+        return Killed;
+    }
 }

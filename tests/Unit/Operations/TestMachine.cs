@@ -10,7 +10,7 @@ namespace MomentTools.Tests.Operations;
 /// A registered machine with real qcow2 disks, to be started as a real QEMU without a guest: writes go into the live disks as the
 /// device's own, through QEMU's <c>qemu-io -d</c>, and into stopped ones through qemu-io, which keeps recording bitmaps.
 /// </summary>
-internal sealed class TestMachine : IAsyncDisposable
+internal sealed partial class TestMachine : IAsyncDisposable
 {
     public const string Name = "web1";
     public const long DiskSize = 64 << 20;
@@ -158,16 +158,6 @@ internal sealed class TestMachine : IAsyncDisposable
     {
         string raw = _scratch[Guid.NewGuid().ToString("N")];
         Tool.Run("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "raw", .. tag is null ? (string[])[] : ["-l", "snapshot.name=" + tag], path, raw]);
-        byte[] bytes = File.ReadAllBytes(raw);
-        File.Delete(raw);
-        return bytes;
-    }
-
-    /// <summary>The content of an internal snapshot.</summary>
-    public byte[] ContentOfTag(string path, string tag)
-    {
-        string raw = _scratch[Guid.NewGuid().ToString("N")];
-        Tool.Run("qemu-img", "convert", "-U", "-f", "qcow2", "-l", $"snapshot.name={tag}", "-O", "raw", path, raw);
         byte[] bytes = File.ReadAllBytes(raw);
         File.Delete(raw);
         return bytes;

@@ -44,18 +44,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
         {
             var killer = new StepKiller(step);
             await using TestMachine machine = await PrepareAsync(operation, running: true, killer.Probe);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "one");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            killer.Rest();
-            if (!killer.Killed)
+            if (!await machine.LosesQemuAsync(killer, operation, "one", where))
                 return false;
 
             if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State == VMState.Stopped)
@@ -69,19 +58,19 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
     private static async Task<TestMachine> PrepareAsync(string operation, bool running, Action<string>? probe = null)
     {
         TestMachine machine = await TestMachine.CreateAsync(probe, "vda", "vdb");
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.FreezeAsync("clean");
         if (operation != "branch-create")
         {
             await machine.BranchAsync("one", "clean");
             await machine.SwitchAsync("one");
-            await WriteAsync(machine, 3, 2);
+            await machine.WriteGrainAsync(3, 2);
             await machine.SwitchAsync("main");
         }
 
         if (running)
             await machine.StartAsync();
-        await WriteAsync(machine, 2, 1);
+        await machine.WriteGrainAsync(2, 1);
         if (running)
             foreach (string disk in machine.Disks)
                 await machine.IoAsync(disk, "flush");
@@ -102,7 +91,7 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
             Assert.True((await machine.ChangesAsync("clean")).SequenceEqual([own]), $"{where}: since clean {string.Join(' ', await machine.ChangesAsync("clean"))}");
         }
 
-        await WriteAsync(machine, 9, 9);
+        await machine.WriteGrainAsync(9, 9);
         Assert.True((await machine.ChangesAsync("after")).SequenceEqual([(9 * Grain, Grain)]), where);
         if ((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).State != VMState.Stopped)
             await machine.StopAsync();
@@ -132,10 +121,4 @@ public sealed class BranchCrashTests(ITestOutputHelper output)
 
     // A branch that was just made has nothing of its own.
     private static bool IsEmpty(string where) => where.Contains("create", StringComparison.Ordinal);
-
-    private static async Task WriteAsync(TestMachine machine, byte pattern, int block)
-    {
-        foreach (string disk in machine.Disks)
-            await machine.WriteAsync(disk, pattern, block * Grain, Grain);
-    }
 }

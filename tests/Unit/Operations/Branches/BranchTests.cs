@@ -16,10 +16,10 @@ public sealed class BranchTests
         await using TestMachine machine = await TestMachine.CreateAsync(disks: ["vda", "vdb"]);
         if (running)
             await machine.StartAsync();
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.FreezeAsync("clean");
         byte[] frozen = Hash(machine);
-        await WriteAsync(machine, 2, 1);
+        await machine.WriteGrainAsync(2, 1);
         VMBranch one = await machine.BranchAsync("one", "clean");
         await machine.BranchAsync("two", "clean");
         Assert.Equal(("clean", false, VMBranchState.Clean), (one.Start, one.Active, one.State == VMBranchState.PowerCut ? VMBranchState.Clean : one.State));
@@ -35,7 +35,7 @@ public sealed class BranchTests
             VMBranch there = await machine.SwitchAsync(branch);
             Assert.Equal((branch, true, VMBranchState.Now), (there.Name, there.Active, there.State));
             int block = 2 + (pattern % 10);
-            await WriteAsync(machine, pattern, block);
+            await machine.WriteGrainAsync(pattern, block);
             expected[branch][block] = pattern++;
         }
 
@@ -49,7 +49,7 @@ public sealed class BranchTests
             foreach (string disk in machine.Disks)
                 Assert.Equal(patterns, await machine.PatternsAsync(branch, disk));
         Assert.Equal(frozen, Hash(machine));
-        Assert.Empty((await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Select(finding => $"{finding.Id}: {finding.Text}"));
+        Assert.Empty((await machine.TestAsync()).Select(finding => $"{finding.Id}: {finding.Text}"));
     }
 
     [SkippableTheory]
@@ -64,12 +64,12 @@ public sealed class BranchTests
         await machine.FreezeAsync("part", "vda");
         VMBranch branch = await machine.BranchAsync("one", "part");
         Assert.Equal(["vda"], branch.Disks.Select(disk => disk.Name));
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         VMBranch there = await machine.SwitchAsync("one");
         Assert.Equal(["vda on one", "vdb on main"], there.Disks.Select(disk => $"{disk.Name} on {disk.Branch}"));
-        await WriteAsync(machine, 2, 1);
+        await machine.WriteGrainAsync(2, 1);
         await machine.SwitchAsync("main");
-        await WriteAsync(machine, 3, 2);
+        await machine.WriteGrainAsync(3, 2);
         if (running)
             await machine.StopAsync();
         Assert.Equal(Patterns((0, 1), (2, 3)), await machine.PatternsAsync("main", "vda"));
@@ -88,17 +88,17 @@ public sealed class BranchTests
         if (running)
             await machine.StartAsync();
         await machine.CheckpointAsync("first");
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.FreezeAsync("clean");
-        await WriteAsync(machine, 2, 2);
+        await machine.WriteGrainAsync(2, 2);
         await machine.CheckpointAsync("on-main");
         await machine.BranchAsync("one", "clean");
-        await WriteAsync(machine, 3, 4);
+        await machine.WriteGrainAsync(3, 4);
         await machine.SwitchAsync("one");
         Assert.Empty(await machine.ChangesAsync("clean"));
-        await WriteAsync(machine, 4, 6);
+        await machine.WriteGrainAsync(4, 6);
         await machine.CheckpointAsync("on-one");
-        await WriteAsync(machine, 5, 8);
+        await machine.WriteGrainAsync(5, 8);
         Assert.Equal([At(0), At(6), At(8)], await machine.ChangesAsync("first"));
         Assert.Equal([At(6), At(8)], await machine.ChangesAsync("clean"));
         Assert.Equal([At(2), At(6), At(8)], await machine.ChangesAsync("on-main"));
@@ -117,7 +117,7 @@ public sealed class BranchTests
         await using TestMachine machine = await TestMachine.CreateAsync();
         if (running)
             await machine.StartAsync();
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.BackupAsync();
         await machine.FreezeAsync("clean");
         await machine.BranchAsync("one", "clean");
@@ -125,7 +125,7 @@ public sealed class BranchTests
         foreach (string branch in (string[])["main", "one", "main", "one"])
         {
             await machine.SwitchAsync(branch);
-            await WriteAsync(machine, pattern, pattern);
+            await machine.WriteGrainAsync(pattern, pattern);
             pattern++;
             VMBackup backup = await machine.BackupAsync();
             Assert.Equal(VMBackupKind.Incremental, backup.Kind);
@@ -141,14 +141,14 @@ public sealed class BranchTests
     public async Task ABranchOfAnInternalSnapshotIsInsideTheImageAndComesBack()
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.SnapshotAsync("inside", request => request with { Internal = true });
-        await WriteAsync(machine, 2, 1);
+        await machine.WriteGrainAsync(2, 1);
         VMBranch branch = await machine.BranchAsync("one", "inside");
         Assert.Equal("inside", Assert.Single(branch.Disks).Snapshot);
         await machine.SwitchAsync("one");
         Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync("one", "vda"));
-        await WriteAsync(machine, 3, 2);
+        await machine.WriteGrainAsync(3, 2);
         Assert.Equal([At(2)], await machine.ChangesAsync("inside"));
         await machine.SwitchAsync("main");
         Assert.Equal(Patterns((0, 1), (1, 2)), await machine.PatternsAsync("main", "vda"));
@@ -177,9 +177,9 @@ public sealed class BranchTests
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.StartAsync();
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         VMSnapshot snapshot = await machine.SnapshotAsync("whole");
-        await WriteAsync(machine, 2, 1);
+        await machine.WriteGrainAsync(2, 1);
         await machine.BranchAsync("one", "whole");
         await machine.BranchAsync("two", "whole");
         Assert.Equal((VMBranchState.Memory, snapshot.Memory), ((await machine.BranchesAsync())["one"].State, (await machine.BranchesAsync())["one"].Memory));
@@ -206,7 +206,7 @@ public sealed class BranchTests
         await machine.FreezeAsync("clean");
         await machine.BranchAsync(name, "clean");
         await machine.SwitchAsync(name);
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.SwitchAsync("main");
         Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync(name, "vda"));
         Assert.Contains(machine.Engine.CompleteBranches(new CompletionQuery { VM = [TestMachine.Name] }, elsewhere: true), item => item.Text == name);
@@ -222,7 +222,7 @@ public sealed class BranchTests
         await machine.Engine.RenameBranchAsync(TestMachine.Name, "main", "before", machine.Report, CancellationToken.None);
         VMBranch renamed = await machine.Engine.RenameBranchAsync(TestMachine.Name, "one", "main", machine.Report, CancellationToken.None);
         Assert.Equal(("main", "clean", false), (renamed.Name, renamed.Start, renamed.Active));
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.CheckpointAsync("monday");
         await machine.SwitchAsync("main");
         await machine.SwitchAsync("before");
@@ -230,12 +230,6 @@ public sealed class BranchTests
         Assert.Equal(Patterns((0, 1)), await machine.PatternsAsync("before", "vda"));
         Assert.Equal(Patterns(), await machine.PatternsAsync("main", "vda"));
         Assert.Equal("before", (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).Branch);
-    }
-
-    private static async Task WriteAsync(TestMachine machine, byte pattern, int block)
-    {
-        foreach (string disk in machine.Disks)
-            await machine.WriteAsync(disk, pattern, block * Grain, Grain);
     }
 
     private static byte[] Patterns(params (int Block, byte Pattern)[] written)

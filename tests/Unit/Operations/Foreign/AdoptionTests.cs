@@ -38,7 +38,7 @@ public sealed class AdoptionTests
         Assert.Equal("two", (await machine.MomentsAsync()).Single(moment => moment.Name == "three").Parent);
         Assert.Equal([(2 * Grain, Grain), (4 * Grain, Grain)], await machine.BetweenAsync("two", "three"));
         Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
 
         await machine.RemoveAsync("one");
         await machine.RemoveAsync("two");

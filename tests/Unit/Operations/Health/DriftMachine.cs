@@ -76,18 +76,12 @@ internal static class DriftMachine
 
     private static async Task StoryAsync(TestMachine machine)
     {
-        await WriteAsync(machine, 1, 0);
+        await machine.WriteGrainAsync(1, 0);
         await machine.CheckpointAsync("a");
-        await WriteAsync(machine, 2, 4);
+        await machine.WriteGrainAsync(2, 4);
         await machine.CheckpointAsync("b");
-        await WriteAsync(machine, 3, 8);
+        await machine.WriteGrainAsync(3, 8);
         await machine.CheckpointAsync("c", "vda");
-        await WriteAsync(machine, 4, 12);
-    }
-
-    private static async Task WriteAsync(TestMachine machine, byte pattern, int block)
-    {
-        foreach (string disk in machine.Disks)
-            await machine.WriteAsync(disk, pattern, block * Grain, Grain);
+        await machine.WriteGrainAsync(4, 12);
     }
 }

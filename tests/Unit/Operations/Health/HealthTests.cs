@@ -13,10 +13,10 @@ public sealed class HealthTests
     {
         Drift drift = Drifts.Find(name);
         await using TestMachine machine = await drift.MachineAsync();
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await drift.MakeAsync(machine);
         string before = State(machine);
-        IReadOnlyList<VMMomentFinding> findings = await TestAsync(machine);
+        IReadOnlyList<VMMomentFinding> findings = await machine.TestAsync();
 
         Assert.True(findings.Count == 1, $"{findings.Count} findings:\n" + string.Join('\n', findings.Select(one => $"{one.Id}: {one.Text}")));
         VMMomentFinding finding = findings[0];
@@ -41,11 +41,11 @@ public sealed class HealthTests
             await machine.WriteAsync("vda", 7, 0, DriftMachine.Grain);
         }
 
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await machine.RemoveAsync("b");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await machine.RemoveAsync("a", descendants: true);
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -65,7 +65,7 @@ public sealed class HealthTests
             machine.Report.Warnings,
             warning => Assert.StartsWith("LayerChanged: ", warning, StringComparison.Ordinal),
             warning => Assert.Contains("what changed between 'c' and now is lost", warning, StringComparison.Ordinal));
-        Assert.DoesNotContain(await TestAsync(machine), finding => finding.Id == "LayerChanged");
+        Assert.DoesNotContain(await machine.TestAsync(), finding => finding.Id == "LayerChanged");
     }
 
     [SkippableFact]
@@ -87,15 +87,12 @@ public sealed class HealthTests
     {
         await using TestMachine machine = await DriftMachine.OnBaseAsync();
         await DriftMachine.EditAsync(machine, "disks.xml", "<(?<prefix>[\\w:]*)facts[^>]*/>", "");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await machine.CheckpointAsync("d", "vda");
         Assert.Contains("facts", File.ReadAllText(Path.Combine(machine.StateDirectory, "disks.xml")), StringComparison.Ordinal);
         Tool.Run("qemu-img", "commit", "-q", machine.DiskPath("vda"));
-        Assert.Equal("LayerChanged", Assert.Single(await TestAsync(machine)).Id);
+        Assert.Equal("LayerChanged", Assert.Single(await machine.TestAsync()).Id);
     }
-
-    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
-        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
 
     private static string State(TestMachine machine) => string.Join('\n',
         new DirectoryInfo(Path.Combine(machine.Scratch, "state")).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)

@@ -36,20 +36,10 @@ public sealed class LayerCrashTests(ITestOutputHelper output)
             var killer = new StepKiller(step);
             await using LayerMachine machine = await PrepareAsync(running: true, fork: false, killer.Probe);
             await machine.Machine.IoAsync(LayerMachine.Disk, "flush");
-            killer.Aim(MachineProbe.ProcessOf(machine.Place)!.Id);
-            try
-            {
-                await machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, new RemoveSnapshotRequest { Name = name, UndoFor = TimeSpan.Zero }, machine.Machine.Report, CancellationToken.None);
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            if (!killer.Killed)
+            var request = new RemoveSnapshotRequest { Name = name, UndoFor = TimeSpan.Zero };
+            if (!await killer.KillsAsync(
+                MachineProbe.ProcessOf(machine.Place)!.Id, () => machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, request, machine.Machine.Report, CancellationToken.None), where))
                 return false;
-
-            killer.Rest();
             await GoOnAsync(machine, where, mayBeUnknown: true);
             return true;
         });

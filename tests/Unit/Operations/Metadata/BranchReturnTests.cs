@@ -28,7 +28,7 @@ public sealed class BranchReturnTests
         Assert.Equal(before.Branches.Values.OrderBy(branch => branch.Name, StringComparer.Ordinal), after.Branches.Values.OrderBy(branch => branch.Name, StringComparer.Ordinal));
         Assert.Equal(before.Disk("vda").Tips.OrderBy(tip => tip.Key, StringComparer.Ordinal), after.Disk("vda").Tips.OrderBy(tip => tip.Key, StringComparer.Ordinal));
         Assert.Equal(before.Disk("vda").Layers.Values.OrderBy(layer => layer.Id, StringComparer.Ordinal), after.Disk("vda").Layers.Values.OrderBy(layer => layer.Id, StringComparer.Ordinal));
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await AssertGoesOnAsync(machine);
     }
 
@@ -38,7 +38,7 @@ public sealed class BranchReturnTests
         await using TestMachine machine = await BranchDrifts.MachineAsync();
         await BranchDrifts.EditAsync(machine, state => state.RenameBranch("try", "mt-kept")
             .Forget([new MomentKey(MomentKind.Checkpoint, "b")], new KeptAside("k", "x", DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddHours(1), "mt-kept", "try", new MomentStore(machine.StateDirectory).FilesOf(state, [new MomentKey(MomentKind.Checkpoint, "b")]))));
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         string xml = await machine.ExportAsync();
         Directory.Delete(machine.StateDirectory, recursive: true);
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None);
@@ -66,7 +66,7 @@ public sealed class BranchReturnTests
         if (written)
             Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 9 30M 64k", machine.DiskPath("vda"));
         // Here, where nobody said that they were copied, they are other files.
-        Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+        Assert.Equal("FrozenLayerWritten", Assert.Single(await machine.TestAsync()).Id);
         Directory.Delete(machine.StateDirectory, recursive: true);
         await machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None);
         machine.Report.Warnings.Clear();
@@ -74,11 +74,11 @@ public sealed class BranchReturnTests
         Assert.Empty(machine.Report.Warnings);
         if (written)
         {
-            Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+            Assert.Equal("FrozenLayerWritten", Assert.Single(await machine.TestAsync()).Id);
             return;
         }
 
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await AssertGoesOnAsync(machine);
     }
 
@@ -104,11 +104,11 @@ public sealed class BranchReturnTests
         Assert.All(BranchDrifts.StateOf(machine).Disk("vda").Layers.Values, layer => Assert.Equal(folder, Path.GetDirectoryName(layer.Path)));
         if (written)
         {
-            Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+            Assert.Equal("FrozenLayerWritten", Assert.Single(await machine.TestAsync()).Id);
             return;
         }
 
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await AssertGoesOnAsync(machine);
     }
 
@@ -128,8 +128,8 @@ public sealed class BranchReturnTests
         await using TestMachine machine = await BranchDrifts.MachineAsync();
         string path = BranchDrifts.PathOf(machine, "try");
         await DriftMachine.EditAsync(machine, "domain.xml", System.Text.RegularExpressions.Regex.Escape(BranchDrifts.PathOf(machine, "main")), path);
-        Assert.Equal("DiskChanged", Assert.Single(await TestAsync(machine)).Id);
-        VMMomentRepair repair = Assert.Single(await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+        Assert.Equal("DiskChanged", Assert.Single(await machine.TestAsync()).Id);
+        VMMomentRepair repair = Assert.Single(await machine.RepairAsync());
         Assert.Contains("branch 'try'", repair.Action, StringComparison.Ordinal);
         await AssertOnTryAsync(machine);
     }
@@ -138,7 +138,7 @@ public sealed class BranchReturnTests
     {
         DomainMoments state = BranchDrifts.StateOf(machine);
         Assert.Equal(("try", "try"), (state.ActiveBranch, state.Disk("vda").ActiveBranch));
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         var forge = new SnapshotForge(machine);
         await forge.IoAsync("vda", "write -P 6 14M 64k");
         Assert.Equal([(224 * Grain, Grain)], await machine.ChangesAsync("t"));
@@ -158,9 +158,6 @@ public sealed class BranchReturnTests
         await forge.IoAsync("vda", "write -P 6 14M 64k");
         Assert.Equal([(224 * Grain, Grain)], await machine.ChangesAsync("t"));
         await machine.CheckpointAsync("afterwards");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
-
-    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
-        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
 }

@@ -28,7 +28,7 @@ public sealed class DriftRepairTests
         await drift.MakeAsync(machine);
         byte[][] before = [.. machine.Disks.Select(disk => machine.Content(machine.DiskPath(disk)))];
         IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest { RemoveForeign = true }, machine.Report, CancellationToken.None);
-        IReadOnlyList<VMMomentFinding> left = await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMomentFinding> left = await machine.TestAsync();
         Assert.True(left.Count == 0, $"{name}:\n{string.Join('\n', left.Select(finding => $"{finding.Id}: {finding.Text}").Concat(done.Select(repair => "did: " + repair.Action)))}");
         for (int at = 0; at < before.Length; at++)
             Assert.True(before[at].AsSpan().SequenceEqual(machine.Content(machine.DiskPath(machine.Disks[at]))), $"{name}: the bytes of {machine.Disks[at]} differ");
@@ -44,7 +44,7 @@ public sealed class DriftRepairTests
         Drift drift = Drifts.Find(name);
         await using TestMachine machine = await drift.MachineAsync();
         await drift.MakeAsync(machine);
-        IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMomentRepair> done = await machine.RepairAsync();
         VMMomentRepair left = Assert.Single(done, repair => repair.Finding.Id == drift.ExpectedId);
         Assert.Equal("Left as it is. " + left.Finding.Remedy, left.Action);
     }

@@ -25,14 +25,14 @@ public sealed class OvertakenRepairTests
         late = machine.DiskPath("vda");
 
         MomentException failure = await MachineSample.FailsAsync(
-            OperationErrors.RepairOvertaken, () => machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+            OperationErrors.RepairOvertaken, () => machine.RepairAsync());
 
         Assert.Contains("'vda'", failure.Message, StringComparison.Ordinal);
         Assert.Contains($"'{late}'", failure.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
         late = "";
         // As the advice says.
-        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        await machine.RepairAsync();
         await machine.CheckpointAsync("c");
     }
 }

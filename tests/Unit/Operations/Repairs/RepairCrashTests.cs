@@ -20,8 +20,8 @@ public sealed class RepairCrashTests(ITestOutputHelper output)
             await using TestMachine machine = await DamagedAsync(running);
             byte[] content = machine.Content(machine.DiskPath("vda"));
             bool died = machine.Dies(step, "repair", "all");
-            await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
-            IReadOnlyList<VMMomentFinding> left = await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+            await machine.RepairAsync();
+            IReadOnlyList<VMMomentFinding> left = await machine.TestAsync();
             Assert.True(left.Count == 0, $"{where}: {string.Join('\n', left.Select(finding => $"{finding.Id}: {finding.Text}"))}");
             Assert.True(content.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), $"{where}: the guest's bytes differ");
             Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));

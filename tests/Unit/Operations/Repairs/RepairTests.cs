@@ -61,7 +61,7 @@ public sealed class RepairTests
         byte[] content = await File.ReadAllBytesAsync(@base);
         await File.WriteAllBytesAsync(@base, content);
         File.SetLastWriteTimeUtc(@base, then);
-        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        await machine.RepairAsync();
         await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("b"));
     }
 
@@ -81,7 +81,7 @@ public sealed class RepairTests
         // Without their bitmaps, the closed segments come out of their sidecars.
         Assert.DoesNotContain(await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None), bitmap => bitmap.Name is "a" or "b" or "c");
         await machine.CheckpointAsync("d");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableTheory]
@@ -100,7 +100,7 @@ public sealed class RepairTests
         Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
 
         // The repair as a whole goes on without it: no answer of before, none too small after.
-        await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        await machine.RepairAsync();
         Assert.Equal(OperationErrors.ChangesUnknown, (await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("a"))).ErrorId);
         Assert.True(before.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), what);
         await machine.CheckpointAsync("e");
@@ -114,7 +114,7 @@ public sealed class RepairTests
         await using TestMachine machine = await CrashedAsync(overlay: false, withSidecars: true);
         await DriftMachine.HeaderAsync(machine, "vda", 72, value => value | 0x80);
         byte[] image = await File.ReadAllBytesAsync(machine.DiskPath("vda"));
-        IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMomentRepair> done = await machine.RepairAsync();
         Assert.Contains(done, one => one.Action.StartsWith("Left as it is", StringComparison.Ordinal));
         Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
     }
@@ -129,7 +129,7 @@ public sealed class RepairTests
         await machine.WriteAsync("vda", 9, 30 * Grain, Grain);
         Assert.Equal([(30 * Grain, Grain)], await machine.ChangesAsync("c"));
         await machine.StopAsync();
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -138,11 +138,11 @@ public sealed class RepairTests
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
         Tool.Run("qemu-img", "bitmap", "--add", machine.DiskPath("vda"), "theirs");
-        VMMomentRepair left = Assert.Single(await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+        VMMomentRepair left = Assert.Single(await machine.RepairAsync());
         Assert.StartsWith("Left as it is", left.Action, StringComparison.Ordinal);
-        Assert.Equal(FindingIds.BitmapForeign, Assert.Single(await TestAsync(machine)).Id);
+        Assert.Equal(FindingIds.BitmapForeign, Assert.Single(await machine.TestAsync()).Id);
         await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest { RemoveForeign = true }, machine.Report, CancellationToken.None);
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         Assert.Equal(VMBitmapState.Recording, (await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Single(bitmap => bitmap.Name == "a").State);
     }
 
@@ -165,25 +165,22 @@ public sealed class RepairTests
         byte[] image = await File.ReadAllBytesAsync(machine.DiskPath("vda"));
         IReadOnlyList<VMMomentRepair> plan = await machine.Engine.PlanRepairAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
         Assert.Equal(image, await File.ReadAllBytesAsync(machine.DiskPath("vda")));
-        Assert.Equal(plan.Select(one => one.Action), (await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None)).Select(one => one.Action));
+        Assert.Equal(plan.Select(one => one.Action), (await machine.RepairAsync()).Select(one => one.Action));
     }
 
     internal static async Task RepairAsync(TestMachine machine, string finding)
     {
-        IReadOnlyList<VMMomentFinding> before = await TestAsync(machine);
+        IReadOnlyList<VMMomentFinding> before = await machine.TestAsync();
         Assert.Contains(before, one => one.Id == finding);
         byte[] content = machine.Content(machine.DiskPath("vda"));
-        IReadOnlyList<VMMomentRepair> done = await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMomentRepair> done = await machine.RepairAsync();
         Assert.NotEmpty(done);
         Assert.DoesNotContain(done, one => one.Action.StartsWith("Left", StringComparison.Ordinal));
         Assert.True(content.AsSpan().SequenceEqual(machine.Content(machine.DiskPath("vda"))), "the guest's bytes differ");
-        IReadOnlyList<VMMomentFinding> after = await TestAsync(machine);
+        IReadOnlyList<VMMomentFinding> after = await machine.TestAsync();
         Assert.True(after.Count == 0, string.Join('\n', after.Select(one => $"{one.Id}: {one.Text}").Concat(done.Select(one => "done: " + one.Action))));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
     }
-
-    internal static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
-        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
 
     // a and b with their bitmaps stored at a clean end; then a session that writes and is killed.
     private static async Task<TestMachine> CrashedAsync(bool overlay, bool withSidecars)

@@ -47,7 +47,7 @@ public sealed class RepairedAnswerTests
         await machine.CheckpointAsync("e");
         await machine.WriteAsync("vda", 10, 20 * Grain, Grain);
         Assert.Equal([(20 * Grain, Grain)], await machine.ChangesAsync("e"));
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     // Unknown, or everything that was written since.

@@ -46,7 +46,7 @@ public sealed class BlockSnapshotChangesTests
         Assert.DoesNotContain("mt-bs-", await fleece.CountAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain("pin in", before, StringComparison.Ordinal);
         Assert.Equal([.. sinceA, (6 * Grain, Grain), (8 * Grain, Grain)], await machine.ChangesAsync("a"));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -69,7 +69,7 @@ public sealed class BlockSnapshotChangesTests
         string count = await fleece.CountAsync();
         Assert.All((string[])["scratch", "mt-bs-", "pin in", "blocksnapshots"], word => Assert.DoesNotContain(word, count, StringComparison.Ordinal));
         Assert.Equal([(0, 10 * Grain)], await machine.ChangesAsync("a"));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]

@@ -41,18 +41,7 @@ public sealed class BlockSnapshotCrashTests(ITestOutputHelper output)
             var killer = new StepKiller(step);
             await using FleeceMachine fleece = await PrepareAsync(operation, killer.Probe);
             TestMachine machine = fleece.Machine;
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "one");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            killer.Rest();
-            if (!killer.Killed)
+            if (!await machine.LosesQemuAsync(killer, operation, "one", where))
                 return false;
 
             await machine.StartAsync();

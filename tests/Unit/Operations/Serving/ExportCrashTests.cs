@@ -62,10 +62,8 @@ public sealed class ExportCrashTests(ITestOutputHelper output)
             await using ExportMachine machine = await PrepareAsync(kind, killer.Probe);
             if (stops)
                 await RunAsync(machine, kind, address);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Machine.Report, CancellationToken.None)).ProcessId!.Value);
-            await TryAsync(() => RunAsync(machine, stops ? "export-stop" : kind, address), () => killer.Killed, where);
-            killer.Rest();
-            if (!killer.Killed)
+            int process = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Machine.Report, CancellationToken.None)).ProcessId!.Value;
+            if (!await killer.KillsAsync(process, () => RunAsync(machine, stops ? "export-stop" : kind, address), where))
                 return false;
 
             await machine.Machine.StartAsync();

@@ -54,7 +54,7 @@ public sealed class ServingEndTests
         await machine.CheckpointAsync("base");
         TakenView view = await TakenView.TakeAsync(machine, "tonight");
         await EndAsync(machine, killed: false);
-        VMMomentRepair repair = Assert.Single(await machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None));
+        VMMomentRepair repair = Assert.Single(await machine.RepairAsync());
         Assert.Equal(("ServiceEnded", false), (repair.Finding.Id, repair.Left));
         await AssertNothingLeftAsync(machine, view);
     }
@@ -123,7 +123,7 @@ public sealed class ServingEndTests
 
     internal static async Task<VMMomentFinding[]> ServingFindingsAsync(TestMachine machine) =>
     [
-        .. (await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None))
+        .. (await machine.TestAsync())
             .Where(finding => finding.Id.StartsWith("Service", StringComparison.Ordinal) || finding.Id.StartsWith("Scratch", StringComparison.Ordinal) || finding.Id == "PointPinned"),
     ];
 

@@ -14,10 +14,10 @@ public sealed class ServingFindingsTests
         await using TestMachine machine = await StartAsync();
         TakenView first = await TakenView.TakeAsync(machine, "first", exported: false);
         await TakenView.TakeAsync(machine, "then", exported: false);
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         // The lower one leaves a filter that the upper one stands on.
         await first.RemoveAsync();
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -29,7 +29,7 @@ public sealed class ServingFindingsTests
         File.Delete(view.RecordPath);
         VMMomentFinding[] findings = await ServingEndTests.ServingFindingsAsync(machine);
         Assert.Equal(["PointPinned", "PointPinned", "ScratchLeftover", "ScratchLeftover", "ServiceLeftover"], findings.Select(finding => finding.Id).Order(StringComparer.Ordinal));
-        await RepairAsync(machine);
+        await machine.RepairAsync();
         Assert.Equal(["ScratchLeftover", "ScratchLeftover"], (await ServingEndTests.ServingFindingsAsync(machine)).Select(finding => finding.Id));
         Assert.Equal(before, await NamesAsync(machine));
         Assert.DoesNotContain("pinned", string.Concat(Directory.EnumerateFiles(machine.StateDirectory, "*.xml", SearchOption.AllDirectories).Select(File.ReadAllText)), StringComparison.Ordinal);
@@ -44,7 +44,7 @@ public sealed class ServingFindingsTests
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block-export-add", $$"""{"type":"nbd","id":"mt-e-{{id}}-0","node-name":"{{view.NodeOf("vda")}}","name":"x"}""", CancellationToken.None);
         VMMomentFinding finding = Assert.Single(await ServingEndTests.ServingFindingsAsync(machine));
         Assert.Equal(("ServiceLeftover", id), (finding.Id, finding.Layer));
-        await RepairAsync(machine);
+        await machine.RepairAsync();
         Assert.Empty(await ServingEndTests.ServingFindingsAsync(machine));
         view.Check();
     }
@@ -58,7 +58,7 @@ public sealed class ServingFindingsTests
         await daemon.DisposeAsync();
         VMMomentFinding finding = Assert.Single(await ServingEndTests.ServingFindingsAsync(machine));
         Assert.Equal(("ServiceLeftover", id), (finding.Id, finding.Layer));
-        await RepairAsync(machine);
+        await machine.RepairAsync();
         Assert.False(ServingDaemon.IsAlive(daemon.Process));
         Assert.Empty(await ServingEndTests.ServingFindingsAsync(machine));
     }
@@ -76,7 +76,7 @@ public sealed class ServingFindingsTests
         VMMomentFinding finding = Assert.Single(await ServingEndTests.ServingFindingsAsync(machine));
         Assert.Equal(("ScratchReplaced", "vda", view.ScratchOf("vda")), (finding.Id, finding.Disk, finding.File));
         view.Check();
-        Assert.True(Assert.Single(await RepairAsync(machine)).Left);
+        Assert.True(Assert.Single(await machine.RepairAsync()).Left);
         view.Check();
         await view.RemoveAsync();
         Assert.Equal(replaced, File.Exists(view.ScratchOf("vda")));
@@ -91,7 +91,7 @@ public sealed class ServingFindingsTests
         await File.WriteAllTextAsync(view.RecordPath, "no record");
         VMMomentFinding finding = Assert.Single(await ServingEndTests.ServingFindingsAsync(machine));
         Assert.Equal("ServiceRecordInvalid", finding.Id);
-        Assert.True(Assert.Single(await RepairAsync(machine)).Left);
+        Assert.True(Assert.Single(await machine.RepairAsync()).Left);
         view.Check();
         await File.WriteAllTextAsync(view.RecordPath, record);
         await view.RemoveAsync();
@@ -107,9 +107,6 @@ public sealed class ServingFindingsTests
         await machine.WriteAsync("vda", 1, 0, 65536);
         return machine;
     }
-
-    private static Task<IReadOnlyList<VMMomentRepair>> RepairAsync(TestMachine machine) =>
-        machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
 
     // Names of nodes and bitmaps; how much they hold does not matter here.
     private static async Task<string> NamesAsync(TestMachine machine) => string.Join('\n',

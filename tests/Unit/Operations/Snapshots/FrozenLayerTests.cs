@@ -19,7 +19,7 @@ public sealed class FrozenLayerTests
         using IDisposable? open = Do(machine, way);
         Dictionary<string, string> before = Hashes(machine);
 
-        VMMomentFinding finding = Assert.Single(await TestAsync(machine));
+        VMMomentFinding finding = Assert.Single(await machine.TestAsync());
         Assert.Equal(("FrozenLayerWritten", "Error", "vda", DriftMachine.BaseOf(machine)), (finding.Id, finding.Severity, finding.Disk, finding.Layer));
         await RefusedAsync(() => machine.CheckpointAsync("d"));
         await RefusedAsync(() => machine.RemoveAsync("b"));
@@ -37,12 +37,12 @@ public sealed class FrozenLayerTests
     {
         await using TestMachine machine = await FrozenAsync();
         _ = machine.Content(machine.DiskPath("vda"));
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         await machine.StartAsync();
         await machine.CheckpointAsync("d");
         await machine.StopAsync();
         await machine.CheckpointAsync("e");
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
     }
 
     [SkippableFact]
@@ -51,9 +51,9 @@ public sealed class FrozenLayerTests
         await using TestMachine machine = await FrozenAsync();
         byte[] before = machine.Content(machine.DiskPath("vda"));
         Do(machine, "written");
-        VMMomentRepair repair = Assert.Single(await RepairAsync(machine));
+        VMMomentRepair repair = Assert.Single(await machine.RepairAsync());
         Assert.False(repair.Left, repair.Action);
-        Assert.Empty(await TestAsync(machine));
+        Assert.Empty(await machine.TestAsync());
         MomentException unknown = await Assert.ThrowsAsync<MomentException>(() => machine.ChangesAsync("c"));
         Assert.Equal("ChangesUnknown", unknown.ErrorId.Name);
         await machine.StartAsync();
@@ -70,9 +70,9 @@ public sealed class FrozenLayerTests
     {
         await using TestMachine machine = await FrozenAsync();
         using IDisposable? open = Do(machine, "held open");
-        VMMomentRepair repair = Assert.Single(await RepairAsync(machine));
+        VMMomentRepair repair = Assert.Single(await machine.RepairAsync());
         Assert.True(repair.Left, repair.Action);
-        Assert.Equal("FrozenLayerWritten", Assert.Single(await TestAsync(machine)).Id);
+        Assert.Equal("FrozenLayerWritten", Assert.Single(await machine.TestAsync()).Id);
     }
 
     [SkippableFact]
@@ -83,7 +83,7 @@ public sealed class FrozenLayerTests
         await machine.WriteAsync("vda", 2, 0, DriftMachine.Grain);
         using (var owner = new Holder(machine.DiskPath("vda")))
         {
-            VMMomentFinding finding = Assert.Single(await TestAsync(machine), one => one.Id == "FrozenLayerWritten");
+            VMMomentFinding finding = Assert.Single(await machine.TestAsync(), one => one.Id == "FrozenLayerWritten");
             Assert.Contains("'clean'", finding.Text, StringComparison.Ordinal);
             Assert.Contains("has it open for writing", finding.Text, StringComparison.Ordinal);
             MomentException refused = await Assert.ThrowsAsync<MomentException>(() => machine.CheckpointAsync("d"));
@@ -93,7 +93,7 @@ public sealed class FrozenLayerTests
 
         // It was opened for writing: that alone is known of it now.
         Assert.Equal(OwnerErrors.FrozenLayerWritten, (await Assert.ThrowsAsync<MomentException>(machine.StartAsync)).ErrorId);
-        Assert.Contains(await RepairAsync(machine), repair => !repair.Left && repair.Action.Contains("'clean'", StringComparison.Ordinal));
+        Assert.Contains(await machine.RepairAsync(), repair => !repair.Left && repair.Action.Contains("'clean'", StringComparison.Ordinal));
         Assert.Contains("written after it was frozen", Assert.Single(await machine.MomentsAsync()).Health, StringComparison.Ordinal);
         await machine.StartAsync();
         await machine.CheckpointAsync("d");
@@ -133,12 +133,6 @@ public sealed class FrozenLayerTests
                 return new Holder(image);
         }
     }
-
-    private static Task<IReadOnlyList<VMMomentFinding>> TestAsync(TestMachine machine) =>
-        machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
-
-    private static Task<IReadOnlyList<VMMomentRepair>> RepairAsync(TestMachine machine) =>
-        machine.Engine.RepairMomentsAsync(TestMachine.Name, new RepairMomentRequest(), machine.Report, CancellationToken.None);
 
     private static async Task RefusedAsync(Func<Task> change)
     {

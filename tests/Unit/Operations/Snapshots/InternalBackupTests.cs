@@ -64,7 +64,7 @@ public sealed class InternalBackupTests
         // One snapshot, and one state that is kept.
         Assert.Equal(2, (await hand.TagsAsync("vda")).Count);
         Assert.Empty(await machine.Engine.GetMomentsAsync(TestMachine.Name, new MomentQuery { NoMetadata = true }, machine.Report, CancellationToken.None));
-        Assert.DoesNotContain(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None), finding => finding.Severity != "Information");
+        Assert.DoesNotContain(await machine.TestAsync(), finding => finding.Severity != "Information");
         Assert.Empty(Journal.Pending(machine.StateDirectory));
     }
 

@@ -39,17 +39,8 @@ public sealed class InternalCrashTests(ITestOutputHelper output)
             var killer = new StepKiller(step);
             await using TestMachine machine = await PrepareAsync(kind);
             var hand = new InternalHand(machine, killer.Probe);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await hand.RestoreAsync("clean");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            if (!killer.Killed)
+            int process = (await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value;
+            if (!await killer.KillsAsync(process, () => hand.RestoreAsync("clean"), where))
                 return false;
 
             await AssertSoundAsync(machine, hand, where, exact: false, running: null);

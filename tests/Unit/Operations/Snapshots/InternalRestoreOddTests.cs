@@ -32,7 +32,7 @@ public sealed class InternalRestoreOddTests
         await hand.TakeAsync("clean", memory: kind == "memory");
         await machine.WriteAsync("vda", 3, 2 * Grain, Grain);
         await machine.CheckpointAsync("after");
-        await ResizeAsync(machine, kind != "off", grow ? Large : Small);
+        await machine.ResizeAsync(kind != "off", grow ? Large : Small);
         await machine.WriteAsync("vda", 4, 3 * Grain, Grain);
 
         await hand.RestoreAsync("clean", options);
@@ -173,14 +173,5 @@ public sealed class InternalRestoreOddTests
         await machine.CheckpointAsync("later");
         await machine.WriteAsync("vda", 5, 5 * Grain, Grain);
         Assert.Equal([5], await hand.BetweenAsync("later", null));
-    }
-
-    private static async Task ResizeAsync(TestMachine machine, bool running, long size)
-    {
-        string number = size.ToString(CultureInfo.InvariantCulture);
-        if (running)
-            await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block_resize", $$"""{"node-name":"mt-vda","size":{{number}}}""", CancellationToken.None);
-        else
-            Tool.Run("qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", machine.DiskPath("vda"), number);
     }
 }

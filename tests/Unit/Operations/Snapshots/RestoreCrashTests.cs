@@ -44,18 +44,7 @@ public sealed class RestoreCrashTests(ITestOutputHelper output)
             var killer = new StepKiller(step);
             await using TestMachine machine = await TestMachine.CreateAsync(killer.Probe, "vda", "vdb");
             Prepared prepared = await PrepareAsync(machine, running: true);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "clean");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            killer.Rest();
-            if (!killer.Killed)
+            if (!await machine.LosesQemuAsync(killer, operation, "clean", where))
                 return false;
 
             await AssertSoundAsync(machine, prepared, where, runs: false);

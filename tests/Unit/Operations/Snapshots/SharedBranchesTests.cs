@@ -43,7 +43,7 @@ public sealed class SharedBranchesTests
         string[] before = guest.Lines();
         await RestoreAsync(machine, new RestoreSnapshotRequest { Name = "s" });
         Assert.InRange(await guest.ReturnAsync(before), held, held + 1);
-        Assert.True((await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Count == 0);
+        Assert.True((await machine.TestAsync()).Count == 0);
         Assert.Empty(machine.Report.Failures);
     }
 

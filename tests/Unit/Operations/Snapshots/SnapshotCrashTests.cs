@@ -48,18 +48,7 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
         {
             var killer = new StepKiller(step);
             await using TestMachine machine = await PrepareAsync(running: true, killer.Probe);
-            killer.Aim((await machine.Engine.GetDomainAsync(TestMachine.Name, machine.Report, CancellationToken.None)).ProcessId!.Value);
-            try
-            {
-                await CrashRunner.CrashedOperations.RunAsync(machine.Engine, TestMachine.Name, operation, "new");
-            }
-            catch (MomentException failure)
-            {
-                Assert.True(killer.Killed, $"{where}: {failure}");
-            }
-
-            killer.Rest();
-            if (!killer.Killed)
+            if (!await machine.LosesQemuAsync(killer, operation, "new", where))
                 return false;
 
             await machine.StartAsync();
@@ -104,23 +93,23 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
         if (!lost)
             Assert.All(moments, moment => Assert.True(moment.Health == "OK", $"{where}: {moment.Name}: {moment.Health}"));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
-        await AssertChangesAsync(machine, "base", [(2 * Grain, Grain), (8 * Grain, Grain)], lost, where);
-        await AssertChangesAsync(machine, "after", [(8 * Grain, Grain)], false, where);
+        await machine.AssertChangesAsync("base", [(2 * Grain, Grain), (8 * Grain, Grain)], lost, where);
+        await machine.AssertChangesAsync("after", [(8 * Grain, Grain)], false, where);
         if (taken is not null)
-            await AssertChangesAsync(machine, "new", [(8 * Grain, Grain)], lost, where);
+            await machine.AssertChangesAsync("new", [(8 * Grain, Grain)], lost, where);
         if (!lost)
-            Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+            Assert.Empty(await machine.TestAsync());
         if (running)
             await machine.StopAsync();
 
-        byte[] then = Disk((0, 1), (2, 2));
+        byte[] then = TestMachine.Holding((0, 1), (2, 2));
         string active = await machine.ActivePathAsync("vda");
-        Assert.True(machine.Content(active).AsSpan().SequenceEqual(Disk((0, 1), (2, 2), (8, 4))), $"{where}: the guest's disk differs");
-        Assert.True(machine.Content(await machine.ActivePathAsync("vdc")).AsSpan().SequenceEqual(Disk((3, 2))), $"{where}: the guest's third disk differs");
+        Assert.True(machine.Content(active).AsSpan().SequenceEqual(TestMachine.Holding((0, 1), (2, 2), (8, 4))), $"{where}: the guest's disk differs");
+        Assert.True(machine.Content(await machine.ActivePathAsync("vdc")).AsSpan().SequenceEqual(TestMachine.Holding((3, 2))), $"{where}: the guest's third disk differs");
         if (active != machine.DiskPath("vda"))
             Assert.True(machine.Content(machine.DiskPath("vda")).AsSpan().SequenceEqual(then), $"{where}: the frozen layer differs");
         if (taken is { Location: "Internal" })
-            Assert.True(machine.ContentOfTag(machine.DiskPath("vda"), "new").AsSpan().SequenceEqual(then), $"{where}: the internal snapshot differs");
+            Assert.True(machine.Content(machine.DiskPath("vda"), "new").AsSpan().SequenceEqual(then), $"{where}: the internal snapshot differs");
         else
             Assert.DoesNotContain("new", Tool.Run("qemu-img", "snapshot", "-l", machine.DiskPath("vda")), StringComparison.Ordinal);
 
@@ -134,26 +123,5 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output)
 
         Assert.All(Directory.EnumerateFiles(machine.Scratch), file => Assert.True(named.Contains(file), $"{where}: '{file}' is left"));
         return taken is not null;
-    }
-
-    private static async Task AssertChangesAsync(TestMachine machine, string since, (long, long)[] expected, bool lost, string where)
-    {
-        try
-        {
-            IReadOnlyList<(long Offset, long Length)> found = await machine.ChangesAsync(since);
-            Assert.True(expected.SequenceEqual(found), $"{where}: since {since}: {string.Join(' ', found)}");
-        }
-        catch (MomentException failure) when (lost && failure.ErrorId == OperationErrors.ChangesUnknown)
-        {
-            // Said, not guessed.
-        }
-    }
-
-    private static byte[] Disk(params (int Grain, byte Value)[] grains)
-    {
-        byte[] content = new byte[TestMachine.DiskSize];
-        foreach ((int grain, byte value) in grains)
-            content.AsSpan((int)(grain * Grain), (int)Grain).Fill(value);
-        return content;
     }
 }

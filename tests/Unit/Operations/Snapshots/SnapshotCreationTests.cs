@@ -33,13 +33,13 @@ public sealed class SnapshotCreationTests
         Assert.Equal([(0, Grain), (2 * Grain, Grain), (4 * Grain, Grain)], await machine.ChangesAsync("before"));
         string overlay = await machine.ActivePathAsync("vda");
         Assert.Equal(Path.Combine(machine.Scratch, "vda.6f1b2a6e.clean.qcow2"), overlay);
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         if (running)
             await machine.StopAsync();
-        Assert.Equal(Disk((0, 1), (2, 2)), machine.Content(machine.DiskPath("vda")));
-        Assert.Equal(Disk((0, 3), (2, 2), (4, 3)), machine.Content(overlay));
-        Assert.Equal(Disk((3, 2)), machine.Content(await machine.ActivePathAsync("vdb")));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Equal(TestMachine.Holding((0, 1), (2, 2)), machine.Content(machine.DiskPath("vda")));
+        Assert.Equal(TestMachine.Holding((0, 3), (2, 2), (4, 3)), machine.Content(overlay));
+        Assert.Equal(TestMachine.Holding((3, 2)), machine.Content(await machine.ActivePathAsync("vdb")));
+        Assert.Empty(await machine.TestAsync());
         Assert.Empty(machine.Report.Warnings);
         Assert.Empty(machine.Report.Failures);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
@@ -76,10 +76,10 @@ public sealed class SnapshotCreationTests
         Assert.Equal([(20 * Grain, Grain)], await machine.ChangesAsync("s3"));
         if (running)
             await machine.StopAsync();
-        Assert.Equal(Disk((0, 1)), machine.Content(machine.DiskPath("vda")));
-        Assert.Equal(Disk((0, 1), (1, 2)), machine.Content(machine.OverlayPath("s0")));
-        Assert.Equal(Disk((0, 1), (1, 2), (2, 3), (10, 9)), machine.Content(machine.OverlayPath("s1")));
-        Assert.Equal(Disk((0, 1), (1, 2), (2, 3), (3, 4), (10, 9), (20, 9)), machine.Content(await machine.ActivePathAsync("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1)), machine.Content(machine.DiskPath("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1), (1, 2)), machine.Content(machine.OverlayPath("s0")));
+        Assert.Equal(TestMachine.Holding((0, 1), (1, 2), (2, 3), (10, 9)), machine.Content(machine.OverlayPath("s1")));
+        Assert.Equal(TestMachine.Holding((0, 1), (1, 2), (2, 3), (3, 4), (10, 9), (20, 9)), machine.Content(await machine.ActivePathAsync("vda")));
         Assert.Empty(machine.Report.Warnings);
     }
 
@@ -103,9 +103,9 @@ public sealed class SnapshotCreationTests
         Assert.Equal(VMBackupKind.Incremental, backup.Kind);
         IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
             TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Destination = Path.Combine(machine.Scratch, "restored") }, machine.Report, CancellationToken.None);
-        Assert.Equal(Disk((0, 1), (2, 2), (4, 3)), machine.Content(restored[0].Path));
-        Assert.Equal(Disk((5, 3)), machine.Content(restored[1].Path));
-        Assert.Equal(Disk(), machine.Content(restored[2].Path));
+        Assert.Equal(TestMachine.Holding((0, 1), (2, 2), (4, 3)), machine.Content(restored[0].Path));
+        Assert.Equal(TestMachine.Holding((5, 3)), machine.Content(restored[1].Path));
+        Assert.Equal(TestMachine.Holding(), machine.Content(restored[2].Path));
         Assert.Equal(machine.DiskPath("vdb"), await machine.ActivePathAsync("vdb"));
         VMMoment some = (await machine.MomentsAsync()).Single(moment => moment.Name == "some");
         Assert.Equal(["vda", "vdc"], some.Disks.Where(disk => disk.State != VMBitmapState.NotCovered).Select(disk => disk.Name));
@@ -156,10 +156,10 @@ public sealed class SnapshotCreationTests
         Assert.Equal([(0, Grain)], await machine.BetweenAsync("before", "whole"));
         Assert.Equal([(2 * Grain, Grain)], await machine.ChangesAsync("whole"));
         await machine.CheckpointAsync("after");
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         await machine.StopAsync();
-        Assert.Equal(Disk((0, 1)), machine.Content(machine.DiskPath("vda")));
-        Assert.Equal(Disk((0, 1), (2, 2)), machine.Content(await machine.ActivePathAsync("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1)), machine.Content(machine.DiskPath("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1), (2, 2)), machine.Content(await machine.ActivePathAsync("vda")));
         Assert.Empty(machine.Report.Warnings);
     }
 
@@ -183,11 +183,11 @@ public sealed class SnapshotCreationTests
         Assert.Equal([(2 * Grain, Grain)], await machine.ChangesAsync("inside"));
         if (running)
             Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-status", null, CancellationToken.None)).GetProperty("running").GetBoolean());
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         if (running)
             await machine.StopAsync();
-        Assert.Equal(Disk((0, 1)), machine.ContentOfTag(machine.DiskPath("vda"), "inside"));
-        Assert.Equal(Disk((0, 1), (2, 2)), machine.Content(machine.DiskPath("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1)), machine.Content(machine.DiskPath("vda"), "inside"));
+        Assert.Equal(TestMachine.Holding((0, 1), (2, 2)), machine.Content(machine.DiskPath("vda")));
         Assert.Contains("inside", Tool.Run("qemu-img", "snapshot", "-l", machine.DiskPath("vdb")), StringComparison.Ordinal);
         Assert.DoesNotContain("inside", Tool.Run("qemu-img", "snapshot", "-l", machine.DiskPath("vdc")), StringComparison.Ordinal);
         Assert.Empty(machine.Report.Warnings);
@@ -232,17 +232,8 @@ public sealed class SnapshotCreationTests
         await machine.CheckpointAsync("after");
         Assert.Equal([(0, Grain), (2 * Grain, Grain)], await machine.BetweenAsync("before", "after"));
         await machine.StopAsync();
-        Assert.Equal(Disk((0, 1)), inside ? machine.ContentOfTag(machine.DiskPath("vda"), "theirs") : machine.Content(machine.DiskPath("vda")));
+        Assert.Equal(TestMachine.Holding((0, 1)), inside ? machine.Content(machine.DiskPath("vda"), "theirs") : machine.Content(machine.DiskPath("vda")));
         Assert.Empty(machine.Report.Warnings);
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
-    }
-
-    // The content of a disk: a byte for each of some grains, the rest zero.
-    private static byte[] Disk(params (int Grain, byte Value)[] grains)
-    {
-        byte[] content = new byte[TestMachine.DiskSize];
-        foreach ((int grain, byte value) in grains)
-            content.AsSpan((int)(grain * Grain), (int)Grain).Fill(value);
-        return content;
+        Assert.Empty(await machine.TestAsync());
     }
 }

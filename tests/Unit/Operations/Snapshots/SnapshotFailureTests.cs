@@ -106,7 +106,7 @@ public sealed class SnapshotFailureTests
         Assert.Equal(0, (await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-jobs", null, CancellationToken.None)).GetArrayLength());
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
         Assert.Equal(moments.Length == 0 ? ["before"] : moments, (await machine.MomentsAsync()).Select(moment => moment.Name));
-        Assert.Empty(await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
+        Assert.Empty(await machine.TestAsync());
         await machine.WriteAsync("vda", 2, 4 * Grain, Grain);
         Assert.Equal([(0, Grain), (4 * Grain, Grain)], await machine.ChangesAsync("before"));
         Assert.Equal(layered, await machine.ActivePathAsync("vdb") != machine.DiskPath("vdb"));

@@ -86,7 +86,7 @@ internal static class UndoMachine
         Assert.False(File.Exists(Path.Combine(machine.StateDirectory, "use.json")), where);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
         Assert.Empty(machine.Report.Failures);
-        IReadOnlyList<VMMomentFinding> findings = await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
+        IReadOnlyList<VMMomentFinding> findings = await machine.TestAsync();
         Assert.True(findings.Count == 0, $"{where}: {string.Join('\n', findings.Select(finding => $"{finding.Id}: {finding.Text}"))}");
     }
 

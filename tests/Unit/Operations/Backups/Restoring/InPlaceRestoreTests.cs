@@ -113,7 +113,7 @@ public sealed class InPlaceRestoreTests
         Assert.Equal((active, 6 * Grain), (disk.Path, disk.WrittenBytes));
         Assert.Equal(content, machine.Content(active));
         Assert.Equal(hash, Hash(frozen));
-        Assert.Equal(content, machine.ContentOfTag(frozen, "within"));
+        Assert.Equal(content, machine.Content(frozen, "within"));
         VMBackup next = await machine.BackupAsync();
         Assert.Equal(VMBackupKind.Incremental, next.Disks[0].Kind);
         await AssertHoldsAsync(machine, next.Id, content);
@@ -158,7 +158,7 @@ public sealed class InPlaceRestoreTests
     internal static string[] Redos(TestMachine machine) => Directory.GetFiles(machine.Scratch, "*" + RedoFile.Extension, SearchOption.AllDirectories);
 
     private static async Task<bool> IsSoundAsync(TestMachine machine) =>
-        (await machine.Engine.TestMomentsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).Count == 0;
+        (await machine.TestAsync()).Count == 0;
 
     private static async Task AssertHoldsAsync(TestMachine machine, string id, byte[] content)
     {
