@@ -107,10 +107,10 @@ public sealed class BlockSessionTests
     public async Task WhatIsWrongWithADiskIsSaid()
     {
         await using var sample = new MachineSample("vda");
-        await MachineSample.FailsAsync(XmlErrors.DiskNotInDomain, () => sample.OpenAsync(BlockAccess.Read, "vdx"));
+        await Expect.FailsAsync(XmlErrors.DiskNotInDomain, () => sample.OpenAsync(BlockAccess.Read, "vdx"));
         DomainDocument With(string source, string type = "type='qcow2'") => DomainDocument.Parse(sample.Xml("vda").Replace(sample.Image("vda"), source, StringComparison.Ordinal).Replace("type='qcow2'", type, StringComparison.Ordinal), "it");
         async Task Refused(ErrorId id, DomainDocument domain) =>
-            await MachineSample.FailsAsync(id, () => BlockSession.OpenAsync(sample.Place, domain, ["vda"], BlockAccess.Read, CancellationToken.None));
+            await Expect.FailsAsync(id, () => BlockSession.OpenAsync(sample.Place, domain, ["vda"], BlockAccess.Read, CancellationToken.None));
 
         await Refused(DiskErrors.DiskMissing, With("/nowhere/a.qcow2"));
         await Refused(DiskErrors.DiskPathRelative, With("a.qcow2"));
@@ -132,7 +132,7 @@ public sealed class BlockSessionTests
     {
         await using var sample = new MachineSample("vda");
         await using BlockSession holder = await sample.OpenAsync(BlockAccess.Change, "vda");
-        MomentException failure = await MachineSample.FailsAsync(DiskErrors.DiskLocked, () => sample.OpenAsync(BlockAccess.Change, "vda"));
+        MomentException failure = await Expect.FailsAsync(DiskErrors.DiskLocked, () => sample.OpenAsync(BlockAccess.Change, "vda"));
         Assert.Contains(sample.Image("vda"), failure.Message, StringComparison.Ordinal);
         Assert.Contains("qemu-storage-d", failure.Message, StringComparison.Ordinal);
         Assert.Equal("GenericError", failure.PeerErrorClass);
@@ -147,7 +147,7 @@ public sealed class BlockSessionTests
         await new MachineLauncher(sample.Place, sample.Domain).StartAsync(paused: true, check: null, CancellationToken.None);
         sample.CreateImage("other");
         sample.Domain = sample.Domain.WithDiskSource("vda", sample.Image("other"), "qcow2");
-        MomentException failure = await MachineSample.FailsAsync(DiskErrors.DiskChanged, () => sample.OpenAsync(BlockAccess.Change, "vda"));
+        MomentException failure = await Expect.FailsAsync(DiskErrors.DiskChanged, () => sample.OpenAsync(BlockAccess.Change, "vda"));
         Assert.Contains(sample.Image("vda"), failure.Message, StringComparison.Ordinal);
         Assert.Contains(sample.Image("other"), failure.Message, StringComparison.Ordinal);
         // The refused session has let the monitor go.

@@ -63,7 +63,7 @@ public sealed class DiskExchangeTests
         DomainDocument wanted = sample.Domain.WithDiskSource("vda", sample.Image("free"), "qcow2").WithDiskSource("vdb", sample.Image("other"), "qcow2");
         DiskExchange exchange = await PrepareAsync(session, sample, Prefix + "1", sample.Domain, wanted);
         await exchange.OpenAsync(CancellationToken.None);
-        await MachineSample.FailsAsync(DiskErrors.DiskNotExchangeable, exchange.SwapAsync);
+        await Expect.FailsAsync(DiskErrors.DiskNotExchangeable, exchange.SwapAsync);
         Assert.Equal(sample.Image("vda"), await PathAsync(session, "vda"));
         await DiskExchange.CloseNewAsync(session.Qmp, Prefix + "1");
         Assert.DoesNotContain(await OpenChain.NodesAsync(session.Qmp, CancellationToken.None), node => node.Name.StartsWith(Prefix, StringComparison.Ordinal));

@@ -14,7 +14,7 @@ public sealed class ImageToolTests
         using var scratch = new ScratchDirectory();
         string path = scratch["disk.qcow2"];
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", path, "1M");
-        MomentException failure = await MachineSample.FailsAsync(DiskErrors.SnapshotNotApplied, () => ImageTool.ApplySnapshotAsync("vda", path, "7"));
+        MomentException failure = await Expect.FailsAsync(DiskErrors.SnapshotNotApplied, () => ImageTool.ApplySnapshotAsync("vda", path, "7"));
         Assert.Contains("'vda'", failure.Message, StringComparison.Ordinal);
         Assert.Contains($"'{path}'", failure.Message, StringComparison.Ordinal);
         // The tool's own words.

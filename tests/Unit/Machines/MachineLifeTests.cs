@@ -3,6 +3,7 @@ using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
+using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
 namespace MomentTools.Tests.Machines;
@@ -17,13 +18,13 @@ public sealed class MachineLifeTests
         StartedMachine started = await StartAsync(sample, paused: false);
         MachineProbe probe = await ProbeAsync(sample);
         Assert.Equal((VMState.Running, started.Process.Id), (probe.State, probe.Process!.Id));
-        await MachineSample.FailsAsync(MachineErrors.VMAlreadyRunning, () => StartAsync(sample, paused: false));
+        await Expect.FailsAsync(MachineErrors.VMAlreadyRunning, () => StartAsync(sample, paused: false));
         Assert.True(started.Process.IsAlive);
         await StopAsync(sample, force: true);
         Assert.False(started.Process.IsAlive);
         Assert.Empty(sample.Left());
         Assert.Equal(VMState.Stopped, (await ProbeAsync(sample)).State);
-        await MachineSample.FailsAsync(MachineErrors.VMNotRunning, () => StopAsync(sample, force: true));
+        await Expect.FailsAsync(MachineErrors.VMNotRunning, () => StopAsync(sample, force: true));
     }
 
     [SkippableFact]
@@ -32,10 +33,10 @@ public sealed class MachineLifeTests
         await using var sample = new MachineSample("vda");
         await StartAsync(sample, paused: true);
         Assert.Equal(VMState.Paused, (await ProbeAsync(sample)).State);
-        await MachineSample.FailsAsync(MachineErrors.VMPaused, () => StopAsync(sample, force: false));
+        await Expect.FailsAsync(MachineErrors.VMPaused, () => StopAsync(sample, force: false));
         await using (QmpClient qmp = await QmpClient.ConnectAsync(new UnixQmpAddress(sample.Place.MonitorPath), CancellationToken.None))
             await qmp.ContAsync(CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.VMStopTimeout, () => StopAsync(sample, force: false));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.VMStopTimeout, () => StopAsync(sample, force: false));
         Assert.Contains("-Force", failure.Advice, StringComparison.Ordinal);
         await StopAsync(sample, force: true);
         Assert.Empty(sample.Left());
@@ -82,7 +83,7 @@ public sealed class MachineLifeTests
         sample.Place.MakeRuntimeDirectory();
         await File.WriteAllTextAsync(sample.Place.PidFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
         Assert.Equal(VMState.Stopped, (await ProbeAsync(sample)).State);
-        await MachineSample.FailsAsync(MachineErrors.VMNotRunning, () => StopAsync(sample, force: true));
+        await Expect.FailsAsync(MachineErrors.VMNotRunning, () => StopAsync(sample, force: true));
         await StartAsync(sample, paused: true);
     }
 
@@ -95,7 +96,7 @@ public sealed class MachineLifeTests
         await using QmpClient second = await QmpClient.ConnectAsync(new UnixQmpAddress(sample.Place.SecondMonitorPath), CancellationToken.None);
         MachineProbe probe = await ProbeAsync(sample);
         Assert.Equal((VMState.Unknown, QmpErrors.QmpMonitorBusy), (probe.State, probe.Trouble!.ErrorId));
-        await MachineSample.FailsAsync(QmpErrors.QmpMonitorBusy, () => sample.OpenAsync(BlockAccess.Change, "vda"));
+        await Expect.FailsAsync(QmpErrors.QmpMonitorBusy, () => sample.OpenAsync(BlockAccess.Change, "vda"));
         Assert.Empty(await StopAsync(sample, force: true));
         Assert.Empty(sample.Left());
     }
@@ -105,7 +106,7 @@ public sealed class MachineLifeTests
     {
         await using var sample = new MachineSample("vda");
         sample.Domain = DomainDocument.Parse(sample.Xml("vda").Replace("</devices>", "</devices><qemu:commandline><qemu:arg value='-device'/><qemu:arg value='no-such-thing'/></qemu:commandline>", StringComparison.Ordinal), "it");
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.VMStartFailed, () => StartAsync(sample, paused: false));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.VMStartFailed, () => StartAsync(sample, paused: false));
         Assert.Contains("'no-such-thing' is not a valid device model name", failure.Message, StringComparison.Ordinal);
         Assert.Empty(sample.Left());
         Assert.Empty(sample.Processes());
@@ -133,7 +134,7 @@ public sealed class MachineLifeTests
         await using var sample = new MachineSample("vda");
         await using BlockSession holder = await sample.OpenAsync(BlockAccess.Change, "vda");
         long start = Stopwatch.GetTimestamp();
-        MomentException failure = await MachineSample.FailsAsync(DiskErrors.DiskLocked, () => StartAsync(sample, paused: false));
+        MomentException failure = await Expect.FailsAsync(DiskErrors.DiskLocked, () => StartAsync(sample, paused: false));
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 1, 120);
         Assert.Contains("qemu-storage-d", failure.Message, StringComparison.Ordinal);
         Assert.Contains(sample.Image("vda"), failure.Message, StringComparison.Ordinal);
@@ -157,13 +158,13 @@ public sealed class MachineLifeTests
     {
         await using var sample = new MachineSample("vda");
         File.Delete(sample.Image("vda"));
-        await MachineSample.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false));
+        await Expect.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false));
         Directory.CreateDirectory(sample.Image("vda"));
-        Assert.Contains("is a directory, and no file", (await MachineSample.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false))).Message, StringComparison.Ordinal);
+        Assert.Contains("is a directory, and no file", (await Expect.FailsAsync(DiskErrors.DiskMissing, () => StartAsync(sample, paused: false))).Message, StringComparison.Ordinal);
         sample.Domain = DomainDocument.Parse(sample.Xml("vda").Replace(" type='qcow2'", "", StringComparison.Ordinal), "it");
-        await MachineSample.FailsAsync(DiskErrors.DiskFormatUnknown, () => StartAsync(sample, paused: false));
+        await Expect.FailsAsync(DiskErrors.DiskFormatUnknown, () => StartAsync(sample, paused: false));
         sample.Domain = DomainDocument.Parse(sample.Xml().Replace("<devices>", "<devices><emulator>/nowhere/qemu-system-x86_64</emulator>", StringComparison.Ordinal), "it");
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.QemuMissing, () => StartAsync(sample, paused: false));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.QemuMissing, () => StartAsync(sample, paused: false));
         Assert.Equal("Install it: apt install qemu-system-x86", failure.Advice);
         Assert.Empty(sample.Left());
     }

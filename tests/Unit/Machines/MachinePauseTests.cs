@@ -4,6 +4,7 @@ using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Tests.Operations;
 using MomentTools.Tests.Qmp;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Machines;
 
@@ -21,7 +22,7 @@ public sealed class MachinePauseTests
         Assert.Equal(VMState.Running, (await ResumeAsync(machine)).State);
         await machine.StopAsync();
         foreach (Func<TestMachine, Task<VMDomain>> act in (Func<TestMachine, Task<VMDomain>>[])[SuspendAsync, ResumeAsync])
-            await MachineSample.FailsAsync(MachineErrors.VMNotRunning, () => act(machine));
+            await Expect.FailsAsync(MachineErrors.VMNotRunning, () => act(machine));
     }
 
     [Theory]
@@ -51,7 +52,7 @@ public sealed class MachinePauseTests
         var pause = new MachinePause(qmp, "web1");
         Task<bool> act = go ? pause.ResumeAsync(CancellationToken.None) : pause.SuspendAsync(CancellationToken.None);
         await AnswerStatusAsync(monitor, status);
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.VMStateUnfit, () => act);
+        MomentException failure = await Expect.FailsAsync(MachineErrors.VMStateUnfit, () => act);
         Assert.Contains(status, failure.Message, StringComparison.Ordinal);
     }
 
@@ -65,7 +66,7 @@ public sealed class MachinePauseTests
         JsonElement cont = await monitor.ReadAsync();
         Assert.Equal("cont", cont.GetProperty("execute").GetString());
         await monitor.RefuseAsync(cont, "GenericError", "Resetting the Virtual Machine is required");
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.VMResumeRefused, () => resume);
+        MomentException failure = await Expect.FailsAsync(MachineErrors.VMResumeRefused, () => resume);
         Assert.Contains("Resetting the Virtual Machine is required", failure.Message, StringComparison.Ordinal);
         Assert.Equal("GenericError", failure.PeerErrorClass);
     }

@@ -3,6 +3,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Qmp;
 using MomentTools.Tests.Qmp;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Machines;
 
@@ -16,7 +17,7 @@ public sealed class MachineResetTests
         await using QmpClient qmp = await monitor.ConnectAsync();
         Task reset = MachineReset.RunAsync(qmp, endsAtReset: false, CancellationToken.None, TimeSpan.FromMilliseconds(50));
         await AnswerAsync(monitor, "system_reset");
-        MomentException stuck = await MachineSample.FailsAsync(MachineErrors.VMStuck, () => reset);
+        MomentException stuck = await Expect.FailsAsync(MachineErrors.VMStuck, () => reset);
         Assert.Contains("0.05 s", stuck.Message, StringComparison.Ordinal);
     }
 

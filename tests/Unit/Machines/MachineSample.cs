@@ -43,13 +43,6 @@ internal sealed class MachineSample : IAsyncDisposable
     /// <summary>The processes that name this sample's directory on their command line.</summary>
     public IEnumerable<HostProcess> Processes() => HostProcess.All().Where(process => process.Id != Environment.ProcessId && process.CommandLine.Any(argument => argument.Contains(Scratch.Path + "/", StringComparison.Ordinal)));
 
-    public static async Task<MomentException> FailsAsync(ErrorId id, Func<Task> act)
-    {
-        MomentException failure = await Assert.ThrowsAsync<MomentException>(act);
-        Assert.True(failure.ErrorId == id, $"expected {id.Name}, but: {failure.ErrorId.Name}: {failure.Message}");
-        return failure;
-    }
-
     /// <summary>Writes as the guest would.</summary>
     public static Task WriteAsync(BlockSession session, string disk, long offset, int length) => session.Qmp.HumanMonitorAsync(
         $"qemu-io -d {session.Disks[disk].QomPath} \"write -q -P 7 {offset} {length}\"");

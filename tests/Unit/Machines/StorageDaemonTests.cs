@@ -39,7 +39,7 @@ public sealed class StorageDaemonTests
         using var scratch = new ScratchDirectory();
         await using StorageDaemon daemon = await StorageDaemon.StartAsync(scratch["r"], CancellationToken.None);
         HostProcess.Find(daemon.ProcessId)!.Signal(HostProcess.Kill);
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.StorageDaemonFailed, () => daemon.CloseAsync(CancellationToken.None));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.StorageDaemonFailed, () => daemon.CloseAsync(CancellationToken.None));
         Assert.Contains("137", failure.Message, StringComparison.Ordinal);
     }
 
@@ -55,7 +55,7 @@ public sealed class StorageDaemonTests
             JsonNode.Parse($$$"""{"driver":"qcow2","node-name":"d","file":{"driver":"blkdebug","inject-error":[{"event":"none","iotype":"write","errno":28} ],"image":{"driver":"file","filename":"{{{scratch["a"]}}}" } } }""")!.AsObject(),
             CancellationToken.None);
         await daemon.Qmp.BitmapAddAsync("d", "b", persistent: true, granularity: null, disabled: false, CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.StorageDaemonFailed, () => daemon.CloseAsync(CancellationToken.None));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.StorageDaemonFailed, () => daemon.CloseAsync(CancellationToken.None));
         Assert.Contains("No space left", failure.Message, StringComparison.Ordinal);
     }
 
@@ -106,7 +106,7 @@ public sealed class StorageDaemonTests
     {
         Tool.Require("qemu-storage-daemon");
         using var scratch = new ScratchDirectory();
-        await MachineSample.FailsAsync(QmpErrors.QmpAddressInvalid, () => StorageDaemon.StartAsync(scratch[new string('r', 100)], CancellationToken.None));
+        await Expect.FailsAsync(QmpErrors.QmpAddressInvalid, () => StorageDaemon.StartAsync(scratch[new string('r', 100)], CancellationToken.None));
     }
 
     private static async Task<HostProcess> FindDaemonAsync(string directory)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using MomentTools.Errors;
 using MomentTools.Machines;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Machines;
 
@@ -19,7 +20,7 @@ public sealed class UnopenableImageTests
         BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan(RefcountTableAt), 1);
         await File.WriteAllBytesAsync(sample.Image("vdb"), image);
 
-        MomentException failure = await MachineSample.FailsAsync(DiskErrors.DiskOpenFailed, () => sample.OpenAsync(change ? BlockAccess.Change : BlockAccess.Read, "vda", "vdb"));
+        MomentException failure = await Expect.FailsAsync(DiskErrors.DiskOpenFailed, () => sample.OpenAsync(change ? BlockAccess.Change : BlockAccess.Read, "vda", "vdb"));
 
         Assert.Contains($"'{sample.Image("vdb")}' for disk 'vdb' of domain 'web'", failure.Message, StringComparison.Ordinal);
         Assert.Contains("reference count table", failure.Message, StringComparison.OrdinalIgnoreCase);

@@ -44,11 +44,11 @@ public sealed class BitmapRemovalTests(ITestOutputHelper output)
         foreach (VMBitmap bitmap in await BitmapsAsync(machine))
         {
             Assert.NotNull(bitmap.Owner);
-            Assert.Contains("Remove-VMMoment", (await FailsAsync(OperationErrors.BitmapOwned, () => RemoveAsync(machine, bitmap.Name))).Advice, StringComparison.Ordinal);
+            Assert.Contains("Remove-VMMoment", (await Expect.FailsAsync(OperationErrors.BitmapOwned, () => RemoveAsync(machine, bitmap.Name))).Advice, StringComparison.Ordinal);
         }
 
-        await FailsAsync(OperationErrors.BitmapNotFound, () => RemoveAsync(machine, "nosuch"));
-        await FailsAsync(XmlErrors.DiskNotInDomain, () => machine.Engine.RemoveBitmapAsync(TestMachine.Name, "vdz", "a", machine.Report, CancellationToken.None));
+        await Expect.FailsAsync(OperationErrors.BitmapNotFound, () => RemoveAsync(machine, "nosuch"));
+        await Expect.FailsAsync(XmlErrors.DiskNotInDomain, () => machine.Engine.RemoveBitmapAsync(TestMachine.Name, "vdz", "a", machine.Report, CancellationToken.None));
         Assert.All(await machine.MomentsAsync(), moment => Assert.Equal("OK", moment.Health));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
     }
@@ -82,7 +82,7 @@ public sealed class BitmapRemovalTests(ITestOutputHelper output)
         Assert.Equal([("new", machine.DiskPath("vda"), false), ("old", below, true)], bitmaps.Select(bitmap => (bitmap.Name, bitmap.Path, bitmap.Frozen)));
         Assert.All(bitmaps, bitmap => Assert.Equal((VMBitmapState.Foreign, null, Grain), (bitmap.State, bitmap.Owner, bitmap.Granularity)));
         byte[] before = await File.ReadAllBytesAsync(below);
-        Assert.Contains(below, (await FailsAsync(OperationErrors.BitmapFrozen, () => RemoveAsync(machine, "old"))).Message, StringComparison.Ordinal);
+        Assert.Contains(below, (await Expect.FailsAsync(OperationErrors.BitmapFrozen, () => RemoveAsync(machine, "old"))).Message, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllBytesAsync(below));
         Assert.Empty(machine.Report.Warnings);
     }
@@ -115,11 +115,4 @@ public sealed class BitmapRemovalTests(ITestOutputHelper output)
 
     private static Task<IReadOnlyList<VMBitmap>> BitmapsAsync(TestMachine machine) =>
         machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None);
-
-    private static async Task<MomentException> FailsAsync(ErrorId id, Func<Task> action)
-    {
-        MomentException failure = await Assert.ThrowsAsync<MomentException>(action);
-        Assert.Equal(id, failure.ErrorId);
-        return failure;
-    }
 }

@@ -39,13 +39,20 @@ internal sealed class CountingGuest : IAsyncDisposable
     {
         TestMachine machine = await TestMachine.CreateAsync(
             TestMachine.DiskSize, discard: false, probe: null, disks.Length == 0 ? ["vda"] : disks, "<serial type='file'><source path='{0}/serial'/><target port='0'/></serial>");
+        await BootAsync(machine, Code);
+        return new CountingGuest(machine);
+    }
+
+    /// <summary>Lets the machine's BIOS start a program of less than a sector from vda.</summary>
+    public static async Task BootAsync(TestMachine machine, byte[] code)
+    {
         byte[] boot = new byte[Sector];
-        Code.CopyTo(boot, 0);
+        code.CopyTo(boot, 0);
         BinaryPrimitives.WriteUInt16BigEndian(boot.AsSpan(Sector - 2), 0x55AA);
         string raw = Path.Combine(machine.Scratch, "boot");
         await File.WriteAllBytesAsync(raw, boot);
         Tool.Run("qemu-io", "-f", "qcow2", "-c", $"write -s {raw} 0 {Sector}", machine.DiskPath("vda"));
-        return new CountingGuest(machine);
+        File.Delete(raw);
     }
 
     public async Task StartAsync()

@@ -144,10 +144,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             return;
         }
 
-        foreach (string query in (string[])["query-jobs", "query-block-exports"])
-            Assert.True((await machine.Engine.InvokeQmpAsync(TestMachine.Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
-        JsonElement nodes = await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-named-block-nodes", """{"flat":true}""", CancellationToken.None);
-        Assert.All(nodes.EnumerateArray(), node => Assert.StartsWith("mt-vd", node.GetProperty("node-name").GetString(), StringComparison.Ordinal));
+        await machine.AssertNothingInQemuAsync(where);
     }
 
     private static string CommandLine(Process process)

@@ -60,13 +60,13 @@ public sealed class DomainLifeTests
         await using var sample = new MachineSample();
         var life = new DomainLifeOperations(sample.Catalogue);
         Task Register(RegisterDomainRequest request) => life.RegisterAsync(request, _told, CancellationToken.None);
-        await MachineSample.FailsAsync(MachineErrors.VMDefinitionMissing, () => Register(new RegisterDomainRequest { Name = "x" }));
-        await MachineSample.FailsAsync(MachineErrors.VMExists, () => Register(new RegisterDomainRequest { Xml = sample.Xml() }));
-        await MachineSample.FailsAsync(XmlErrors.XmlMalformed, () => Register(new RegisterDomainRequest { Xml = "<domain" }));
+        await Expect.FailsAsync(MachineErrors.VMDefinitionMissing, () => Register(new RegisterDomainRequest { Name = "x" }));
+        await Expect.FailsAsync(MachineErrors.VMExists, () => Register(new RegisterDomainRequest { Xml = sample.Xml() }));
+        await Expect.FailsAsync(XmlErrors.XmlMalformed, () => Register(new RegisterDomainRequest { Xml = "<domain" }));
         string relative = sample.Xml("vda").Replace(sample.Image("vda"), "vda.qcow2", StringComparison.Ordinal);
-        await MachineSample.FailsAsync(DiskErrors.DiskPathRelative, () => Register(new RegisterDomainRequest { Xml = relative, Name = "other" }));
-        await MachineSample.FailsAsync(QmpErrors.QmpMonitorUnreachable, () => Register(new RegisterDomainRequest { Monitor = sample.Scratch["none"], Name = "other" }));
-        await MachineSample.FailsAsync(QmpErrors.QmpAddressInvalid, () => Register(new RegisterDomainRequest { Monitor = "nonsense", Name = "other" }));
+        await Expect.FailsAsync(DiskErrors.DiskPathRelative, () => Register(new RegisterDomainRequest { Xml = relative, Name = "other" }));
+        await Expect.FailsAsync(QmpErrors.QmpMonitorUnreachable, () => Register(new RegisterDomainRequest { Monitor = sample.Scratch["none"], Name = "other" }));
+        await Expect.FailsAsync(QmpErrors.QmpAddressInvalid, () => Register(new RegisterDomainRequest { Monitor = "nonsense", Name = "other" }));
         Assert.Equal(["web"], sample.Catalogue.Names());
     }
 
@@ -82,7 +82,7 @@ public sealed class DomainLifeTests
             "-drive", $"file={sample.Image("c")},format=qcow2,if=none,id=ide1", "-device", "ide-hd,drive=ide1,id=old");
         var life = new DomainLifeOperations(sample.Catalogue);
         var request = new RegisterDomainRequest { Monitor = sample.Scratch["qmp"] };
-        await MachineSample.FailsAsync(MachineErrors.VMNameMissing, () => life.RegisterAsync(request, _told, CancellationToken.None));
+        await Expect.FailsAsync(MachineErrors.VMNameMissing, () => life.RegisterAsync(request, _told, CancellationToken.None));
         VMDomain domain = await life.RegisterAsync(request with { Name = "theirs" }, _told, CancellationToken.None);
         Assert.Equal((VMState.Paused, true, "unix:" + sample.Scratch["qmp"]), (domain.State, domain.Attached, domain.Monitor));
         Assert.Equal(["vda", "vdb", "sda"], domain.Disks.Select(disk => disk.Name).OrderBy(name => name is "sda" ? 1 : 0).ThenBy(name => name, StringComparer.Ordinal));
@@ -104,11 +104,11 @@ public sealed class DomainLifeTests
             await session.CloseAsync(CancellationToken.None);
         }
 
-        await MachineSample.FailsAsync(MachineErrors.VMAttached, () => life.StartAsync(place, paused: false, check: null, _told, CancellationToken.None));
+        await Expect.FailsAsync(MachineErrors.VMAttached, () => life.StartAsync(place, paused: false, check: null, _told, CancellationToken.None));
         // A machine whose monitor has gone may run all the same: its locks tell.
         File.Move(sample.Scratch["qmp"], sample.Scratch["hidden"]);
         Assert.Equal(VMState.Stopped, (await life.DescribeAsync(place, _told, CancellationToken.None)).State);
-        MomentException held = await MachineSample.FailsAsync(DiskErrors.DiskLocked, () => BlockSession.OpenAsync(place, document, ["vda"], BlockAccess.Change, CancellationToken.None));
+        MomentException held = await Expect.FailsAsync(DiskErrors.DiskLocked, () => BlockSession.OpenAsync(place, document, ["vda"], BlockAccess.Change, CancellationToken.None));
         Assert.Contains("attach it by its monitor", held.Advice, StringComparison.Ordinal);
         File.Move(sample.Scratch["hidden"], sample.Scratch["qmp"]);
 
@@ -138,7 +138,7 @@ public sealed class DomainLifeTests
         await using var sample = new MachineSample();
         sample.CreateImage("a");
         Tool.Run("sh", "-c", $"cd {sample.Scratch.Path} && exec qemu-system-x86_64 -nodefaults -display none -machine q35 -accel tcg -m 64 -S -qmp unix:{sample.Scratch["qmp"]},server=on,wait=off -daemonize -drive file=a.qcow2,format=qcow2,if=virtio");
-        await MachineSample.FailsAsync(
+        await Expect.FailsAsync(
             DiskErrors.DiskPathRelative,
             () => new DomainLifeOperations(sample.Catalogue).RegisterAsync(new RegisterDomainRequest { Name = "x", Monitor = sample.Scratch["qmp"] }, _told, CancellationToken.None));
         Assert.Equal(["web"], sample.Catalogue.Names());

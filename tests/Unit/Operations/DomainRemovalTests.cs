@@ -18,12 +18,12 @@ public sealed class DomainRemovalTests(ITestOutputHelper output)
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
         await machine.CheckpointAsync("b");
-        MomentException refused = await FailsAsync(OperationErrors.DomainHasMoments, () => UnregisterAsync(machine, new UnregisterDomainRequest()));
+        MomentException refused = await Expect.FailsAsync(OperationErrors.DomainHasMoments, () => UnregisterAsync(machine, new UnregisterDomainRequest()));
         Assert.Contains("2 moments (2 checkpoints)", refused.Message, StringComparison.Ordinal);
         Assert.Contains("-RemoveMetadata", refused.Advice, StringComparison.Ordinal);
-        await FailsAsync(OperationErrors.KeepBitmapsAlone, () => UnregisterAsync(machine, new UnregisterDomainRequest { KeepBitmaps = true }));
+        await Expect.FailsAsync(OperationErrors.KeepBitmapsAlone, () => UnregisterAsync(machine, new UnregisterDomainRequest { KeepBitmaps = true }));
         await File.WriteAllTextAsync(Path.Combine(machine.StateDirectory, "checkpoints", "b.xml"), "<domaincheckpoint");
-        Assert.Contains("1 that cannot be read", (await FailsAsync(OperationErrors.DomainHasMoments, () => UnregisterAsync(machine, new UnregisterDomainRequest()))).Message, StringComparison.Ordinal);
+        Assert.Contains("1 that cannot be read", (await Expect.FailsAsync(OperationErrors.DomainHasMoments, () => UnregisterAsync(machine, new UnregisterDomainRequest()))).Message, StringComparison.Ordinal);
         Assert.NotEmpty(await machine.MomentsAsync());
     }
 
@@ -58,7 +58,7 @@ public sealed class DomainRemovalTests(ITestOutputHelper output)
         // The second monitor: the first is for the one who started the machine.
         await other.RegisterDomainAsync(new RegisterDomainRequest { Name = "guest", Monitor = monitor + "2" }, machine.Report, CancellationToken.None);
         await other.CreateCheckpointAsync("guest", new CreateCheckpointRequest { Name = "a" }, machine.Report, CancellationToken.None);
-        await FailsAsync(OperationErrors.DomainHasMoments, () => other.UnregisterDomainAsync("guest", new UnregisterDomainRequest(), machine.Report, CancellationToken.None));
+        await Expect.FailsAsync(OperationErrors.DomainHasMoments, () => other.UnregisterDomainAsync("guest", new UnregisterDomainRequest(), machine.Report, CancellationToken.None));
         await other.UnregisterDomainAsync("guest", Complete, machine.Report, CancellationToken.None);
         Assert.Empty(other.FindDomains("*"));
         Assert.Empty(await machine.Engine.GetBitmapsAsync(TestMachine.Name, [], machine.Report, CancellationToken.None));
@@ -72,14 +72,14 @@ public sealed class DomainRemovalTests(ITestOutputHelper output)
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
         File.Move(machine.DiskPath("vda"), machine.DiskPath("aside"));
-        await FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
+        await Expect.FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
         Assert.Single(await machine.MomentsAsync());
         // An operation that died, and that could only be undone on the image, does not stand in the way.
         Directory.CreateDirectory(Path.Combine(machine.StateDirectory, "journal"));
         await File.WriteAllTextAsync(
             Path.Combine(machine.StateDirectory, "journal", "0123456789ab.jsonl"),
             """{"operation":"checkpoint-remove","process":1,"started":"2026-01-01T00:00:00.0000000Z","intent":{"removed":{"vda":["a"]},"commit":{}}}""" + "\n");
-        await FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
+        await Expect.FailsAsync(DiskErrors.DiskMissing, () => UnregisterAsync(machine, Complete));
         await UnregisterAsync(machine, Complete with { KeepBitmaps = true });
         Assert.Empty(machine.Engine.FindDomains("*"));
         Assert.NotEmpty(await machine.Engine.GetBitmapsOfFileAsync(machine.DiskPath("aside"), CancellationToken.None));
@@ -131,11 +131,4 @@ public sealed class DomainRemovalTests(ITestOutputHelper output)
 
     private static Task<VMDomain> RegisterAgainAsync(TestMachine machine) =>
         machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = machine.Xml() }, machine.Report, CancellationToken.None);
-
-    private static async Task<MomentException> FailsAsync(ErrorId id, Func<Task> action)
-    {
-        MomentException failure = await Assert.ThrowsAsync<MomentException>(action);
-        Assert.Equal(id, failure.ErrorId);
-        return failure;
-    }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
+using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 using MomentTools.Xml;
 
@@ -28,7 +29,7 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
         VMDomain renamed = await RenameAsync(machine, TestMachine.Name, "web2");
         Assert.Equal(("web2", running ? VMState.Paused : VMState.Stopped), (renamed.Name, renamed.State));
         Assert.Equal(["web2"], machine.Engine.FindDomains("*"));
-        await FailsAsync(MachineErrors.VMNotFound, () => machine.MomentsAsync());
+        await Expect.FailsAsync(MachineErrors.VMNotFound, () => machine.MomentsAsync());
         IReadOnlyList<VMMoment> moments = await machine.Engine.GetMomentsAsync("web2", new MomentQuery(), machine.Report, CancellationToken.None);
         Assert.All(moments, moment => Assert.Equal(("web2", "OK"), (moment.VM, moment.Health)));
         Assert.Equal(2, moments.Count);
@@ -61,11 +62,11 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
         await machine.CheckpointAsync("a");
         await machine.Engine.RegisterDomainAsync(
             new RegisterDomainRequest { Xml = machine.Xml().Replace("6f1b2a6e", "7f1b2a6e", StringComparison.Ordinal), Name = "other" }, machine.Report, CancellationToken.None);
-        await FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, "other"));
-        await FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, TestMachine.Name));
-        await FailsAsync(XmlErrors.DomainNameInvalid, () => RenameAsync(machine, TestMachine.Name, "../x"));
-        await FailsAsync(XmlErrors.DomainNameInvalid, () => RenameAsync(machine, TestMachine.Name, ".x"));
-        await FailsAsync(MachineErrors.VMNotFound, () => RenameAsync(machine, "nosuch", "x"));
+        await Expect.FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, "other"));
+        await Expect.FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, TestMachine.Name));
+        await Expect.FailsAsync(XmlErrors.DomainNameInvalid, () => RenameAsync(machine, TestMachine.Name, "../x"));
+        await Expect.FailsAsync(XmlErrors.DomainNameInvalid, () => RenameAsync(machine, TestMachine.Name, ".x"));
+        await Expect.FailsAsync(MachineErrors.VMNotFound, () => RenameAsync(machine, "nosuch", "x"));
         Assert.Equal(["other", TestMachine.Name], machine.Engine.FindDomains("*"));
         Assert.Single(await machine.MomentsAsync());
     }
@@ -78,8 +79,8 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
         string twin = Path.Combine(machine.StateDirectory, "..", "twin");
         Directory.CreateDirectory(twin);
         File.Copy(Path.Combine(machine.StateDirectory, "domain.xml"), Path.Combine(twin, "domain.xml"));
-        await FailsAsync(MachineErrors.VMDocumentMismatch, () => machine.Engine.GetDomainAsync("twin", machine.Report, CancellationToken.None));
-        await FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, "web2"));
+        await Expect.FailsAsync(MachineErrors.VMDocumentMismatch, () => machine.Engine.GetDomainAsync("twin", machine.Report, CancellationToken.None));
+        await Expect.FailsAsync(MachineErrors.VMExists, () => RenameAsync(machine, TestMachine.Name, "web2"));
         Directory.Delete(twin, recursive: true);
         await RenameAsync(machine, TestMachine.Name, "web2");
         await RenameAsync(machine, "web2", TestMachine.Name);
@@ -148,6 +149,4 @@ public sealed class DomainRenameTests(ITestOutputHelper output)
 
     private static Task<VMDomain> RenameAsync(TestMachine machine, string from, string to) =>
         machine.Engine.RenameDomainAsync(from, to, machine.Report, CancellationToken.None);
-
-    private static async Task FailsAsync(ErrorId id, Func<Task> action) => Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(action)).ErrorId);
 }

@@ -97,8 +97,8 @@ public sealed class DomainUpdateTests
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", machine.DiskPath("other"), "64M");
         await UpdateAsync(machine, machine.Xml().Replace(machine.DiskPath("vdb"), machine.DiskPath("other"), StringComparison.Ordinal));
         Assert.Contains(machine.DiskPath("other"), Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
-        await FailsAsync(OperationErrors.DiskLayerUnexpected, () => machine.CheckpointAsync("b"));
-        await FailsAsync(OperationErrors.ChangesUnknown, () => machine.ChangesAsync("a", "vdb"));
+        await Expect.FailsAsync(OperationErrors.DiskLayerUnexpected, () => machine.CheckpointAsync("b"));
+        await Expect.FailsAsync(OperationErrors.ChangesUnknown, () => machine.ChangesAsync("a", "vdb"));
         await machine.CheckpointAsync("b", "vda");
         Assert.Equal([], await machine.ChangesAsync("a"));
         await UpdateAsync(machine, machine.Xml());
@@ -111,11 +111,11 @@ public sealed class DomainUpdateTests
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
         string xml = machine.Xml();
-        await FailsAsync(OperationErrors.VMUpdateMismatch, () => UpdateAsync(machine, xml.Replace("6f1b2a6e", "7f1b2a6e", StringComparison.Ordinal)));
-        await FailsAsync(MachineErrors.VMNotFound, () => UpdateAsync(machine, xml.Replace("<name>web1</name>", "<name>nosuch</name>", StringComparison.Ordinal)));
-        await FailsAsync(MachineErrors.VMExists, () => machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None));
+        await Expect.FailsAsync(OperationErrors.VMUpdateMismatch, () => UpdateAsync(machine, xml.Replace("6f1b2a6e", "7f1b2a6e", StringComparison.Ordinal)));
+        await Expect.FailsAsync(MachineErrors.VMNotFound, () => UpdateAsync(machine, xml.Replace("<name>web1</name>", "<name>nosuch</name>", StringComparison.Ordinal)));
+        await Expect.FailsAsync(MachineErrors.VMExists, () => machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml }, machine.Report, CancellationToken.None));
         await machine.StartAsync();
-        await FailsAsync(MachineErrors.VMRunning, () => UpdateAsync(machine, xml));
+        await Expect.FailsAsync(MachineErrors.VMRunning, () => UpdateAsync(machine, xml));
         Assert.Single(await machine.MomentsAsync());
     }
 
@@ -196,6 +196,4 @@ public sealed class DomainUpdateTests
         foreach (string disk in disks)
             Assert.True(machine.Content(machine.DiskPath(disk)).AsSpan().SequenceEqual(machine.Content(restored.Single(one => one.Disk == disk).Path)), disk);
     }
-
-    private static async Task FailsAsync(ErrorId id, Func<Task> action) => Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(action)).ErrorId);
 }

@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations;
+using MomentTools.Tests.Support;
 using MomentTools.Xml;
 
 namespace MomentTools.Tests.Operations;
@@ -56,15 +57,13 @@ public sealed class MomentChangeTests
     {
         await using TestMachine machine = await TestMachine.CreateAsync();
         await machine.CheckpointAsync("a");
-        await FailsAsync(OperationErrors.NothingToSet, () => SetAsync(machine, new SetMomentRequest { Name = "a" }));
-        await FailsAsync(MomentErrors.MomentNotFound, () => SetAsync(machine, new SetMomentRequest { Name = "nosuch", Description = "x" }));
-        await FailsAsync(XmlErrors.XmlTextInvalid, () => SetAsync(machine, new SetMomentRequest { Name = "a", Description = "bell \a" }));
+        await Expect.FailsAsync(OperationErrors.NothingToSet, () => SetAsync(machine, new SetMomentRequest { Name = "a" }));
+        await Expect.FailsAsync(MomentErrors.MomentNotFound, () => SetAsync(machine, new SetMomentRequest { Name = "nosuch", Description = "x" }));
+        await Expect.FailsAsync(XmlErrors.XmlTextInvalid, () => SetAsync(machine, new SetMomentRequest { Name = "a", Description = "bell \a" }));
         Assert.Null((await machine.MomentsAsync())[0].Description);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.StateDirectory, "journal")));
     }
 
     private static Task<VMMoment> SetAsync(TestMachine machine, SetMomentRequest request) =>
         machine.Engine.SetMomentAsync(TestMachine.Name, request, machine.Report, CancellationToken.None);
-
-    private static async Task FailsAsync(ErrorId id, Func<Task> action) => Assert.Equal(id, (await Assert.ThrowsAsync<MomentException>(action)).ErrorId);
 }

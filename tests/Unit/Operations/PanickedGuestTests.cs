@@ -31,7 +31,7 @@ public sealed class PanickedGuestTests
                 await Task.Delay(5);
 
             var request = new CreateCheckpointRequest { Name = "quiet", Quiesce = true };
-            MomentException failure = await MachineSample.FailsAsync(OperationErrors.QuiesceImpossible, () => engine.CreateCheckpointAsync(Name, request, report, CancellationToken.None));
+            MomentException failure = await Expect.FailsAsync(OperationErrors.QuiesceImpossible, () => engine.CreateCheckpointAsync(Name, request, report, CancellationToken.None));
 
             Assert.Contains("'guest-panicked'", failure.Message, StringComparison.Ordinal);
             Assert.Empty(await engine.GetMomentsAsync(Name, new MomentQuery(), report, CancellationToken.None));

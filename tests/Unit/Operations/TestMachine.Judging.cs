@@ -57,6 +57,18 @@ internal sealed partial class TestMachine
         }
     }
 
+    /// <summary>Nothing of an operation is left in the running machine's QEMU.</summary>
+    /// <param name="where">What a message calls the try.</param>
+    /// <param name="nodes">Whether the disks stand on their first images still, so that all nodes bear the names of these.</param>
+    public async Task AssertNothingInQemuAsync(string where, bool nodes = true)
+    {
+        foreach (string query in (string[])["query-jobs", "query-block-exports"])
+            Assert.True((await Engine.InvokeQmpAsync(Name, query, null, CancellationToken.None)).GetArrayLength() == 0, $"{where}: {query}");
+        if (nodes)
+            Assert.All((await Engine.InvokeQmpAsync(Name, "query-named-block-nodes", """{"flat":true}""", CancellationToken.None)).EnumerateArray(),
+                node => Assert.StartsWith("mt-vd", node.GetProperty("node-name").GetString(), StringComparison.Ordinal));
+    }
+
     /// <summary>Runs an operation by its name in the crash harness, while QEMU is killed at a step of it.</summary>
     /// <returns>Whether the step was reached.</returns>
     public async Task<bool> LosesQemuAsync(StepKiller killer, string operation, string argument, string where) => await killer.KillsAsync(

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Nbd;
 
@@ -6,25 +7,11 @@ namespace MomentTools.Tests.Nbd;
 /// A connection in memory to a server whose bytes are fixed beforehand: the handshake, then the reply to each request, which
 /// comes when that request has been sent, or when its patience is over. Behind the last one the server hangs up.
 /// </summary>
-internal sealed class ScriptedStream(byte[][] parts, TimeSpan patience) : Stream
+internal sealed class ScriptedStream(byte[][] parts, TimeSpan patience) : PeerStream
 {
     private readonly SemaphoreSlim _requested = new(0);
     private int _part;
     private int _at;
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -51,16 +38,4 @@ internal sealed class ScriptedStream(byte[][] parts, TimeSpan patience) : Stream
             _requested.Release();
         return ValueTask.CompletedTask;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

@@ -1,18 +1,14 @@
+using MomentTools.Tests.Support;
+
 namespace MomentTools.Tests.Qmp;
 
 /// <summary>A peer in memory: each part of its script follows one more write of the client, and then it hangs up.</summary>
-internal sealed class ScriptedStream(IReadOnlyList<byte[]> script, int chunk) : Stream
+internal sealed class ScriptedStream(IReadOnlyList<byte[]> script, int chunk) : PeerStream
 {
     private readonly SemaphoreSlim _writes = new(1);
     private int _part;
     private int _at;
     private bool _open;
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -38,11 +34,4 @@ internal sealed class ScriptedStream(IReadOnlyList<byte[]> script, int chunk) : 
         _writes.Release();
         return ValueTask.CompletedTask;
     }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    public override void Flush() => throw new NotSupportedException();
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

@@ -61,9 +61,9 @@ public sealed class AuthoredContextTests
         await using StorageDaemon daemon = await StorageDaemon.StartAsync(scratch["r"], CancellationToken.None);
         await AddNodeAsync(daemon);
         await AddAsync(daemon.Qmp, scratch["r"], "b", ExtentMap.Of(), throughImage);
-        await MachineSample.FailsAsync(QmpErrors.QmpCommandFailed, () => AddAsync(daemon.Qmp, scratch["r"], "b", ExtentMap.Of(new Extent(0, 1)), throughImage));
+        await Expect.FailsAsync(QmpErrors.QmpCommandFailed, () => AddAsync(daemon.Qmp, scratch["r"], "b", ExtentMap.Of(new Extent(0, 1)), throughImage));
         Assert.Equal(0, Assert.Single((await daemon.Qmp.QueryNamedBlockNodesAsync(CancellationToken.None))[0].DirtyBitmaps).Count);
-        await MachineSample.FailsAsync(DiskErrors.DiskNotInMachine, () => AddAsync(daemon.Qmp, scratch["r"], "b", ExtentMap.Of(), throughImage, "other"));
+        await Expect.FailsAsync(DiskErrors.DiskNotInMachine, () => AddAsync(daemon.Qmp, scratch["r"], "b", ExtentMap.Of(), throughImage, "other"));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => AddAsync(daemon.Qmp, scratch["r"], "c", ExtentMap.Of(new Extent(Size, 1)), throughImage));
         Assert.Empty(Directory.EnumerateFileSystemEntries(scratch["r"]));
     }

@@ -75,13 +75,13 @@ public sealed class PrivateServerTests
         await qmp.ExecuteAsync(
             "object-add", new JsonObject { ["qom-type"] = "tls-creds-psk", ["id"] = "tls", ["endpoint"] = "server", ["dir"] = sample.Scratch["psk"] }, CancellationToken.None);
         await qmp.NbdServerStartUnixAsync(sample.Scratch["foreign"], "tls", CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(
+        MomentException failure = await Expect.FailsAsync(
             MachineErrors.NbdServerForeign, () => PrivateServer.EnsureAsync(qmp, sample.Place.RuntimeDirectory, null, CancellationToken.None));
         Assert.Contains("TLS", failure.Message, StringComparison.Ordinal);
         Assert.Contains(sample.Scratch["foreign"], failure.Message, StringComparison.Ordinal);
         await using BlockSession session = await sample.OpenAsync(BlockAccess.Read, "vda");
         await using (SessionExports exports = session.OpenExports(CancellationToken.None))
-            await MachineSample.FailsAsync(MachineErrors.NbdServerForeign, () => exports.ConnectAsync(Node, [], [], CancellationToken.None));
+            await Expect.FailsAsync(MachineErrors.NbdServerForeign, () => exports.ConnectAsync(Node, [], [], CancellationToken.None));
         // What was begun on it is gone, and it goes on.
         Assert.Empty(await qmp.QueryBlockExportsAsync(CancellationToken.None));
         Assert.True(File.Exists(sample.Scratch["foreign"]));

@@ -64,7 +64,7 @@ public sealed class RelayTests
     [InlineData("surrogate")]
     [InlineData("long")]
     public async Task NamesThatQemuWouldBendAreRefused(string name) =>
-        await MachineSample.FailsAsync(ServingDaemonErrors.ExportNameInvalid, () => NowhereAsync(name switch
+        await Expect.FailsAsync(ServingDaemonErrors.ExportNameInvalid, () => NowhereAsync(name switch
         {
             "long" => new string('€', 1365) + "xy",
             "surrogate" => new string('\ud800', 1),
@@ -72,7 +72,7 @@ public sealed class RelayTests
         }));
 
     [Fact]
-    public async Task TwoOfOneNameAreRefused() => await MachineSample.FailsAsync(ServingDaemonErrors.ExportNameTaken, () => NowhereAsync("a", "b", "a"));
+    public async Task TwoOfOneNameAreRefused() => await Expect.FailsAsync(ServingDaemonErrors.ExportNameTaken, () => NowhereAsync("a", "b", "a"));
 
     [SkippableFact]
     public async Task ExportsComeAndGoOnARelayThatRuns()
@@ -86,8 +86,8 @@ public sealed class RelayTests
             Assert.Equal(RelaySource.Dirty.ToArray(), (await second.ReadDirtyBitmapAsync(Context, CancellationToken.None)).ToArray());
 
         // All or none: the second of these has a name that is taken.
-        await MachineSample.FailsAsync(ServingDaemonErrors.ExportNameTaken, () => Relay.AddAsync(relay, [source.Export(3, "vdd"), source.Export(4, "vda")], CancellationToken.None));
-        await MachineSample.FailsAsync(
+        await Expect.FailsAsync(ServingDaemonErrors.ExportNameTaken, () => Relay.AddAsync(relay, [source.Export(3, "vdd"), source.Export(4, "vda")], CancellationToken.None));
+        await Expect.FailsAsync(
             ServingDaemonErrors.ExportSourceUnreachable, () => Relay.AddAsync(relay, [source.Export(3, "vdd") with { InnerName = "none" }], CancellationToken.None));
         Assert.Equal(3, (await relay.Qmp.QueryNamedBlockNodesAsync(CancellationToken.None)).Count(node => node.Driver == "nbd"));
 
@@ -117,7 +117,7 @@ public sealed class RelayTests
     public async Task WritableOverASourceThatIsNotIsRefused()
     {
         await using RelaySource source = await RelaySource.StartAsync();
-        await MachineSample.FailsAsync(ServingDaemonErrors.ExportSourceUnreachable, () => source.RelayAsync("tcp://127.0.0.1:0", source.Export(0, "vda", writable: true)));
+        await Expect.FailsAsync(ServingDaemonErrors.ExportSourceUnreachable, () => source.RelayAsync("tcp://127.0.0.1:0", source.Export(0, "vda", writable: true)));
         AssertNoRelay(source);
     }
 
@@ -168,7 +168,7 @@ public sealed class RelayTests
         taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         taken.Listen();
         int port = ((IPEndPoint)taken.LocalEndPoint!).Port;
-        MomentException failure = await MachineSample.FailsAsync(ServingDaemonErrors.ExportAddressTaken, () => source.RelayAsync($"tcp://127.0.0.1:{port}", source.Export(0, "vda")));
+        MomentException failure = await Expect.FailsAsync(ServingDaemonErrors.ExportAddressTaken, () => source.RelayAsync($"tcp://127.0.0.1:{port}", source.Export(0, "vda")));
         Assert.Contains($"(process {Environment.ProcessId})", failure.Message, StringComparison.Ordinal);
         AssertNoRelay(source);
     }
@@ -182,7 +182,7 @@ public sealed class RelayTests
     public async Task AnAddressThatIsNoneOfThisHostIsRefused(string address)
     {
         await using RelaySource source = await RelaySource.StartAsync();
-        await MachineSample.FailsAsync(ServingDaemonErrors.ExportAddressUnusable, () => source.RelayAsync(address, source.Export(0, "vda")));
+        await Expect.FailsAsync(ServingDaemonErrors.ExportAddressUnusable, () => source.RelayAsync(address, source.Export(0, "vda")));
         AssertNoRelay(source);
     }
 
@@ -205,7 +205,7 @@ public sealed class RelayTests
         else
             socket.Bind(new UnixDomainSocketEndPoint(path));
         FileAttributes before = File.GetAttributes(path);
-        await MachineSample.FailsAsync(ServingDaemonErrors.ExportSocketExists, () => source.RelayAsync(path, source.Export(0, "vda")));
+        await Expect.FailsAsync(ServingDaemonErrors.ExportSocketExists, () => source.RelayAsync(path, source.Export(0, "vda")));
         Assert.Equal(before, File.GetAttributes(path));
         AssertNoRelay(source);
     }
@@ -252,7 +252,7 @@ public sealed class RelayTests
         await using ServingDaemon relay = daemon;
         var hasty = NbdOptions.Default with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) };
         await using (await NbdClient.ConnectAsync(bound, "vda", [], CancellationToken.None))
-            await MachineSample.FailsAsync(NbdErrors.NbdHandshakeTimeout, () => NbdClient.ConnectAsync(bound, "vda", [], CancellationToken.None, hasty));
+            await Expect.FailsAsync(NbdErrors.NbdHandshakeTimeout, () => NbdClient.ConnectAsync(bound, "vda", [], CancellationToken.None, hasty));
         await using NbdClient next = await NbdClient.ConnectAsync(bound, "vda", [], CancellationToken.None);
         await relay.EndAsync();
     }

@@ -58,7 +58,7 @@ public sealed class RelayTlsTests
         using var scratch = new ScratchDirectory();
         TlsSample.Write(scratch["x509"]);
         File.Delete(scratch["x509/" + file]);
-        MomentException failure = await MachineSample.FailsAsync(ServingDaemonErrors.TlsCredentialsMissing, () => NowhereAsync(scratch["x509"], null));
+        MomentException failure = await Expect.FailsAsync(ServingDaemonErrors.TlsCredentialsMissing, () => NowhereAsync(scratch["x509"], null));
         Assert.Contains(scratch["x509/" + file], failure.Message, StringComparison.Ordinal);
     }
 
@@ -118,13 +118,13 @@ public sealed class RelayTlsTests
     public async Task MissingKeysAreSaid()
     {
         using var scratch = new ScratchDirectory();
-        await MachineSample.FailsAsync(ServingDaemonErrors.TlsCredentialsMissing, () => NowhereAsync(null, scratch["psk"]));
+        await Expect.FailsAsync(ServingDaemonErrors.TlsCredentialsMissing, () => NowhereAsync(null, scratch["psk"]));
     }
 
     [Fact]
     public async Task BothKindsAtOnceAreRefused() => await RefusedAsync("/nonexistent/x509", "/nonexistent/psk");
 
-    private static Task<MomentException> RefusedAsync(string? x509, string? psk) => MachineSample.FailsAsync(ServingDaemonErrors.TlsCredentialsInvalid, () => NowhereAsync(x509, psk));
+    private static Task<MomentException> RefusedAsync(string? x509, string? psk) => Expect.FailsAsync(ServingDaemonErrors.TlsCredentialsInvalid, () => NowhereAsync(x509, psk));
 
     // Nothing can be started there: the refusal came before.
     private static Task<(ServingDaemon Daemon, NbdAddress Bound)> NowhereAsync(string? x509, string? psk) => Relay.StartAsync(

@@ -134,7 +134,7 @@ public sealed class ServingDaemonTests
         using var scratch = new ScratchDirectory();
         Directory.CreateDirectory(scratch["r"]);
         File.CreateSymbolicLink(ServingDaemon.SocketOf(scratch["r"], "a1") + ".pid", scratch["missing/pid"]);
-        MomentException failure = await MachineSample.FailsAsync(MachineErrors.StorageDaemonFailed, () => ServingDaemon.StartAsync(scratch["r"], "a1", CancellationToken.None));
+        MomentException failure = await Expect.FailsAsync(MachineErrors.StorageDaemonFailed, () => ServingDaemon.StartAsync(scratch["r"], "a1", CancellationToken.None));
         Assert.Contains("PID file", failure.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(scratch["r"]));
         Assert.DoesNotContain(HostProcess.All(), process => process.CommandLine.Any(argument => argument.Contains(scratch.Path, StringComparison.Ordinal)));
@@ -145,7 +145,7 @@ public sealed class ServingDaemonTests
     {
         Tool.Require("qemu-storage-daemon");
         using var scratch = new ScratchDirectory();
-        await MachineSample.FailsAsync(QmpErrors.QmpAddressInvalid, () => ServingDaemon.StartAsync(scratch[new string('r', 100)], "a1", CancellationToken.None));
+        await Expect.FailsAsync(QmpErrors.QmpAddressInvalid, () => ServingDaemon.StartAsync(scratch[new string('r', 100)], "a1", CancellationToken.None));
     }
 
     // proc(5), /proc/pid/stat field 6.

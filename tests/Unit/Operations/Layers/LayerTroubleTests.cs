@@ -20,7 +20,7 @@ public sealed class LayerTroubleTests
         });
         string upper = machine.PathOf("two");
         lower = machine.PathOf("one");
-        MomentException failure = await MachineSample.FailsAsync(LayerErrors.LayerMergeDamaged, () => machine.ForgetAsync("one"));
+        MomentException failure = await Expect.FailsAsync(LayerErrors.LayerMergeDamaged, () => machine.ForgetAsync("one"));
         Assert.Contains($"'{lower}'", failure.Message, StringComparison.Ordinal);
         Assert.Contains("'vda'", failure.Message, StringComparison.Ordinal);
         Assert.Contains("qemu-img check", failure.Advice, StringComparison.Ordinal);
@@ -37,7 +37,7 @@ public sealed class LayerTroubleTests
             ["driver"] = "qcow2", ["node-name"] = "theirs", ["read-only"] = true, ["backing"] = null, ["file"] = new { driver = "file", filename = machine.PathOf("one") },
         });
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "blockdev-add", options, CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(LayerErrors.LayerNotOpen, () => machine.ForgetAsync("one"));
+        MomentException failure = await Expect.FailsAsync(LayerErrors.LayerNotOpen, () => machine.ForgetAsync("one"));
         Assert.Contains($"'{machine.Machine.DiskPath(LayerMachine.Disk)}'", failure.Message, StringComparison.Ordinal);
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "blockdev-del", """{"node-name":"theirs"}""", CancellationToken.None);
         await machine.CollectAsync();
@@ -50,7 +50,7 @@ public sealed class LayerTroubleTests
         await using LayerMachine machine = await LineAsync();
         string merged = machine.PathOf("two"), inTheWay = merged + ".mt-removed";
         Directory.CreateDirectory(inTheWay);
-        MomentException failure = await MachineSample.FailsAsync(LayerErrors.LayerRemovalFailed, () => machine.ForgetAsync("one"));
+        MomentException failure = await Expect.FailsAsync(LayerErrors.LayerRemovalFailed, () => machine.ForgetAsync("one"));
         Assert.Contains($"'{merged}'", failure.Message, StringComparison.Ordinal);
         Assert.True(File.Exists(merged));
         Directory.Delete(inTheWay);

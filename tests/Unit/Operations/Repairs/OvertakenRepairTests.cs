@@ -24,7 +24,7 @@ public sealed class OvertakenRepairTests
         await machine.KillMachineAsync();
         late = machine.DiskPath("vda");
 
-        MomentException failure = await MachineSample.FailsAsync(
+        MomentException failure = await Expect.FailsAsync(
             OperationErrors.RepairOvertaken, () => machine.RepairAsync());
 
         Assert.Contains("'vda'", failure.Message, StringComparison.Ordinal);

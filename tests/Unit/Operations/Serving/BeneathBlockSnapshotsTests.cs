@@ -77,7 +77,7 @@ public sealed class BeneathBlockSnapshotsTests
         await using Story story = await Story.BeginAsync(running: true);
         TestMachine machine = story.Machine;
         string untouched = await UntouchedAsync(machine);
-        MomentException failure = await MachineSample.FailsAsync(SnapshotCreationErrors.SnapshotMemoryImpossible, () => machine.SnapshotAsync("one", request => request with { Memory = true }));
+        MomentException failure = await Expect.FailsAsync(SnapshotCreationErrors.SnapshotMemoryImpossible, () => machine.SnapshotAsync("one", request => request with { Memory = true }));
         Assert.Contains("block snapshot 'first'", failure.Message, StringComparison.Ordinal);
         Assert.Equal(untouched, await UntouchedAsync(machine));
         story.Check();
@@ -152,7 +152,7 @@ public sealed class BeneathBlockSnapshotsTests
         await machine.SnapshotAsync("clean", request => request with { DiskOnly = true });
         TakenView view = await TakenView.TakeAsync(machine, "stray", exported: false);
         File.Delete(view.RecordPath);
-        MomentException failure = await MachineSample.FailsAsync(RestoreErrors.DiskInUse, () => machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = "clean" }, machine.Report, CancellationToken.None));
+        MomentException failure = await Expect.FailsAsync(RestoreErrors.DiskInUse, () => machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = "clean" }, machine.Report, CancellationToken.None));
         Assert.Contains($"mt-bs-{view.Id}-0-c", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Repair-VMMoment", failure.Advice, StringComparison.Ordinal);
         await view.RemoveByHandAsync();

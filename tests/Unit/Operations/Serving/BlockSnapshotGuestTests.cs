@@ -7,7 +7,7 @@ namespace MomentTools.Tests.Operations.Serving;
 /// <summary>Block snapshots under a guest that really runs: all disks at one instant, and held still where that is asked for.</summary>
 public sealed class BlockSnapshotGuestTests
 {
-    private const int CountOffset = 1 << 20, Sector = 512;
+    private const int CountOffset = 1 << 20;
 
     // A boot sector for SeaBIOS, 16-bit code loaded at 7c00, that writes one count to the first disk, then to the second, without a pause:
     //   xor ax,ax; mov ds,ax; mov es,ax; mov ss,ax; mov sp,7c00; sti
@@ -20,13 +20,7 @@ public sealed class BlockSnapshotGuestTests
     {
         TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
         await using var fleece = new FleeceMachine(machine);
-        byte[] boot = new byte[Sector];
-        Code.CopyTo(boot, 0);
-        BinaryPrimitives.WriteUInt16BigEndian(boot.AsSpan(Sector - 2), 0x55AA);
-        string raw = Path.Combine(machine.Scratch, "boot");
-        await File.WriteAllBytesAsync(raw, boot);
-        Tool.Run("qemu-io", "-f", "qcow2", "-c", $"write -s {raw} 0 {Sector}", machine.DiskPath("vda"));
-        File.Delete(raw);
+        await CountingGuest.BootAsync(machine, Code);
         // A disk that no order names is not there for the guest's BIOS.
         string xml = machine.Xml();
         foreach ((string disk, int order) in (IEnumerable<(string, int)>)[("vda", 1), ("vdb", 2)])

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Machines;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Serving;
 
@@ -80,7 +81,7 @@ public sealed class ServingEndTests
         await using TestMachine machine = await TestMachine.CreateAsync(null, "vda");
         await machine.StartAsync();
         TakenView view = await TakenView.TakeAsync(machine, "tonight");
-        await MachineSample.FailsAsync(MachineErrors.VMRunning, () => machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, CancellationToken.None));
+        await Expect.FailsAsync(MachineErrors.VMRunning, () => machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, CancellationToken.None));
         view.Check();
         await machine.StopAsync();
         await machine.Engine.UnregisterDomainAsync(TestMachine.Name, new UnregisterDomainRequest { RemoveMetadata = true }, machine.Report, CancellationToken.None);
@@ -100,7 +101,7 @@ public sealed class ServingEndTests
                 () => other.RegisterDomainAsync(new RegisterDomainRequest { Name = "attached", Monitor = running.Monitor, Update = true }, machine.Report, CancellationToken.None),
             ])
         {
-            MomentException failure = await MachineSample.FailsAsync(RestoreErrors.DiskInUse, refused);
+            MomentException failure = await Expect.FailsAsync(RestoreErrors.DiskInUse, refused);
             Assert.Contains("Remove-VMBlockSnapshot -VM 'attached' -Name 'tonight'", failure.Advice, StringComparison.Ordinal);
         }
 

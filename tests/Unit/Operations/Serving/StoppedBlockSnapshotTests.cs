@@ -91,7 +91,7 @@ public sealed class StoppedBlockSnapshotTests(ITestOutputHelper output)
         ];
         foreach (Func<Task> attempt in refused)
         {
-            MomentException failure = await MachineSample.FailsAsync(RestoreErrors.DiskInUse, attempt);
+            MomentException failure = await Expect.FailsAsync(RestoreErrors.DiskInUse, attempt);
             Assert.Contains("block snapshot 'tonight'", failure.Message, StringComparison.Ordinal);
             Assert.Contains("Remove-VMBlockSnapshot", failure.Advice, StringComparison.Ordinal);
         }

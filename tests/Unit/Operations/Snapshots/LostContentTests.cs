@@ -71,7 +71,7 @@ public sealed class LostContentTests
         await QmpAsync(machine, "migrate", """{"uri":"exec:cat > /dev/null"}""");
         while ((await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-status", null, CancellationToken.None)).GetProperty("status").GetString() != "postmigrate")
             await Task.Delay(5);
-        MomentException failure = await MachineSample.FailsAsync(ImageTipErrors.MachineStateUnfit, () => RestoreAsync(machine, "memory"));
+        MomentException failure = await Expect.FailsAsync(ImageTipErrors.MachineStateUnfit, () => RestoreAsync(machine, "memory"));
         Assert.Contains("'postmigrate'", failure.Message, StringComparison.Ordinal);
         await machine.StopAsync();
         await RestoreAsync(machine, "memory");

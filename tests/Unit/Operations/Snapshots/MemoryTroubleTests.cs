@@ -20,7 +20,7 @@ public sealed class MemoryTroubleTests
         await QmpAsync(machine, "migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 10_000 });
         await QmpAsync(machine, "migrate", new JsonObject { ["uri"] = "exec:cat > /dev/null" });
 
-        MomentException failure = await MachineSample.FailsAsync(SnapshotCreationErrors.MigrationActive, () => machine.SnapshotAsync("memory"));
+        MomentException failure = await Expect.FailsAsync(SnapshotCreationErrors.MigrationActive, () => machine.SnapshotAsync("memory"));
 
         Assert.Contains("migrate_cancel", failure.Advice, StringComparison.Ordinal);
         Assert.Empty(await machine.MomentsAsync());
@@ -37,7 +37,7 @@ public sealed class MemoryTroubleTests
         await using FileStream file = File.Create(scratch["memory"]);
         MemoryReceiver receiver = MemoryReceiver.Listen(scratch["run"], file.SafeFileHandle, file.Name);
         await receiver.DisposeAsync();
-        MomentException failure = await MachineSample.FailsAsync(SnapshotCreationErrors.MemoryNotSaved, receiver.CompleteAsync);
+        MomentException failure = await Expect.FailsAsync(SnapshotCreationErrors.MemoryNotSaved, receiver.CompleteAsync);
         Assert.Contains($"'{file.Name}'", failure.Message, StringComparison.Ordinal);
         Assert.Equal(file.Name, failure.Target);
         Assert.Empty(Directory.EnumerateFiles(scratch["run"]));
@@ -51,7 +51,7 @@ public sealed class MemoryTroubleTests
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", scratch["base"], "1M");
         string path = scratch["gone/layer.qcow2"];
         await using StorageDaemon daemon = await StorageDaemon.StartAsync(scratch["run"], CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(
+        MomentException failure = await Expect.FailsAsync(
             SnapshotCreationErrors.OverlayImpossible,
             () => OverlayFile.FormatAsync(new MomentTools.Qmp.QmpJobs(daemon.Qmp), "mt-x", path, scratch["base"], "qcow2", 1 << 20, CancellationToken.None));
         Assert.Contains($"'{path}'", failure.Message, StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Machines;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Snapshots;
 
@@ -95,7 +96,7 @@ public sealed class RestoreGuestTests
         string definition = Path.Combine(guest.Machine.StateDirectory, "domain.xml");
         string xml = (await File.ReadAllTextAsync(definition)).Replace(">64</memory>", ">96</memory>", StringComparison.Ordinal);
         await guest.Machine.Engine.RegisterDomainAsync(new RegisterDomainRequest { Xml = xml, Update = true }, guest.Machine.Report, CancellationToken.None);
-        MomentException changed = await MachineSample.FailsAsync(RestoreErrors.DefinitionChanged, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
+        MomentException changed = await Expect.FailsAsync(RestoreErrors.DefinitionChanged, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
         Assert.Contains("the memory is 96 MiB, and was 64 MiB", changed.Message, StringComparison.Ordinal);
         await RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean", Force = true });
         Assert.InRange((await guest.NextAsync(after: 0))[0], saved, saved + 1);
@@ -110,16 +111,16 @@ public sealed class RestoreGuestTests
         string path = (await TakeAsync(guest, "clean", memory: true)).Memory!;
         byte[] whole = await File.ReadAllBytesAsync(path);
         await File.WriteAllBytesAsync(path, whole[..(whole.Length / 2)]);
-        await MachineSample.FailsAsync(MachineErrors.MemoryFileBroken, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
+        await Expect.FailsAsync(MachineErrors.MemoryFileBroken, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
         File.Delete(path);
-        await MachineSample.FailsAsync(MachineErrors.MemoryFileMissing, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
+        await Expect.FailsAsync(MachineErrors.MemoryFileMissing, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
         await guest.NextAsync(count: 3);
 
         byte[] spoiled = [.. whole];
         spoiled.AsSpan(40, 4000).Fill(0xEE);
         await File.WriteAllBytesAsync(path, spoiled);
         string active = new SnapshotForge(guest.Machine).Load().Disk("vda") is var disk ? disk.Layers[disk.ActiveTip!.LayerId].Path : "";
-        MomentException refused = await MachineSample.FailsAsync(MachineErrors.MemoryLoadFailed, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
+        MomentException refused = await Expect.FailsAsync(MachineErrors.MemoryLoadFailed, () => RestoreAsync(guest, new RestoreSnapshotRequest { Name = "clean" }));
         Assert.Contains("was started again on the images that it had, and boots", refused.Message, StringComparison.Ordinal);
         // It counts on from its own disk, and nothing of the restore is left.
         int[] counts = await guest.NextAsync(after: 0);

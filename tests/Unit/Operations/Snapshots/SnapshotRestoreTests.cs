@@ -3,6 +3,7 @@ using MomentTools.Moments;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Tests.Machines;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Snapshots;
 
@@ -82,13 +83,13 @@ public sealed class SnapshotRestoreTests
         await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
         SnapshotForge forge = await PrepareAsync(machine, running: true);
         string before = StateOf(machine);
-        await MachineSample.FailsAsync(MomentErrors.MomentNotFound, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "nowhere" }));
-        await MachineSample.FailsAsync(RestoreErrors.MomentIsCheckpoint, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "base" }));
+        await Expect.FailsAsync(MomentErrors.MomentNotFound, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "nowhere" }));
+        await Expect.FailsAsync(RestoreErrors.MomentIsCheckpoint, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "base" }));
 
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "nbd-server-start", """{"addr":{"type":"unix","data":{"path":"SCRATCH/nbd"}}}""".Replace("SCRATCH", machine.Scratch, StringComparison.Ordinal), CancellationToken.None);
         string node = SnapshotForge.NodeOf(await machine.Engine.InvokeQmpAsync(TestMachine.Name, "query-block", null, CancellationToken.None), "vdb");
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block-export-add", """{"id":"his","type":"nbd","node-name":"NODE"}""".Replace("NODE", node, StringComparison.Ordinal), CancellationToken.None);
-        MomentException used = await MachineSample.FailsAsync(RestoreErrors.DiskInUse, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "clean" }));
+        MomentException used = await Expect.FailsAsync(RestoreErrors.DiskInUse, () => RestoreAsync(machine, new RestoreSnapshotRequest { Name = "clean" }));
         Assert.Contains("disk 'vdb' is in use by the export 'his'", used.Message, StringComparison.Ordinal);
         await machine.Engine.InvokeQmpAsync(TestMachine.Name, "block-export-del", """{"id":"his","mode":"hard"}""", CancellationToken.None);
 

@@ -2,6 +2,7 @@ using MomentTools.Errors;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Operations.Undo;
 using MomentTools.Tests.Machines;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Undo;
 
@@ -29,7 +30,7 @@ public sealed class BrokenUseTests
         await using TestMachine machine = await UndoMachine.CreateAsync();
         await BeginAsync(machine.Engine, TestMachine.Name, machine);
         await machine.Engine.RenameBranchAsync(TestMachine.Name, "main", "elsewhere", machine.Report, CancellationToken.None);
-        MomentException failure = await MachineSample.FailsAsync(
+        MomentException failure = await Expect.FailsAsync(
             UndoErrors.UseReturnImpossible, () => machine.Engine.EndSnapshotUseAsync(TestMachine.Name, Request.Id, machine.Report, CancellationToken.None));
         Assert.Contains("'main'", failure.Message, StringComparison.Ordinal);
         Assert.Contains($"'{TestMachine.Name}'", failure.Message, StringComparison.Ordinal);
@@ -49,7 +50,7 @@ public sealed class BrokenUseTests
         await other.RegisterDomainAsync(new RegisterDomainRequest { Name = "guest", Monitor = monitor }, machine.Report, CancellationToken.None);
         await other.CreateSnapshotAsync("guest", new CreateSnapshotRequest { Name = "clean", DiskOnly = true, AcceptOwner = true }, machine.Report, CancellationToken.None);
         string active = (await other.GetDomainAsync("guest", machine.Report, CancellationToken.None)).Disks[0].Path!;
-        MomentException failure = await MachineSample.FailsAsync(OwnerErrors.OwnerRestartsMachine, () => BeginAsync(other, "guest", machine));
+        MomentException failure = await Expect.FailsAsync(OwnerErrors.OwnerRestartsMachine, () => BeginAsync(other, "guest", machine));
         Assert.Contains("use snapshot 'clean' of 'guest'", failure.Message, StringComparison.Ordinal);
         Assert.Equal(active, (await other.GetDomainAsync("guest", machine.Report, CancellationToken.None)).Disks[0].Path);
     }

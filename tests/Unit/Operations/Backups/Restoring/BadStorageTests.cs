@@ -18,7 +18,7 @@ public sealed class BadStorageTests
         BackupManifest last = sample.Backups()[2];
         BrokenImage.MakeUnreadable(last.PathOf(last.FindDisk("vda")!), 47 << 20);
         await Damage.BlessAsync(last, "vda");
-        MomentException failure = await MachineSample.FailsAsync(BackupErrors.RestoreJobFailed, () => sample.RestoreAsync(last.Id));
+        MomentException failure = await Expect.FailsAsync(BackupErrors.RestoreJobFailed, () => sample.RestoreAsync(last.Id));
         Assert.Contains("'vda'", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Input/output error", failure.Message, StringComparison.Ordinal);
         Assert.True(!Directory.Exists(sample.Scratch["out"]) || !Directory.EnumerateFileSystemEntries(sample.Scratch["out"]).Any());
@@ -34,7 +34,7 @@ public sealed class BadStorageTests
         await Damage.BlessAsync(last, "vda");
         await instant.RunAsync();
 
-        MomentException failure = await MachineSample.FailsAsync(InstantErrors.RestoreMoveFailed, () => instant.MoveAsync());
+        MomentException failure = await Expect.FailsAsync(InstantErrors.RestoreMoveFailed, () => instant.MoveAsync());
 
         Assert.Contains($"'vda' of '{InstantMachine.Copy}'", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Input/output error", failure.Message, StringComparison.Ordinal);
@@ -70,7 +70,7 @@ public sealed class BadStorageTests
             Damage.Flip(written, map.RootElement.EnumerateArray().First(run => run.GetProperty("depth").GetInt32() == 0 && run.GetProperty("data").GetBoolean()).GetProperty("offset").GetInt64());
         });
 
-        MomentException failure = await MachineSample.FailsAsync(BackupErrors.BackupRewriteDiffers, () => new RepositoryRewrite(sample.Repository, sample.Runtime, null, null).RunAsync(
+        MomentException failure = await Expect.FailsAsync(BackupErrors.BackupRewriteDiffers, () => new RepositoryRewrite(sample.Repository, sample.Runtime, null, null).RunAsync(
             sample.Domain, new RewriteStep(backups[2], new Dictionary<string, string?>(StringComparer.Ordinal) { ["vda"] = backups[0].Id }), backups, report, CancellationToken.None));
 
         Assert.Contains($"'vda' of the backup '{backups[2].Id}'", failure.Message, StringComparison.Ordinal);
