@@ -32,6 +32,15 @@ internal static class BareBackup
         await qmp.BitmapAddAsync(await NodeAsync(qmp, cancellation), bitmap, persistent: false, granularity: null, disabled: false, cancellation);
     }
 
+    /// <summary>Removes what a round wrote. What earlier rounds wrote must not be flushed on the next one's account.</summary>
+    public static async Task ClearAsync(string target, string? directory, CancellationToken cancellation)
+    {
+        File.Delete(target);
+        if (Directory.Exists(directory))
+            Directory.Delete(directory, recursive: true);
+        await Tool.RunAsync("sync", [], cancellation);
+    }
+
     /// <summary>Flushes the file and hashes it, as our backups do.</summary>
     public static async Task FlushAndHashAsync(string target, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ namespace MomentTools.Bench;
 /// A libvirtd of the bench's own, with all its directories in the scratch directory: in a mount namespace, so that the host's libvirt, its
 /// settings and its machines are neither seen nor touched.
 /// </summary>
-internal sealed class Libvirt : IDisposable
+internal sealed class Libvirt : IDisposable, IAsyncDisposable
 {
     private static readonly string[] Directories = ["/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt", "/run/libvirt"];
 
@@ -52,6 +52,21 @@ internal sealed class Libvirt : IDisposable
         Tool.RunAsync("virsh", ["-q", "-c", _uri, .. arguments], cancellation);
 
     public LibvirtShell Shell() => new(_uri);
+
+    /// <summary>Ends the bench's machine, where it runs, and libvirtd.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await VirshAsync(["destroy", Machine.Name], CancellationToken.None);
+        }
+        catch (InvalidOperationException notStarted)
+        {
+            Console.Error.WriteLine(notStarted.Message);
+        }
+
+        Dispose();
+    }
 
     public void Dispose()
     {

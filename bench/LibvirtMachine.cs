@@ -39,18 +39,9 @@ internal sealed class LibvirtMachine : IAsyncDisposable
     /// <summary>One command of the virsh that is kept open.</summary>
     public Task CallAsync(string command, CancellationToken cancellation) => _shell.RunAsync(command, cancellation);
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         _shell.Dispose();
-        try
-        {
-            await VirshAsync(["destroy", Machine.Name], CancellationToken.None);
-        }
-        catch (InvalidOperationException notStarted)
-        {
-            Console.Error.WriteLine(notStarted.Message);
-        }
-
-        _libvirt.Dispose();
+        return _libvirt.DisposeAsync();
     }
 }

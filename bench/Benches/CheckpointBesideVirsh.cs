@@ -56,18 +56,8 @@ internal sealed class CheckpointBesideVirsh(int disks, bool keptOpen) : IBench
         _machine = null;
         _shell?.Dispose();
         _shell = null;
-        if (_libvirt is null)
-            return;
-        try
-        {
-            await _libvirt.VirshAsync(["destroy", Machine.Name], CancellationToken.None);
-        }
-        catch (InvalidOperationException notStarted)
-        {
-            Console.Error.WriteLine(notStarted.Message);
-        }
-
-        _libvirt.Dispose();
+        if (_libvirt is not null)
+            await _libvirt.DisposeAsync();
         _libvirt = null;
     }
 }

@@ -44,12 +44,8 @@ internal sealed class PullBackup(bool convert, bool hashed) : IBench
 
     public async Task BeforeRoundAsync(CancellationToken cancellation)
     {
-        File.Delete(Target);
-        if (Directory.Exists(Repository))
-            Directory.Delete(Repository, recursive: true);
+        await BareBackup.ClearAsync(Target, Repository, cancellation);
         _round++;
-        // What earlier rounds wrote must not be flushed on this one's account.
-        await Tool.RunAsync("sync", [], cancellation);
     }
 
     public Task OursAsync(CancellationToken cancellation) => _machine!.Engine.BackupAsync(

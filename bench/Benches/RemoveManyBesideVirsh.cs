@@ -70,18 +70,8 @@ internal sealed class RemoveManyBesideVirsh : IBench
         if (_machine is not null)
             await _machine.DisposeAsync();
         _machine = null;
-        if (_libvirt is null)
-            return;
-        try
-        {
-            await _libvirt.VirshAsync(["destroy", Machine.Name], CancellationToken.None);
-        }
-        catch (InvalidOperationException notStarted)
-        {
-            Console.Error.WriteLine(notStarted.Message);
-        }
-
-        _libvirt.Dispose();
+        if (_libvirt is not null)
+            await _libvirt.DisposeAsync();
         _libvirt = null;
     }
 

@@ -32,13 +32,7 @@ internal sealed class RestoreBesideConvert(string format) : IBench
         return null;
     }
 
-    public async Task BeforeRoundAsync(CancellationToken cancellation)
-    {
-        File.Delete(Target);
-        if (Directory.Exists(Destination))
-            Directory.Delete(Destination, recursive: true);
-        await Tool.RunAsync("sync", [], cancellation);
-    }
+    public Task BeforeRoundAsync(CancellationToken cancellation) => BareBackup.ClearAsync(Target, Destination, cancellation);
 
     public Task OursAsync(CancellationToken cancellation) => _machine!.Engine.RestoreBackupAsync(
         Machine.Name, new RestoreBackupRequest { Repository = Path.Combine(_scratch, "backup"), Destination = Destination, Format = format }, _machine, cancellation);

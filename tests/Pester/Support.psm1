@@ -77,4 +77,25 @@ function Get-View($InputObject, [int] $Width = 80, [scriptblock] $Format = { $in
     finally { $PSStyle.OutputRendering = $before }
 }
 
+# Backups of web1 that each hold something of their own, in ./repo, and what the disk held then, in ./then.
+function New-BackupChain([int] $Count = 4) {
+    Remove-Item ./repo, ./then -Recurse -Force -ErrorAction Ignore
+    New-Item -ItemType Directory ./then | Out-Null
+    foreach ($number in 1..$Count) {
+        Write-Disk "$PWD/web1.qcow2" "write -P $number $($number * 128)k 64k"
+        $backup = Backup-VMDomain web1 ./repo
+        Copy-Item ./web1.qcow2 "./then/$($backup.Id).qcow2"
+        $backup
+    }
+}
+
+# Whether each of them that is there still reads as the disk did, and is found whole.
+function Test-BackupChain {
+    foreach ($backup in Get-VMBackup web1 ./repo) {
+        qemu-img compare -q -f qcow2 -F qcow2 "./then/$($backup.Id).qcow2" $backup.Disks[0].Path
+        if ($LASTEXITCODE) { return $false }
+    }
+    Test-VMBackup web1 ./repo
+}
+
 Export-ModuleMember -Function *
