@@ -36,9 +36,13 @@ internal static partial class Libc
         return ControlLock(file, OfdGetLock, ref range) != 0 || range.Type != Unlocked;
     }
 
-    /// <summary>Whether another open file has a lock on the bytes; false as well where that cannot be known.</summary>
-    public static bool IsKnownLocked(SafeFileHandle file, long start, long length)
+    /// <summary>Whether an open file has a lock on the bytes of a file, links followed; false as well where that cannot be known.</summary>
+    public static bool IsKnownLocked(string path, long start, long length)
     {
+        int descriptor = Open(path, ReadOnly | CloseOnExec | NonBlocking);
+        if (descriptor < 0)
+            return false;
+        using var file = new SafeFileHandle(descriptor, ownsHandle: true);
         var range = new LockRange { Type = WriteLock, Start = start, Length = length };
         return ControlLock(file, OfdGetLock, ref range) == 0 && range.Type != Unlocked;
     }

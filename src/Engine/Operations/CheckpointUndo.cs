@@ -26,8 +26,7 @@ internal static class CheckpointUndo
 
     public static async Task RunAsync(BlockSession session, IReadOnlyList<CheckpointStep> steps, string operationId, CancellationToken cancellation)
     {
-        await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
-        await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operationId, cancellation);
+        await Leftovers.RemoveAsync(session, operationId, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         string increment = BackupCreation.IncrementBitmap(operationId);
         TransactionAction[] actions =

@@ -11,6 +11,13 @@ internal static class Leftovers
 {
     private const string Prefix = "mt-";
 
+    /// <summary>All that one operation left behind the session's line.</summary>
+    public static async Task RemoveAsync(BlockSession session, string operationId, CancellationToken cancellation)
+    {
+        await RemoveExportsAsync(session.Qmp, cancellation);
+        await RemoveJobsAsync(session.Qmp, session.Jobs, operationId, cancellation);
+    }
+
     public static async Task RemoveExportsAsync(QmpClient qmp, CancellationToken cancellation)
     {
         foreach (QmpBlockExport export in await qmp.QueryBlockExportsAsync(cancellation))

@@ -86,8 +86,7 @@ public sealed class AuthoredBitmapsTests
         string operation = MomentIds.New();
         AuthoredBitmaps left = await AuthoredBitmaps.WriteAsync(session, operation, [("vda", ExtentMap.Of(new Extent(0, Grain)))], CancellationToken.None);
         Assert.Single(left.Bitmaps);
-        await Leftovers.RemoveExportsAsync(session.Qmp, CancellationToken.None);
-        await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operation, CancellationToken.None);
+        await Leftovers.RemoveAsync(session, operation, CancellationToken.None);
         await AssertNothingLeftAsync(session);
         await session.CloseAsync(CancellationToken.None);
     }

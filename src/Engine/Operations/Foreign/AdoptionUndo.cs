@@ -20,8 +20,7 @@ internal static class AdoptionUndo
     private static async Task RunAsync(DomainPlace place, DomainDocument domain, IReadOnlyList<AdoptionStep> steps, string operationId, CancellationToken cancellation)
     {
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. steps.Select(step => step.Disk)], BlockAccess.Change, cancellation);
-        await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
-        await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, operationId, cancellation);
+        await Leftovers.RemoveAsync(session, operationId, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = await SessionView.BitmapsAsync(session, cancellation);
         TransactionAction[] actions = [.. steps.SelectMany(step => step.UndoActions(session.Disks[step.Disk].NodeName, seen[step.Disk]))];
         if (actions.Length > 0)

@@ -55,8 +55,7 @@ internal sealed class HandOver(EngineContext context)
     {
         JsonObject disks = entry.Intent["disks"]!.AsObject();
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. disks.Select(disk => disk.Key)], BlockAccess.Change, cancellation);
-        await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
-        await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, entry.Id, cancellation);
+        await Leftovers.RemoveAsync(session, entry.Id, cancellation);
         IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
         // Where QEMU died meanwhile the bitmaps are not theirs yet: what was saved of ours serves better.
         bool happened = disks.All(disk => !seen[disk.Key].Bitmaps.ContainsKey((string)disk.Value!["marker"]!)

@@ -81,8 +81,7 @@ internal sealed class MomentRepair(EngineContext context)
         if (disks.Count > 0)
         {
             await using BlockSession session = await BlockSession.OpenAsync(place, domain, [.. disks.Select(disk => disk.Key)], BlockAccess.Change, cancellation);
-            await Leftovers.RemoveExportsAsync(session.Qmp, cancellation);
-            await Leftovers.RemoveJobsAsync(session.Qmp, session.Jobs, entry.Id, cancellation);
+            await Leftovers.RemoveAsync(session, entry.Id, cancellation);
             IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
             happened = disks.All(disk => disk.Value!["added"]!.AsArray().All(name => seen[disk.Key].Bitmaps.GetValueOrDefault((string)name!) is { Inconsistent: false })
                 && disk.Value["removed"]!.AsArray().All(name => !seen[disk.Key].Bitmaps.ContainsKey((string)name!)));

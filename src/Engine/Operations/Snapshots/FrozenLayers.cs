@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Files;
@@ -33,7 +32,7 @@ internal static class FrozenLayers
         List<FrozenDamage> found = [];
         foreach ((DiskTracking disk, TrackingLayer layer) in frozen)
         {
-            bool active = written.Contains(FilePath.Real(layer.Path)), open = active || IsOpenForWriting(layer.Path);
+            bool active = written.Contains(FilePath.Real(layer.Path)), open = active || Libc.IsKnownLocked(layer.Path, WritingLock, 1);
             string? seen = active ? $"'{domain.Name}' runs on it and writes to it" : open ? $"{Holder(layer.Path)} has it open for writing" : null;
             string? text = await ChangeAsync(layer, cancellation) is { } change ? seen is null ? change : $"{seen}; {change}" : seen;
             if (text is not null)
@@ -110,15 +109,6 @@ internal static class FrozenLayers
             // That it is not there, or closed to this user, is told where it is needed.
             return null;
         }
-    }
-
-    private static bool IsOpenForWriting(string path)
-    {
-        int descriptor = Libc.Open(path, Libc.ReadOnly | Libc.CloseOnExec | Libc.NonBlocking);
-        if (descriptor < 0)
-            return false;
-        using var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        return Libc.IsKnownLocked(file, WritingLock, 1);
     }
 
     private static string Holder(string path)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Win32.SafeHandles;
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Machines.Serving;
@@ -84,17 +83,8 @@ internal sealed class BackupUse(DomainCatalogue catalogue)
         }
     }
 
-    private static bool IsLocked(string path)
-    {
-        // Nothing of ours is a device, and opening one may do anything.
-        if (PlainFile.WhyNot(path) is not null)
-            return false;
-        int descriptor = Libc.Open(path, Libc.ReadOnly | Libc.CloseOnExec | Libc.NonBlocking);
-        if (descriptor < 0)
-            return false;
-        using var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        return Libc.IsKnownLocked(file, FirstLock, LockRange);
-    }
+    // Nothing of ours is a device, and opening one may do anything.
+    private static bool IsLocked(string path) => PlainFile.WhyNot(path) is null && Libc.IsKnownLocked(path, FirstLock, LockRange);
 
     // Who stands on a backup stands on all beneath it, too: what is frozen for a machine must not be exchanged under it.
     private async Task StandingAsync(string domainDirectory, (string Id, string Path)[] images, Dictionary<string, string> uses, IOperationReport report, CancellationToken cancellation)
