@@ -31,21 +31,19 @@ internal sealed class BlockExportStop(EngineContext context)
         foreach (BlockExportRecord some in meant)
         {
             cancellation.ThrowIfCancellationRequested();
-            await RunAsync(scope, left.Find(record => record.Id == some.Id)!, some.Disks, left, report, cancellation);
+            await RunAsync(scope, left.Find(record => record.Id == some.Id)!, some.Disks, left, report);
         }
 
         return stopped;
     }
 
-    /// <summary>Takes some exports of a record down.</summary>
+    /// <summary>Takes some exports of a record down; once begun it is not stopped.</summary>
     /// <param name="scope">The domain, with all its moments.</param>
     /// <param name="record">The record.</param>
     /// <param name="disks">The exports.</param>
     /// <param name="all">All records of the machine; follows what becomes of this one.</param>
     /// <param name="report">Where warnings go.</param>
-    /// <param name="cancellation">Stops it before it begins.</param>
-    public static async Task RunAsync(
-        ChangeScope scope, BlockExportRecord record, IReadOnlyList<BlockExportRecordDisk> disks, List<BlockExportRecord> all, IOperationReport report, CancellationToken cancellation)
+    public static async Task RunAsync(ChangeScope scope, BlockExportRecord record, IReadOnlyList<BlockExportRecordDisk> disks, List<BlockExportRecord> all, IOperationReport report)
     {
         BlockExportRecord rest = record with { Disks = [.. record.Disks.Except(disks)] };
         (string path, string content) = ServiceRecords.FileOf(record);

@@ -27,7 +27,7 @@ internal static class BlockExportSweep
             string what = $"the export of {string.Join(", ", record.Disks.Select(disk => disk.Name))} of '{scope.Place.Name}' at {record.Address}";
             try
             {
-                await BlockExportStop.RunAsync(scope, record, record.Disks, all, report, cancellation);
+                await BlockExportStop.RunAsync(scope, record, record.Disks, all, report);
                 report.Warning($"Ended {what}: {why}.");
             }
             catch (MomentException failure)
