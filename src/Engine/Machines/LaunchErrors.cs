@@ -14,7 +14,7 @@ internal static class LaunchErrors
     public static MomentException Unsupported(DomainDocument domain, XObject where, string what) =>
         new(
             DomainElementUnsupported,
-            $"Cannot start domain '{domain.Name}': in the XML of {domain.Source}, {XmlErrors.Place(where)}: {what} is not supported, and the guest would miss it if it were left out.",
+            $"Cannot start domain '{domain.Name}': in {XmlErrors.XmlOf(domain.Source)}, {XmlErrors.Place(where)}: {what} is not supported, and the guest would miss it if it were left out.",
             domain.Name,
             "Remove the element from the domain's XML, give it as <qemu:commandline>, or start the machine with what made the XML and attach it by its monitor.");
 }

@@ -36,7 +36,7 @@ internal sealed class CheckpointCreation(EngineContext context)
         // To the tick as the store writes it, so that what was made and what is read later are equal.
         DateTimeOffset now = DateTimeOffset.UtcNow;
         CheckpointDocument document = request.Xml is { } xml
-            ? CheckpointDocument.Parse(xml, "the XML given", XmlOrigin.User)
+            ? CheckpointDocument.Parse(xml, XmlErrors.Given, XmlOrigin.User)
             : new CheckpointDocument
             {
                 Description = request.Description,

@@ -26,13 +26,20 @@ internal static class XmlErrors
     public static readonly ErrorId SnapshotManual = new("SnapshotManual", ErrorKind.Unsupported);
     public static readonly ErrorId BackupDocumentUnsupported = new("BackupDocumentUnsupported", ErrorKind.Unsupported);
 
+    /// <summary>What messages call a text that the user gave: a source begins or ends with it.</summary>
+    public const string Given = "the XML given";
+
     private const int LongestQuote = 80;
 
     /// <summary>Says where a document breaks which rule.</summary>
     /// <param name="where">The element, attribute or text that breaks it.</param>
     /// <param name="rule">The rule in plain words, without a full stop.</param>
     public static MomentException RuleBroken(string source, XObject where, string rule, ErrorId? id = null) =>
-        new(id ?? XmlRuleBroken, $"Cannot use the XML of {source}: {Place(where)}: {rule}.", source, "Correct the document and give it again: nothing was changed.");
+        new(id ?? XmlRuleBroken, $"Cannot use {XmlOf(source)}: {Place(where)}: {rule}.", source, "Correct the document and give it again: nothing was changed.");
+
+    /// <summary>A source in a sentence: the XML of a file, for instance; what the user gave as XML is that already.</summary>
+    public static string XmlOf(string source) =>
+        source.StartsWith(Given, StringComparison.Ordinal) || source.EndsWith(Given, StringComparison.Ordinal) ? source : $"the XML of {source}";
 
     /// <summary>A value as a message shows it: in quotes, short, and without characters that would break the line.</summary>
     public static string Quote(string value)

@@ -54,7 +54,7 @@ internal static class XmlSource
 
     /// <summary>The error for a document that is larger than any real one.</summary>
     public static MomentException TooLarge(string source, string why) =>
-        new(XmlErrors.XmlTooLarge, $"Cannot read the XML of {source}: {why}.", source, "Check that this is the document you meant: libvirt's have a few thousand bytes.");
+        new(XmlErrors.XmlTooLarge, $"Cannot read {XmlErrors.XmlOf(source)}: {why}.", source, "Check that this is the document you meant: libvirt's have a few thousand bytes.");
 
     private static ArraySegment<byte> ReadBytes(string path, int maxBytes)
     {
@@ -105,15 +105,15 @@ internal static class XmlSource
         catch (XmlException failure) when (failure.Message.StartsWith("For security reasons DTD", StringComparison.Ordinal))
         {
             // The reader does not say where it stopped; what it read before is the nearest there is.
-            throw new MomentException(XmlErrors.XmlDtdRefused, $"Cannot read the XML of {source}: at or after line {line}: a document type declaration is not allowed, since it can name other files and make a small document huge.", source, "Remove the <!DOCTYPE …> declaration: libvirt's documents have none.", failure);
+            throw new MomentException(XmlErrors.XmlDtdRefused, $"Cannot read {XmlErrors.XmlOf(source)}: at or after line {line}: a document type declaration is not allowed, since it can name other files and make a small document huge.", source, "Remove the <!DOCTYPE …> declaration: libvirt's documents have none.", failure);
         }
         catch (XmlException failure)
         {
-            throw new MomentException(XmlErrors.XmlMalformed, $"Cannot read the XML of {source}: line {failure.LineNumber}, column {failure.LinePosition}: {Reason(failure)}", source, "Correct the document, or write it anew from its source.", failure);
+            throw new MomentException(XmlErrors.XmlMalformed, $"Cannot read {XmlErrors.XmlOf(source)}: line {failure.LineNumber}, column {failure.LinePosition}: {Reason(failure)}", source, "Correct the document, or write it anew from its source.", failure);
         }
         catch (Exception failure) when (failure is DecoderFallbackException or ArgumentException or NotSupportedException)
         {
-            throw new MomentException(XmlErrors.XmlMalformed, $"Cannot read the XML of {source}: line 1, column 1: its encoding cannot be read: {failure.Message}", source, "Save the document as UTF-8.", failure);
+            throw new MomentException(XmlErrors.XmlMalformed, $"Cannot read {XmlErrors.XmlOf(source)}: line 1, column 1: its encoding cannot be read: {failure.Message}", source, "Save the document as UTF-8.", failure);
         }
 
         DropLayout(document.Root!);

@@ -26,6 +26,18 @@ public sealed class XmlSourceTests
     }
 
     [Theory]
+    [InlineData("the XML given as -Xml", "the XML given as -Xml")]
+    [InlineData("the XML given", "the XML given")]
+    [InlineData("document 2 of the XML given", "document 2 of the XML given")]
+    [InlineData("/a/web1.xml", "the XML of /a/web1.xml")]
+    public void WhatWasGivenAsXmlIsNotCalledTheXmlOfIt(string source, string called)
+    {
+        Assert.StartsWith($"Cannot read {called}: line 1, ", Assert.Throws<MomentException>(() => XmlSource.Parse("<a", source)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Cannot use {called}: line 1, <a>: ", Assert.Throws<MomentException>(() => DomainDocument.Parse("<a/>", source)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Cannot read {called}: it has more than ", XmlSource.TooLarge(source, "it has more than 1 byte").Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>")]
     [InlineData("<!DOCTYPE a SYSTEM 'http://127.0.0.1:1/a.dtd'><a/>")]
     [InlineData("<!DOCTYPE l [<!ENTITY a 'lol'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;'>]><l>&c;</l>")]

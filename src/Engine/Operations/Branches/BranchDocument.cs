@@ -10,7 +10,7 @@ namespace MomentTools.Operations.Branches;
 /// </summary>
 internal static class BranchDocument
 {
-    private const string Source = "the XML given";
+    private const string Source = XmlErrors.Given;
 
     /// <summary>The request with what its document says; what the request says itself goes first.</summary>
     /// <exception cref="MomentException">The document breaks a rule, or lacks something (<c>BranchDocumentIncomplete</c>).</exception>

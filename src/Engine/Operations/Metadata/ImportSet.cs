@@ -25,7 +25,7 @@ internal sealed record ImportSet(IReadOnlyList<ImportedDocument> Documents, IRea
             .. files.AsParallel().AsOrdered().WithCancellation(cancellation).Select(path => Caught(() => Read(XmlSource.ReadFile(path, MomentsDocument.MaxBytes), path, SizeOf(path)))),
             .. request.Documents.Select((text, index) => Caught(() =>
             {
-                string source = request.Documents.Count == 1 ? "the XML given" : $"document {index + 1} of the XML given";
+                string source = request.Documents.Count == 1 ? XmlErrors.Given : $"document {index + 1} of {XmlErrors.Given}";
                 return Read(XmlSource.Parse(text, source, MomentsDocument.MaxBytes), source, text.Length);
             })),
         ];

@@ -39,7 +39,7 @@ internal sealed record BlockSnapshotWish(
         BlockSnapshotDocument? document = request switch
         {
             { XmlPath: { } path } => BlockSnapshotDocument.Load(path),
-            { Xml: { } xml } => BlockSnapshotDocument.Parse(xml, "the XML given"),
+            { Xml: { } xml } => BlockSnapshotDocument.Parse(xml, XmlErrors.Given),
             _ => null,
         };
         string name = request.Name ?? document?.Name ?? DateTimeOffset.UtcNow.ToString("'bs-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);

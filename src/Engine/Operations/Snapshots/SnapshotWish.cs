@@ -47,7 +47,7 @@ internal sealed record SnapshotWish(
     public static SnapshotDocument? Given(CreateSnapshotRequest request) => request switch
     {
         { XmlPath: { } path } => SnapshotDocument.Load(path, XmlOrigin.User),
-        { Xml: { } xml } => SnapshotDocument.Parse(xml, "the XML given", XmlOrigin.User),
+        { Xml: { } xml } => SnapshotDocument.Parse(xml, XmlErrors.Given, XmlOrigin.User),
         _ => null,
     };
 
