@@ -21,19 +21,25 @@ internal static partial class ValueText
         return seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
     }
 
-    /// <summary>A number of bytes. KB and KiB mean the same, 1024, as in PowerShell.</summary>
-    public static long? Bytes(string text)
+    /// <summary>
+    /// A number of bytes as it is written, be it one that nothing can have: a part of a byte, less than none, or more than a long holds. KB and
+    /// KiB mean the same, 1024, as in PowerShell.
+    /// </summary>
+    public static decimal? Bytes(string text)
     {
         Match match = BytesPattern().Match(text);
-        if (!match.Success || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
+        if (!match.Success)
             return null;
         decimal unit = 1L << 10 * Array.IndexOf(Sizes, match.Groups["unit"].Value.ToUpperInvariant());
-        return number <= long.MaxValue / unit ? (long)(number * unit) : null;
+        bool read = decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number);
+        decimal bytes = read && number <= long.MaxValue / unit ? number * unit : decimal.MaxValue;
+        return match.Groups["minus"].Success ? -bytes : bytes;
     }
 
     [GeneratedRegex(@"^\s*(?<number>\d{1,9}(\.\d{1,9})?)\s*(?<unit>[smhd])\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
     private static partial Regex DurationPattern();
 
-    [GeneratedRegex(@"^\s*(?<number>\d{1,19}(\.\d{1,9})?)\s*((?<unit>[KMGTP]?)(i?B)?)\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    // Of twenty digits behind the point a decimal loses none that would make nothing of something.
+    [GeneratedRegex(@"^\s*(?<minus>-)?(?<number>\d+(\.\d{1,20})?)\s*((?<unit>[KMGTP]?)(i?B)?)\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
     private static partial Regex BytesPattern();
 }

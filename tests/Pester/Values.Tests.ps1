@@ -15,7 +15,14 @@ BeforeDiscovery {
             if ($range -and $range.MaxRange -lt [int]::MaxValue) { & $case ($range.MaxRange + 1) "\b$($range.MaxRange)\b" }
             if ($type -eq [timespan]) { & $case 'nonsense' '30m, 8h'; & $case 8 '30m'; & $case '8' '30m'; & $case '-1h' '30m'; & $case '9999999d' '30m' }
             if ($type -eq [datetimeoffset]) { & $case 'nonsense' '2026-11-21 14:30' }
-            if ($type -eq [long]) { & $case 'nonsense' '64MB' }
+            if ($type -eq [long]) {
+                & $case 'nonsense' '64MB'
+                # Each of these became 0 or 1 where PowerShell made a number of it: and 0 may mean that there is no limit.
+                foreach ($part in '0.5', '1.5', '0.0001KB', '0.00000000000000000001', 0.5, [float] 0.5, 0.5d, 1e-300) { & $case $part 'whole number of bytes.*64MB' }
+                foreach ($negative in '-1', '-0.5', '-1MB', -0.5, -1e300, [bigint]::Pow(-10, 25)) { & $case $negative 'less than nothing.*64MB' }
+                foreach ($many in '8192PB', '9223372036854775808', '99999999999999999999999999999999', 1e300, [decimal]::MaxValue, [ulong]::MaxValue, [bigint]::Pow(10, 40)) { & $case $many 'more bytes than can be counted.*64MB' }
+                & $case ([double]::NaN) 'no number of bytes.*64MB'
+            }
             if ($type -eq [int]) { & $case 'nonsense' 'Int32' }
         }
     }
@@ -42,6 +49,9 @@ Describe 'A wrong value' {
 Describe 'A right value' {
     It 'may be written as people do' {
         { New-VMBlockSnapshot nosuch -Lease 30m -ScratchLimit '64 MiB' -ErrorAction Stop } | Should -Throw -ErrorId 'VMNotFound,*'
+        foreach ($size in '1.5KB', '1.1GB', 1.1GB, 1536.0, 4096d, [bigint] 4096, [ulong] 4096, '9223372036854775807') {
+            { New-VMBlockSnapshot nosuch -ScratchLimit $size -ErrorAction Stop } | Should -Throw -ErrorId 'VMNotFound,*'
+        }
         { New-VMBlockSnapshot nosuch -Lease (New-TimeSpan -Hours 1) -ScratchLimit 64MB -ErrorAction Stop } | Should -Throw -ErrorId 'VMNotFound,*'
         { Remove-VMSnapshot nosuch x -UndoFor 0 -ErrorAction Stop } | Should -Throw -ErrorId 'VMNotFound,*'
         { Restore-VMBackup nosuch ./none -Until '2026-11-21 14:30' -Destination ./new -ErrorAction Stop } | Should -Throw -ErrorId 'BackupRepositoryMissing,*'

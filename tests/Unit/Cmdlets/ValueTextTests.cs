@@ -1,3 +1,4 @@
+using System.Globalization;
 using MomentTools.Cmdlets;
 
 namespace MomentTools.Tests.Cmdlets;
@@ -39,13 +40,27 @@ public sealed class ValueTextTests
     public void ASizeIsRead(string text, long bytes) => Assert.Equal(bytes, ValueText.Bytes(text));
 
     [Theory]
+    [InlineData("0.5", "0.5")]
+    [InlineData("0.0001 KB", "0.1024")]
+    [InlineData("0.00000000000000000001", "0.00000000000000000001")]
+    [InlineData("-1", "-1")]
+    [InlineData("-1.5KB", "-1536")]
+    public void WhatNothingCanHaveIsReadAsItIsWritten(string text, string bytes) => Assert.Equal(decimal.Parse(bytes, CultureInfo.InvariantCulture), ValueText.Bytes(text));
+
+    [Theory]
+    [InlineData("8192PB")]
+    [InlineData("9223372036854775808")]
+    [InlineData("9999999999999999999")]
+    [InlineData("99999999999999999999999999999999999999999999")]
+    public void WhatIsTooMuchIsMoreThanALongHolds(string text) => Assert.True(ValueText.Bytes(text) > long.MaxValue);
+
+    [Theory]
     [InlineData("")]
     [InlineData("MB")]
-    [InlineData("-1")]
+    [InlineData("- 1")]
     [InlineData("0x10")]
     [InlineData("64 sectors")]
     [InlineData("1,5GB")]
-    [InlineData("8192PB")]
-    [InlineData("9999999999999999999")]
+    [InlineData("0.000000000000000000001")]
     public void WhatIsNoSizeIsNone(string text) => Assert.Null(ValueText.Bytes(text));
 }
