@@ -19,7 +19,7 @@ public sealed class MomentJob : Job
     private readonly Lock _gate = new();
     private bool _stopping;
     private bool _closing;
-    private bool _over;
+    private volatile bool _over;
     private volatile bool _failed;
 
     internal MomentJob(string command, JobWork work)
@@ -27,6 +27,8 @@ public sealed class MomentJob : Job
     {
         _work = work;
         PSJobTypeName = "MomentJob";
+        // The first that hears of a change: who waits for the end goes on while others are told, and may be waited for by them.
+        StateChanged += Ended;
     }
 
     /// <summary>Something is there to be received, or may come.</summary>
@@ -45,24 +47,20 @@ public sealed class MomentJob : Job
         bool first;
         lock (_gate)
         {
-            if (_over)
-                return;
             first = !_stopping && !_closing;
-            if (first)
-            {
-                _stopping = true;
-                SetJobState(JobState.Stopping);
-            }
+            _stopping |= first;
         }
 
         if (first)
         {
             try
             {
+                SetJobState(JobState.Stopping);
                 _shell.Stop();
             }
             finally
             {
+                // Only now can it come to its end: nobody is told of that before this.
                 _stopped.SetResult();
             }
         }
@@ -139,13 +137,14 @@ public sealed class MomentJob : Job
             await _stopped.Task;
         _shell.Dispose();
         runspace?.Dispose();
-        lock (_gate)
-        {
-            _over = true;
-            SetJobState(stopping ? JobState.Stopped : _failed ? JobState.Failed : JobState.Completed);
-        }
+        _over = true;
+        SetJobState(stopping ? JobState.Stopped : _failed ? JobState.Failed : JobState.Completed);
+    }
 
-        _ended.SetResult();
+    private void Ended(object? sender, JobStateEventArgs change)
+    {
+        if (change.JobStateInfo.State is JobState.Stopped or JobState.Failed or JobState.Completed)
+            _ended.TrySetResult();
     }
 
     // A session that ends takes its jobs with it, as Ctrl-C would.
