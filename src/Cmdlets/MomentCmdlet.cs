@@ -18,6 +18,9 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
 
     private protected MomentEngine Engine => _engine ??= new MomentEngine();
 
+    /// <summary>It is only asked what would be done: by the command, or by the session that it is in.</summary>
+    internal bool IsWhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? given) ? given : GetVariableValue("WhatIfPreference"));
+
     /// <summary>Gives back what the cmdlet holds.</summary>
     public void Dispose()
     {
@@ -79,12 +82,20 @@ public abstract class MomentCmdlet : PSCmdlet, IDisposable
     /// <param name="target">What it is done to.</param>
     /// <param name="action">What is done.</param>
     /// <param name="means">What is agreed to with it, where the action's words say more: a job may come to less of it, and to nothing else.</param>
-    private protected bool ShouldProcess(string target, string action, IReadOnlyCollection<string>? means)
+    private protected bool ShouldProcess(string target, string action, IReadOnlyCollection<string>? means) => ShouldProcess(target, action, means, out _);
+
+    /// <param name="target">What it is done to.</param>
+    /// <param name="action">What is done.</param>
+    /// <param name="means">What is agreed to with it, where the action's words say more.</param>
+    /// <param name="later">It is not done here, but the job will do it, or the command without -WhatIf would.</param>
+    private protected bool ShouldProcess(string target, string action, IReadOnlyCollection<string>? means, out bool later)
     {
+        later = false;
         if (_agreed is not null)
             return _agreed.Allows(target, action, means);
         bool agreed = base.ShouldProcess(PlainText.Of(target), PlainText.Of(action));
         _start?.Agreement.Answered(target, action, agreed, means);
+        later = IsWhatIf || agreed && _start is not null;
         return agreed && _start is null;
     }
 

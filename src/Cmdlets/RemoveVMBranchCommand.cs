@@ -13,6 +13,9 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet, ILongOperation
     // Several branches that go with one command can all be brought back.
     private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
 
+    // What the job would have removed already, or the command without -WhatIf, when the next branch has its turn: a snapshot that both have goes with the last.
+    private readonly Dictionary<string, List<string>> _before = new(StringComparer.Ordinal);
+
     /// <summary>The branches' names, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("BranchName", "Branch")]
@@ -60,19 +63,32 @@ public sealed class RemoveVMBranchCommand : BranchCmdlet, ILongOperation
         }
 
         // The one that the machine is on is not meant by a pattern.
-        foreach (VMBranch match in Run((report, cancellation) => Engine.GetBranchesAsync(vm, [name], report, cancellation)).Where(branch => !branch.Active))
+        foreach (VMBranch match in Run((report, cancellation) => Engine.GetBranchesAsync(vm, [name], report, cancellation)).Where(branch => !branch.Active && !Before(vm).Contains(branch.Name)))
             Attempt(match, () => Remove(vm, match.Name));
     }
 
     private void Remove(string vm, string name)
     {
-        VMBranchRemoval plan = Run((report, cancellation) => Engine.PlanBranchRemovalAsync(vm, name, report, cancellation));
-        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove, {RemovalText.Undo(UndoFor)}{Losses(plan)}", plan.Snapshots))
-            return;
         var request = new RemoveBranchRequest { Name = name, Discard = Discard, UndoFor = UndoFor, KeepSince = _began };
+        VMBranchRemoval plan = Run((report, cancellation) => Engine.PlanBranchRemovalAsync(vm, request, Before(vm), report, cancellation));
+        if (!ShouldProcess($"{vm}: branch '{name}'", $"Remove, {RemovalText.Undo(UndoFor)}{Losses(plan)}", plan.Snapshots, out bool later))
+        {
+            // One that will be refused stays, and so does all that it has.
+            if (later && (Discard || plan.Snapshots.Count == 0))
+                Before(vm).Add(name);
+            return;
+        }
+
         VMBranchRemoval removed = Run((report, cancellation) => Engine.RemoveBranchAsync(vm, request, report, cancellation));
         if (PassThru)
             WriteObject(removed);
+    }
+
+    private List<string> Before(string vm)
+    {
+        if (!_before.TryGetValue(vm, out List<string>? names))
+            _before.Add(vm, names = []);
+        return names;
     }
 
     // With the files, their bytes, and the moments that would go.

@@ -21,8 +21,13 @@ public sealed partial class MomentEngine
         new BranchRename(_context).RunAsync(vm, name, newName, report, cancellation);
 
     /// <summary>What the removal of a branch would take away; nothing is changed.</summary>
-    public Task<VMBranchRemoval> PlanBranchRemovalAsync(string vm, string name, IOperationReport report, CancellationToken cancellation) =>
-        Task.FromResult(new BranchRemoval(_context).Plan(vm, name, report, cancellation));
+    /// <param name="vm">The machine.</param>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="before">Branches that would be removed before it, in the same way; empty for none.</param>
+    /// <param name="report">Where is told what cannot be read.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public Task<VMBranchRemoval> PlanBranchRemovalAsync(string vm, RemoveBranchRequest request, IReadOnlyList<string> before, IOperationReport report, CancellationToken cancellation) =>
+        Task.FromResult(new BranchRemoval(_context).Plan(vm, request, before, report, cancellation));
 
     /// <summary>Removes a branch that the machine is not on. It is kept aside for a while, and Undo-VMSnapshot brings it back.</summary>
     public Task<VMBranchRemoval> RemoveBranchAsync(string vm, RemoveBranchRequest request, IOperationReport report, CancellationToken cancellation) =>

@@ -237,6 +237,40 @@ Describe 'Every long operation, as a job' -Skip:(-not (Get-Command qemu-storage-
         Get-VMSnapshot all1 | Should -BeNullOrEmpty
     }
 
+    It 'removes branches that share a snapshot, which goes with the last of them as it was agreed' {
+        New-VMSnapshot all1 base -DiskOnly | Out-Null
+        New-VMBranch all1 first -From base | Out-Null
+        Switch-VMBranch all1 first -Confirm:$false
+        New-VMSnapshot all1 shared -DiskOnly | Out-Null
+        Switch-VMBranch all1 main -Confirm:$false
+        New-VMBranch all1 second -From shared | Out-Null
+        $gone = Invoke-AsJob Remove-VMBranch @{ VM = 'all1'; Name = '*'; PassThru = $true; Discard = $true; Confirm = $false; UndoFor = '0' }
+        $gone.Name | Should -Be first, second
+        $gone[0].Snapshots | Should -BeNullOrEmpty
+        $gone[1].Snapshots | Should -Be shared
+        (Get-VMBranch all1).Name | Should -Be main
+        (Get-VMSnapshot all1).Name | Should -Be base
+        Remove-VMSnapshot all1 base -UndoFor 0 -Confirm:$false
+    }
+
+    It 'refuses in its turn the branch whose snapshot no other has by then' {
+        New-VMSnapshot all1 base -DiskOnly | Out-Null
+        New-VMBranch all1 first -From base | Out-Null
+        Switch-VMBranch all1 first -Confirm:$false
+        New-VMSnapshot all1 shared -DiskOnly | Out-Null
+        Switch-VMBranch all1 main -Confirm:$false
+        New-VMBranch all1 second -From shared | Out-Null
+        # Until the other is gone that has it too: without -Discard the second one is told so, and stays.
+        $job = Remove-VMBranch all1 second, first -UndoFor 0 -Confirm:$false -AsJob
+        $done = Complete-Job $job
+        $done.State | Should -Be Failed
+        $done.Failures.FullyQualifiedErrorId | Should -BeLike 'BranchHoldsSnapshots,*'
+        (Get-VMBranch all1).Name | Should -Be main, first
+        (Get-VMSnapshot all1).Name | Should -Be base, shared
+        Remove-VMBranch all1 first -Discard -UndoFor 0 -Confirm:$false
+        Remove-VMSnapshot all1 base -UndoFor 0 -Confirm:$false
+    }
+
     It 'removes moments and repairs them' {
         New-VMCheckpoint all1 one | Out-Null
         New-VMCheckpoint all1 two | Out-Null

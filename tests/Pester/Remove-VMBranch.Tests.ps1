@@ -73,6 +73,21 @@ Describe 'Remove-VMBranch' -Skip:(-not (Get-Command qemu-storage-daemon -ErrorAc
         (Get-VMBranch $name).Name | Should -Be main, one, two
     }
 
+    It 'says with -WhatIf that what several share goes with the last of them' {
+        Switch-VMBranch $name one
+        New-VMSnapshot $name shared | Out-Null
+        Switch-VMBranch $name main
+        New-VMBranch $name three -From shared | Out-Null
+        $module = Get-ManifestPath
+        $said = pwsh -NoProfile -Command "Import-Module $module; Remove-VMBranch $name one, three -UndoFor 0 -Discard -WhatIf; `$WhatIfPreference = `$true; Remove-VMBranch $name one, t* -UndoFor 0"
+        $said | Should -HaveCount 5
+        $said[0] | Should -Not -Match "'shared'"
+        $said[1] | Should -Match "with snapshot 'shared'"
+        $said[3, 4] -match "'three'" | Should -Match "which needs -Discard, since no other branch has snapshot 'shared'"
+        $said[3, 4] -match "'two'" | Should -Not -Match "'shared'"
+        (Get-VMBranch $name).Name | Should -Be main, one, two, three
+    }
+
     It 'completes only what can be removed' {
         (TabExpansion2 "Remove-VMBranch $name ").CompletionMatches.CompletionText | Sort-Object | Should -Be one, two
     }

@@ -41,7 +41,7 @@ internal sealed class JobStart
     /// <summary>The job; null where nothing is left to do: it was only asked what if, or nothing was agreed.</summary>
     public MomentJob? Make()
     {
-        if (!Agreement.HasAgreed && !Agreement.IsSilent || IsWhatIf)
+        if (!Agreement.HasAgreed && !Agreement.IsSilent || Asks && _cmdlet.IsWhatIf)
             return null;
         string name = _cmdlet.MyInvocation.MyCommand.Name;
         var parameters = _line.Where(parameter => !CallersOwn.Contains(parameter.Key)).ToDictionary();
@@ -52,9 +52,6 @@ internal sealed class JobStart
             parameters["Confirm"] = false;
         return new MomentJob(shown, new JobWork(name, _cmdlet.GetType(), parameters, Input(), new JobSession(_cmdlet, Agreement)));
     }
-
-    private bool IsWhatIf =>
-        Asks && (_line.TryGetValue("WhatIf", out object? given) ? LanguagePrimitives.IsTrue(given) : LanguagePrimitives.IsTrue(_cmdlet.GetVariableValue("WhatIfPreference")));
 
     // One of its own binds by value, where it takes values; several came as properties of one object.
     private PSDataCollection<PSObject>? Input()

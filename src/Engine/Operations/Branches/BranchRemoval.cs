@@ -16,13 +16,24 @@ internal sealed class BranchRemoval(EngineContext context)
     private const string Cmdlet = "Remove-VMBranch";
 
     /// <summary>What would go; refused as the removal itself would be, but for snapshots that need -Discard.</summary>
-    public VMBranchRemoval Plan(string vm, string name, IOperationReport report, CancellationToken cancellation)
+    /// <param name="vm">The machine.</param>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="before">Branches that would go before it in the same way: a snapshot that they share with it goes with the last of them.</param>
+    /// <param name="report">Where is told what cannot be read.</param>
+    /// <param name="cancellation">Stops between two branches.</param>
+    public VMBranchRemoval Plan(string vm, RemoveBranchRequest request, IReadOnlyList<string> before, IOperationReport report, CancellationToken cancellation)
     {
         DomainPlace place = context.Catalogue.Place(vm);
         DomainDocument domain = context.Catalogue.Load(place);
-        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
-        cancellation.ThrowIfCancellationRequested();
-        return Describe(vm, state, Elsewhere(state, vm, name));
+        var store = new MomentStore(place.StateDirectory);
+        DomainMoments state = store.Load(report.Failure).Of(domain.Disks.Select(disk => disk.Target));
+        for (int index = 0; index < before.Count; index++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            state = Collected(Without(state, store, $"plan-{index}", Elsewhere(state, vm, before[index]), request));
+        }
+
+        return Describe(vm, state, Elsewhere(state, vm, request.Name));
     }
 
     public async Task<VMBranchRemoval> RunAsync(string vm, RemoveBranchRequest request, IOperationReport report, CancellationToken cancellation)
@@ -32,7 +43,7 @@ internal sealed class BranchRemoval(EngineContext context)
         VMBranchRemoval removal = Describe(vm, scope.State, branch);
         if (removal.Snapshots.Count > 0 && !request.Discard)
             throw BranchErrors.HoldsSnapshots(vm, branch.Name, removal.Snapshots);
-        DomainMoments next = Without(scope, branch, request);
+        DomainMoments next = Without(scope.State, scope.Store, scope.Id, branch, request);
         using (Journal journal = scope.Begin(Operation, [], next))
             scope.Commit(journal, next);
         await Collection.TryAsync(scope, merge: true, report, cancellation);
@@ -50,13 +61,16 @@ internal sealed class BranchRemoval(EngineContext context)
             : branch;
     }
 
-    private static DomainMoments Without(ChangeScope scope, Branch branch, RemoveBranchRequest request)
+    private static DomainMoments Without(DomainMoments state, MomentStore store, string id, Branch branch, RemoveBranchRequest request)
     {
-        IReadOnlyList<MomentKey> snapshots = BranchReach.Of(scope.State, branch).Snapshots;
-        string hidden = KeepAside.HiddenName(scope.Id);
-        KeptAside kept = KeepAside.Of(scope.Id, Cmdlet, request.UndoFor, hidden, branch.Name, scope.Store.FilesOf(scope.State, snapshots));
-        return KeepAside.EndOlder(scope.State, kept, request.KeepSince).RenameBranch(branch.Name, hidden).Forget(snapshots, kept);
+        IReadOnlyList<MomentKey> snapshots = BranchReach.Of(state, branch).Snapshots;
+        string hidden = KeepAside.HiddenName(id);
+        KeptAside kept = KeepAside.Of(id, Cmdlet, request.UndoFor, hidden, branch.Name, store.FilesOf(state, snapshots));
+        return KeepAside.EndOlder(state, kept, request.KeepSince).RenameBranch(branch.Name, hidden).Forget(snapshots, kept);
     }
+
+    // The moments once the collection after a removal has let go what is not kept any more.
+    private static DomainMoments Collected(DomainMoments state) => KeepAside.Expired(state, DateTimeOffset.UtcNow).Aggregate(state, KeepAside.LetGo);
 
     // What would become free if it were let go at once.
     private static VMBranchRemoval Describe(string vm, DomainMoments state, Branch branch)

@@ -14,6 +14,10 @@ internal static class BranchMachine
     public static Task<VMBranchRemoval> RemoveBranchAsync(this TestMachine machine, string name, bool discard = false, TimeSpan? undoFor = null) =>
         machine.Engine.RemoveBranchAsync(TestMachine.Name, new RemoveBranchRequest { Name = name, Discard = discard, UndoFor = undoFor }, machine.Report, CancellationToken.None);
 
+    /// <summary>What its removal would take away, after that of others.</summary>
+    public static Task<VMBranchRemoval> PlanBranchRemovalAsync(this TestMachine machine, string name, TimeSpan? undoFor = null, params string[] before) =>
+        machine.Engine.PlanBranchRemovalAsync(TestMachine.Name, new RemoveBranchRequest { Name = name, UndoFor = undoFor }, before, machine.Report, CancellationToken.None);
+
     public static async Task<IReadOnlyDictionary<string, VMBranch>> BranchesAsync(this TestMachine machine) =>
         (await machine.Engine.GetBranchesAsync(TestMachine.Name, [], machine.Report, CancellationToken.None)).ToDictionary(branch => branch.Name, StringComparer.Ordinal);
 

@@ -17,7 +17,7 @@ public sealed class BranchRemovalTests
         await using TestMachine machine = await PrepareAsync(running);
         byte[] frozen = SHA256.HashData(File.ReadAllBytes(machine.DiskPath("vda")));
         IReadOnlyDictionary<string, VMBranch> before = await machine.BranchesAsync();
-        VMBranchRemoval plan = await machine.Engine.PlanBranchRemovalAsync(TestMachine.Name, "one", machine.Report, CancellationToken.None);
+        VMBranchRemoval plan = await machine.PlanBranchRemovalAsync("one");
         Assert.Equal(before["one"].Disks[0].Path, Assert.Single(plan.Files));
         Assert.Equal(new FileInfo(plan.Files[0]).Length, plan.Bytes);
         await machine.RemoveBranchAsync("one", undoFor: TimeSpan.Zero);
@@ -60,6 +60,59 @@ public sealed class BranchRemovalTests
         // A checkpoint on it is history that stays true.
         Assert.Equal([(Grain, Grain), (5 * Grain, Grain)], await machine.ChangesAsync("point"));
         Assert.Equal((byte[])[1, 2], (await machine.PatternsAsync("main", "vda"))[..2]);
+    }
+
+    // What one command removes is planned as what it comes to in its turn, and that is what it then comes to.
+    [SkippableTheory]
+    [InlineData(true, true, "inside")]
+    [InlineData(true, false, "")]
+    [InlineData(false, true, "")]
+    public async Task WhatTwoBranchesShareGoesWithTheLastOfThem(bool atOnce, bool sharedAlone, string lost)
+    {
+        TimeSpan? undoFor = atOnce ? TimeSpan.Zero : null;
+        await using TestMachine machine = await PrepareAsync(running: false);
+        await machine.SwitchAsync("one");
+        await machine.WriteAsync("vda", 5, 5 * Grain, Grain);
+        await machine.FreezeAsync("inside");
+        await machine.SwitchAsync("main");
+        await machine.BranchAsync("kept", "inside");
+        if (!sharedAlone)
+            await machine.BranchAsync("third", "inside");
+        string[] snapshots = lost.Length == 0 ? [] : [lost];
+        VMBranchRemoval alone = await machine.PlanBranchRemovalAsync("kept", undoFor);
+        VMBranchRemoval after = await machine.PlanBranchRemovalAsync("kept", undoFor, "one");
+        Assert.Empty(alone.Snapshots);
+        Assert.Equal(snapshots, after.Snapshots);
+        await machine.RemoveBranchAsync("one", undoFor: undoFor);
+        VMBranchRemoval then = await machine.PlanBranchRemovalAsync("kept", undoFor);
+        Assert.Equal(Whole(after), Whole(then));
+        VMBranchRemoval removed = await machine.RemoveBranchAsync("kept", discard: true, undoFor: undoFor);
+        Assert.Equal(Whole(after), Whole(removed));
+        Assert.Equal(snapshots.Length == 0, (await machine.MomentsAsync()).Any(moment => moment.Name == "inside"));
+    }
+
+    // What an earlier command keeps ends with the next one: what it shared with others is theirs alone then.
+    [SkippableFact]
+    public async Task WhatIsKeptNoLongerAfterTheFirstDoesNotHoldWhatTheSecondTakes()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        await machine.SwitchAsync("one");
+        await machine.FreezeAsync("inside");
+        await machine.SwitchAsync("main");
+        await machine.BranchAsync("kept", "inside");
+        await machine.RemoveBranchAsync("one");
+        Assert.Empty((await machine.PlanBranchRemovalAsync("kept")).Snapshots);
+        Assert.Equal(["inside"], (await machine.PlanBranchRemovalAsync("kept", null, "two")).Snapshots);
+        await machine.RemoveBranchAsync("two");
+        Assert.Equal(["inside"], (await machine.PlanBranchRemovalAsync("kept")).Snapshots);
+    }
+
+    [SkippableFact]
+    public async Task ABranchThatIsPlannedToGoIsNotPlannedTwice()
+    {
+        await using TestMachine machine = await PrepareAsync(running: false);
+        Assert.Equal(BranchErrors.BranchNotFound, (await Assert.ThrowsAsync<MomentException>(() => machine.PlanBranchRemovalAsync("one", null, "one"))).ErrorId);
+        Assert.Equal(["main", "one", "two"], (await machine.BranchesAsync()).Keys.Order(StringComparer.Ordinal));
     }
 
     [SkippableFact]
@@ -113,6 +166,9 @@ public sealed class BranchRemovalTests
         Assert.Equal(before, Directory.GetFiles(machine.Scratch));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(stopped.StateDirectory, "journal")));
     }
+
+    private static string Whole(VMBranchRemoval removal) =>
+        $"{string.Join(' ', removal.Snapshots)} / {string.Join(' ', removal.Checkpoints)} / {string.Join(' ', removal.Files)}: {removal.Bytes}";
 
     private static async Task<TestMachine> PrepareAsync(bool running)
     {
