@@ -85,6 +85,7 @@ pwsh=$(command -v pwsh || true)
 if [ -z "$pwsh" ] && [ "$task" != clean ]; then
     if [ ! -x out/tools/pwsh ] && [ ! -e out/tools/.refused ]; then
         mkdir -p out/tools
+        echo "Installing PowerShell into out/tools ..."
         dotnet tool install PowerShell --version '7.6.*' --tool-path out/tools >/dev/null 2>&1 </dev/null || touch out/tools/.refused
     fi
     [ ! -x out/tools/pwsh ] || pwsh=$PWD/out/tools/pwsh
