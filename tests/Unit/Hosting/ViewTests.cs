@@ -145,6 +145,16 @@ public sealed partial class ViewTests(HostedCollection hosted)
             CheckJson($"{type}.{property.Name}", property.PropertyType, json.RootElement.GetProperty(property.Name));
     }
 
+    // ConvertTo-Json alone decides what becomes of an enumeration: this is what about_MomentTools_Automation advises.
+    [SkippableTheory]
+    [MemberData(nameof(Types))]
+    public void JsonHasTheNamesOfKindsAndStatesWhereTheyAreAskedFor(string type)
+    {
+        string json = (string)hosted.Module.Run("$args[0] | ConvertTo-Json -Depth 5 -EnumsAsStrings", Sample(type, lengthy: false)).Single().BaseObject;
+        using JsonDocument read = JsonDocument.Parse(json);
+        CheckNames(type, TypeOf(type), read.RootElement);
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Types))]
     public void CsvIsFlatAndSaysWhatIsInLists(string type)
@@ -214,6 +224,17 @@ public sealed partial class ViewTests(HostedCollection hosted)
             : plain.IsPrimitive || plain.IsEnum ? [JsonValueKind.Number]
             : plain.IsGenericType ? [JsonValueKind.Array] : [JsonValueKind.Object];
         Assert.True(expected.Contains(value.ValueKind), $"{name} is {value.ValueKind} in JSON: {value}");
+    }
+
+    private static void CheckNames(string name, Type type, JsonElement value)
+    {
+        Type plain = Nullable.GetUnderlyingType(type) ?? type;
+        if (plain.IsEnum)
+            Assert.True(value.ValueKind == JsonValueKind.String && Enum.IsDefined(plain, value.GetString()!), $"{name} is {value} in JSON");
+        else if (value.ValueKind == JsonValueKind.Array && plain.IsGenericType)
+            Assert.All(value.EnumerateArray(), item => CheckNames(name, plain.GenericTypeArguments[0], item));
+        else if (value.ValueKind == JsonValueKind.Object)
+            Assert.All(value.EnumerateObject(), property => CheckNames($"{name}.{property.Name}", plain.GetProperty(property.Name)?.PropertyType ?? typeof(object), property.Value));
     }
 
     private static object Sample(string type, bool lengthy) => SampleResults.Of(TypeOf(type), lengthy);
