@@ -58,6 +58,7 @@ public sealed class ImportVMMomentCommand : MomentCmdlet
 
     /// <summary>Bitmaps that another program made and that record: each becomes a checkpoint.</summary>
     [Parameter(Mandatory = true, ParameterSetName = FromBitmapSet)]
+    [ArgumentCompleter(typeof(RecordingBitmapCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] FromBitmap { get; set; } = [];
 

@@ -11,6 +11,7 @@ public sealed class RemoveVMBitmapCommand : NamedCmdlet
     /// <summary>The bitmaps' names.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = NameSet)]
     [Alias("BitmapName")]
+    [ArgumentCompleter(typeof(BitmapCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Name { get; set; } = [];
 

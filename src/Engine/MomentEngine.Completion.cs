@@ -23,6 +23,12 @@ public sealed partial class MomentEngine
     /// <summary>Names of disks.</summary>
     public IReadOnlyList<CompletionItem> CompleteDisks(CompletionQuery query) => _completion.Disks(query);
 
+    /// <summary>Names of bitmaps in the images that belong to no moment, as the images had them when they were last closed.</summary>
+    /// <param name="query">What is asked for.</param>
+    /// <param name="disks">The disks; empty for all.</param>
+    /// <param name="adoptable">Only those that record, and can become checkpoints.</param>
+    public IReadOnlyList<CompletionItem> CompleteBitmaps(CompletionQuery query, IReadOnlyList<string> disks, bool adoptable) => _completion.Bitmaps(query, disks, adoptable);
+
     /// <summary>Names of branches.</summary>
     /// <param name="query">What is asked for.</param>
     /// <param name="elsewhere">Only those that the machine is not on.</param>

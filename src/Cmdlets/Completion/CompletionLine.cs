@@ -39,6 +39,9 @@ internal sealed class CompletionLine
         _ => null,
     };
 
+    /// <summary>All names that a parameter has.</summary>
+    public IReadOnlyList<string> Names(string parameter) => this[parameter] is { } one ? [one] : Value(parameter) is IEnumerable and not string ? [.. Texts(Value(parameter))] : [];
+
     /// <summary>What the list that the word is in has already.</summary>
     /// <param name="word">The word itself.</param>
     public IReadOnlyList<string> Listed(string word)

@@ -78,6 +78,13 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
             .Select(disk => new CompletionItem(disk.Target, $"{Kind(disk)} of {name}{(sizes.TryGetValue(disk.Target, out long size) ? ", " + CompletionTips.Bytes(size) : "")}: {disk.SourcePath}"));
     });
 
+    /// <inheritdoc cref="BitmapCompletion.Items"/>
+    public IReadOnlyList<CompletionItem> Bitmaps(CompletionQuery query, IReadOnlyList<string> disks, bool adoptable) => EachDomain(query, name =>
+    {
+        DomainPlace place = catalogue.Place(name);
+        return BitmapCompletion.Items(place, catalogue.Load(place), Store(name).Load(_ => { }), query, disks, adoptable);
+    });
+
     /// <summary>What Undo-VMSnapshot can bring back, the last first.</summary>
     public IReadOnlyList<CompletionItem> Kept(CompletionQuery query) => EachDomain(query, name => Store(name).Kept()
         .Where(kept => query.Takes(kept.Id)).OrderByDescending(kept => kept.Since)
