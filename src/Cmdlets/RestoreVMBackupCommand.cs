@@ -77,7 +77,7 @@ public sealed class RestoreVMBackupCommand : MomentCmdlet, ILongOperation
     /// <summary>The disks; all if not given.</summary>
     [Parameter]
     [Alias("DiskName")]
-    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ArgumentCompleter(typeof(BackupDiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 

@@ -37,7 +37,7 @@ public sealed class StartVMBlockExportCommand : MomentCmdlet
     [Parameter(ParameterSetName = BackupSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
     [Alias("DiskName")]
-    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ArgumentCompleter(typeof(BackupDiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 

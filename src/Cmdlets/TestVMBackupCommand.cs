@@ -45,7 +45,7 @@ public sealed class TestVMBackupCommand : MomentCmdlet, ILongOperation
     /// <summary>The disks; all if not given.</summary>
     [Parameter]
     [Alias("DiskName")]
-    [ArgumentCompleter(typeof(DiskCompleter))]
+    [ArgumentCompleter(typeof(BackupDiskCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Disk { get; set; } = [];
 

@@ -53,4 +53,12 @@ public sealed partial class MomentEngine
     /// <param name="beneath">Only those that this one stands on, directly or not; null for all.</param>
     public IReadOnlyList<CompletionItem> CompleteBackups(string repository, CompletionQuery query, bool standing = false, string? beneath = null) =>
         MomentCompletion.Backups(repository, query, standing, beneath);
+
+    /// <summary>Names of the disks that backups have, from a repository's directories and the heads of its manifests.</summary>
+    /// <param name="repository">The repository's directory.</param>
+    /// <param name="query">What is asked for; its machines as they are named now, or were when they were backed up.</param>
+    /// <param name="ids">The backups.</param>
+    /// <param name="newest">What is meant where there are no ids: the newest of each machine, or all.</param>
+    public IReadOnlyList<CompletionItem> CompleteBackupDisks(string repository, CompletionQuery query, IReadOnlyList<string> ids, bool newest) =>
+        MomentCompletion.BackupDisks(repository, query, ids, newest);
 }

@@ -51,6 +51,20 @@ internal sealed class CompletionLine
         return listed;
     }
 
+    public bool Has(string parameter) => _bound.Contains(parameter);
+
+    /// <summary>The objects that a parameter has.</summary>
+    public IEnumerable<T> Objects<T>(string parameter) =>
+        (Value(parameter) is IEnumerable list and not string ? list.Cast<object?>() : [Value(parameter)]).Select(one => one is PSObject wrapped ? wrapped.BaseObject : one).OfType<T>();
+
+    /// <summary>A path as the command itself will take it: relative to where the session is.</summary>
+    public static string FullPath(string path)
+    {
+        using var shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+        shell.AddScript("$ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($args[0])", useLocalScope: true).AddArgument(path);
+        return shell.Invoke<string>()[0];
+    }
+
     /// <summary>The domains that a value means, as -VM takes it.</summary>
     public static IEnumerable<string> DomainsOf(object? value)
     {

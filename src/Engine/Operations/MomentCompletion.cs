@@ -94,6 +94,10 @@ internal sealed class MomentCompletion(DomainCatalogue catalogue)
     public static IReadOnlyList<CompletionItem> Backups(string repository, CompletionQuery query, bool standing, string? beneath) =>
         Shown(Quietly(() => BackupCompletion.Items(repository, query, standing, beneath)));
 
+    /// <inheritdoc cref="BackupCompletion.Disks"/>
+    public static IReadOnlyList<CompletionItem> BackupDisks(string repository, CompletionQuery query, IReadOnlyList<string> ids, bool newest) =>
+        Shown(Quietly(() => BackupCompletion.Disks(repository, query, ids, newest)));
+
     private IReadOnlyList<BlockExportRecord> Exports(string name) => new ServiceRecords(catalogue.DirectoryOf(name)).Exports(_ => { });
 
     private MomentStore Store(string name) => new(catalogue.DirectoryOf(name));

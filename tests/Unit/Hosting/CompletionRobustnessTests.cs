@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using MomentTools.Operations.Backups;
 using MomentTools.Tests.House;
 using MomentTools.Tests.Operations.Backups;
+using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Hosting;
 
@@ -134,6 +135,81 @@ public sealed class CompletionRobustnessTests(HostedCollection hosted) : IDispos
     }
 
     [SkippableFact]
+    public void DisksOfBackupsAreThoseThatTheyHave()
+    {
+        _state.Domain("web1", "sda", "sdb").Save();
+        string repository = Path.Combine(_state.Scratch, "repo");
+        Write(repository, "web1", SampleManifest.Of(1, SampleManifest.Disk("vda"), SampleManifest.Disk("old")));
+        Write(repository, "web1", SampleManifest.Of(2, SampleManifest.Disk("vda", parent: 1), SampleManifest.Disk("vdb")));
+        Write(repository, "db", SampleManifest.Of(3, SampleManifest.Disk("other")) with { Vm = "db" });
+        Directory.CreateDirectory(Path.Combine(repository, "web1", ".20260110T000000Z-0000.partial"));
+        File.WriteAllText(Path.Combine(repository, "web1", SampleManifest.Id(2), "a b.qcow2"), "");
+        string[] ids = [.. Enumerable.Range(0, 4).Select(SampleManifest.Id)];
+        hosted.Module.Run("Set-Location -LiteralPath $args[0]", _state.Scratch);
+        // What is restored or served is the newest, what is tested all.
+        foreach (string command in (string[])["Restore-VMBackup", "Start-VMBlockExport"])
+        {
+            Assert.Equal(["vda", "vdb"], Offered($"{command} web1 -Repository ./repo -Disk "));
+            Assert.Equal(["vdb"], Offered($"{command} web1 -Repository ./repo -Disk vda,"));
+            Assert.Equal(["old", "vda"], Offered($"{command} web1 -Repository ./repo -Id {ids[1]} -Disk "));
+            Assert.Equal(["other"], Offered($"{command} db -Repository ./repo -Disk "));
+            Assert.Equal([], Offered($"{command} web1 -Repository ./nosuch -Disk "));
+            Assert.Equal(["sda", "sdb"], Offered($"{command} web1 -Disk "));
+        }
+
+        Assert.Equal(["old", "vda", "vdb"], Offered("Restore-VMBackup web1 ./repo -Until 2026-01-03 -Disk "));
+        Assert.Equal(["old", "vda", "vdb"], Offered("Test-VMBackup web1 ./repo -Disk "));
+        Assert.Equal(["vda"], Offered("Test-VMBackup web1 ./repo -Disk vd^,vdb"));
+        Assert.Equal(["vda", "vdb"], Offered($"Test-VMBackup web1 ./repo -Id {ids[2]}, {ids[3]} -Disk "));
+        // A backup is made of the machine's own.
+        Assert.Equal(["sda", "sdb"], Offered("Backup-VMDomain web1 ./repo -Disk "));
+        Assert.Matches(
+            "^disk in 20260103T000000Z-0000, incremental backup of web1, 2026-01-01 [0-9:]{5}, 0 B$",
+            Assert.Single(hosted.Module.Complete("Restore-VMBackup web1 ./repo -Disk vda")).ToolTip);
+    }
+
+    [SkippableFact]
+    public void DisksOfABackupThatIsAnObjectAreItsOwn()
+    {
+        _state.Domain("web1", "sda").Save();
+        var backup = (VMBackup)SampleResults.Of(typeof(VMBackup), lengthy: false);
+        hosted.Module.Run("$global:backup = $args[0]", backup);
+        string[] disks = [.. backup.Disks.Select(disk => disk.Name).Distinct(StringComparer.Ordinal)];
+        foreach (string command in (string[])["Restore-VMBackup -InputObject $backup", "Test-VMBackup -Backup $backup"])
+            Assert.Equal(disks, Offered($"{command} -Disk "));
+    }
+
+    [SkippableFact]
+    public void BitmapsAreThoseInTheImagesThatBelongToNoMoment()
+    {
+        Tool.Require("qemu-img");
+        string[] images = [Path.Combine(_state.Scratch, "vda.qcow2"), Path.Combine(_state.Scratch, "vdb.qcow2")];
+        foreach (string image in images)
+            Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");
+        foreach ((int image, string name) in new[] { (0, "first"), (0, "stray"), (1, "stray"), (1, "off"), (1, "odd one") })
+            Tool.Run("qemu-img", "bitmap", "--add", images[image], name);
+        Tool.Run("qemu-img", "bitmap", "--disable", images[1], "off");
+        ForgedDomain domain = _state.Domain("web1", "vda", "vdb", "vdc");
+        string definition = Path.Combine(domain.Directory, "domain.xml");
+        File.WriteAllText(definition, File.ReadAllText(definition).Replace("/nosuch/vda.qcow2", images[0], StringComparison.Ordinal).Replace("/nosuch/vdb.qcow2", images[1], StringComparison.Ordinal));
+        Assert.Equal(["first", "odd one", "off", "stray"], Offered("Remove-VMBitmap web1 "));
+        Assert.Equal(["first", "stray"], Offered("Remove-VMBitmap web1 -Disk vda -Name "));
+        Assert.Equal(["odd one", "off"], Offered("Remove-VMBitmap web1 -Disk vdb, vdc -Name stray,"));
+        // One that is switched off has missed what was written since.
+        Assert.Equal(["first", "odd one", "stray"], Offered("Import-VMMoment web1 -FromBitmap "));
+        Assert.Equal(["stray"], Offered("Import-VMMoment web1 -Disk vdb -FromBitmap s"));
+        Assert.Equal([], Offered("Remove-VMBitmap nosuch "));
+        Assert.Equal("bitmap on vda, vdb of web1, 64 KiB a bit, recording", Assert.Single(hosted.Module.Complete("Remove-VMBitmap web1 st")).ToolTip);
+        Assert.Equal("'odd one'", Assert.Single(hosted.Module.Complete("Remove-VMBitmap web1 odd")).CompletionText);
+        // What cannot be read hides nothing of the others, and nobody waits for a pipe.
+        File.WriteAllText(images[0], "no image");
+        Assert.Equal(["odd one", "off", "stray"], Offered("Remove-VMBitmap web1 "));
+        File.Delete(images[0]);
+        Tool.Run("mkfifo", images[0]);
+        Assert.Equal(["odd one", "off", "stray"], Offered("Remove-VMBitmap web1 "));
+    }
+
+    [SkippableFact]
     public void AliasesAndPrefixesCompleteAsTheCommandsThemselves()
     {
         _state.Domain("web1").Checkpoint("monday").Snapshot("clean").Save();
@@ -150,5 +226,7 @@ public sealed class CompletionRobustnessTests(HostedCollection hosted) : IDispos
         string directory = Path.Combine(repository, machine, manifest.Id);
         Directory.CreateDirectory(directory);
         File.WriteAllBytes(Path.Combine(directory, BackupManifest.FileName), BackupManifestFile.ToBytes(manifest));
+        foreach (BackupManifestDisk disk in manifest.Disks)
+            File.WriteAllText(Path.Combine(directory, disk.File), "");
     }
 }
