@@ -51,11 +51,14 @@ internal sealed class LayerFollow
     /// The disk's tree as it is taken from a document that anybody may have written: files count as made here, and may one day be removed, only
     /// where they bear the mark of the layer that the document says they are. What it says of their inodes could be guessed.
     /// </summary>
-    public static async Task<DiskTracking> ProvenAsync(DiskTracking tracking, CancellationToken cancellation)
+    /// <param name="tracking">The tree; its layers have the paths that they have now.</param>
+    /// <param name="seen">The active image as it was looked at, or null: of one that QEMU has open the file does not tell what marks it.</param>
+    /// <param name="cancellation">Stops the look.</param>
+    public static async Task<DiskTracking> ProvenAsync(DiskTracking tracking, ObservedLayer? seen, CancellationToken cancellation)
     {
         DiskTracking next = tracking;
         foreach (TrackingLayer layer in tracking.Layers.Values.Where(layer => layer.Made))
-            if (!await IsMarkedAsync(tracking, layer, cancellation))
+            if (!IsSeenMarked(tracking, layer, seen) && !await IsMarkedAsync(tracking, layer, cancellation))
                 next = next.WithLayer(layer with { Made = false });
         return next;
     }
@@ -164,4 +167,8 @@ internal sealed class LayerFollow
             return now with { Length = null, Modified = null };
         return (then.Length, then.Modified) == (now.Length, now.Modified) ? now : null;
     }
+
+    private static bool IsSeenMarked(DiskTracking tracking, TrackingLayer layer, ObservedLayer? seen) =>
+        seen?.Path == layer.Path && layer is { FrozenTop: null, Facts.Format: "qcow2" } && tracking.ActiveTip is { Saved: null } tip && tip.LayerId == layer.Id
+        && seen.Bitmaps.GetValueOrDefault(tip.Marker) is { Persistent: true, Recording: false, Inconsistent: false };
 }

@@ -21,15 +21,39 @@ public sealed class ForeignRecordTests
         await machine.SnapshotAsync("one", request => request with { DiskOnly = true });
         DiskTracking disk = BranchDrifts.StateOf(machine).Disk("vda");
         TrackingLayer overlay = Assert.Single(disk.Layers.Values, layer => layer.Made);
-        Assert.True((await LayerFollow.ProvenAsync(disk, CancellationToken.None)).Layers[overlay.Id].Made);
+        Assert.True((await LayerFollow.ProvenAsync(disk, null, CancellationToken.None)).Layers[overlay.Id].Made);
 
         // Another disk, of which the document knows even the inode.
         string other = Path.Combine(machine.Scratch, "precious.qcow2");
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", other, "64M");
         FileStamp stamp = FileStamp.Of(other)!;
         TrackingLayer claimed = overlay with { Path = other, Facts = overlay.Facts! with { Device = stamp.Device, Inode = stamp.Inode } };
-        Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed), CancellationToken.None)).Layers[overlay.Id].Made);
-        Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed with { Facts = claimed.Facts! with { Format = "raw" } }), CancellationToken.None)).Layers[overlay.Id].Made);
+        Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed), null, CancellationToken.None)).Layers[overlay.Id].Made);
+        Assert.False((await LayerFollow.ProvenAsync(disk.WithLayer(claimed with { Facts = claimed.Facts! with { Format = "raw" } }), null, CancellationToken.None)).Layers[overlay.Id].Made);
+    }
+
+    // Of an image that QEMU has open its file does not tell the marks: then QEMU does.
+    [SkippableFact]
+    public async Task AnOpenImageCountsAsMadeHereOnlyByTheMarkThatQemuHas()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        await machine.SnapshotAsync("one", request => request with { DiskOnly = true });
+        DiskTracking disk = BranchDrifts.StateOf(machine).Disk("vda");
+        TrackingLayer overlay = Assert.Single(disk.Layers.Values, layer => layer.Made);
+        string other = Path.Combine(machine.Scratch, "precious.qcow2");
+        Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", other, "64M");
+        DiskTracking claimed = disk.WithLayer(overlay with { Path = other });
+        var mark = new ObservedBitmap(disk.ActiveTip!.Marker, 65536, Recording: false, Inconsistent: false, Persistent: true, Busy: false, 0);
+        Assert.True(await IsMadeAsync(other, mark));
+        Assert.False(await IsMadeAsync(overlay.Path, mark));
+        Assert.False(await IsMadeAsync(other));
+        Assert.False(await IsMadeAsync(other, mark with { Name = mark.Name + "x" }));
+        Assert.False(await IsMadeAsync(other, mark with { Recording = true }));
+        Assert.False(await IsMadeAsync(other, mark with { Inconsistent = true }));
+        Assert.False(await IsMadeAsync(other, mark with { Persistent = false }));
+
+        async Task<bool> IsMadeAsync(string path, params ObservedBitmap[] bitmaps) =>
+            (await LayerFollow.ProvenAsync(claimed, new ObservedLayer(path, 64 << 20, bitmaps.ToDictionary(bitmap => bitmap.Name, StringComparer.Ordinal)), CancellationToken.None)).Layers[overlay.Id].Made;
     }
 
     [SkippableFact]

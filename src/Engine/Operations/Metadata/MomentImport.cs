@@ -96,7 +96,7 @@ internal sealed class MomentImport(EngineContext context)
         foreach (DiskTracking disk in disks)
         {
             DiskTracking there = await LayerFollow.CopiedAsync(await LayerFollow.RunAsync(disk, report, cancellation), report, cancellation);
-            next = next.With(await LayerFollow.ProvenAsync(there, cancellation));
+            next = next.With(await LayerFollow.ProvenAsync(there, seen.GetValueOrDefault(disk.Disk), cancellation));
         }
 
         await BackingGate.RequireAsync(scope.Domain, next.Disks.Values, cancellation);

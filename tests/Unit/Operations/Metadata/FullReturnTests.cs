@@ -1,6 +1,7 @@
 using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Operations.Metadata;
+using MomentTools.Tests.Operations.Health;
 
 namespace MomentTools.Tests.Operations.Metadata;
 
@@ -32,6 +33,35 @@ public sealed class FullReturnTests
         IReadOnlyList<VMRestoredDisk> restored = await machine.Engine.RestoreBackupAsync(
             TestMachine.Name, new RestoreBackupRequest { Repository = machine.Repository, Destination = Path.Combine(machine.Scratch, "restored") }, machine.Report, CancellationToken.None);
         Assert.True(machine.Content(machine.DiskPath("vda")).AsSpan().SequenceEqual(machine.Content(restored[0].Path)));
+    }
+
+    // The file of an image that QEMU has open does not say whose it is: only QEMU does.
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AnOverlayIsStillOursAfterwardsAndGoesWithItsSnapshot(bool running)
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync();
+        if (running)
+            await machine.StartAsync();
+        await machine.WriteAsync("vda", 1, 0, Grain);
+        await machine.SnapshotAsync("clean", request => request with { DiskOnly = true });
+        await machine.WriteAsync("vda", 2, 2 * Grain, Grain);
+        string overlay = await machine.ActivePathAsync("vda");
+        Assert.NotEqual(machine.DiskPath("vda"), overlay);
+        string xml = await machine.ExportAsync();
+        await ForgetAsync(machine);
+        await machine.ImportAsync(xml);
+        Assert.Equal(overlay, Assert.Single(BranchDrifts.StateOf(machine).Disk("vda").Layers.Values, layer => layer.Made).Path);
+
+        await machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, new RemoveSnapshotRequest { Name = "clean", UndoFor = TimeSpan.Zero }, machine.Report, CancellationToken.None);
+        Assert.Empty(machine.Report.Warnings);
+        Assert.False(File.Exists(overlay));
+        Assert.Equal(machine.DiskPath("vda"), await machine.ActivePathAsync("vda"));
+        if (running)
+            await machine.StopAsync();
+        byte[] content = machine.Content(machine.DiskPath("vda"));
+        Assert.Equal((byte[])[1, 0, 2, 0], (byte[])[content[0], content[Grain], content[2 * Grain], content[3 * Grain]]);
     }
 
     [SkippableFact]
