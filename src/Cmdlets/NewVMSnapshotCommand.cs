@@ -117,7 +117,8 @@ public sealed class NewVMSnapshotCommand : DomainCmdlet, ILongOperation
     private protected override void Process() => ForEachDomain(VM, vm =>
     {
         CreateSnapshotRequest request = Request();
-        if (ShouldProcess(vm, Action))
+        IReadOnlyList<string> lost = Run((report, cancellation) => Engine.PlanSnapshotAsync(vm, request, report, cancellation));
+        if (ShouldProcess(vm, lost.Count == 0 ? Action : $"{Action}, which puts out of reach what lies inside the images: {Listed(lost)}", [Action, .. lost]))
             WriteObject(Run((report, cancellation) => Engine.CreateSnapshotAsync(vm, request, report, cancellation)));
     });
 

@@ -62,6 +62,18 @@ Describe 'New-VMSnapshot of a <_> machine' -ForEach stopped, running -Skip:(-not
         (Get-VMDomain $vm).Disks[0].Path | Should -BeExactly $path
     }
 
+    It 'says what a new layer puts out of reach, with -WhatIf and when it is taken' {
+        $inner = "inner$([guid]::NewGuid().ToString('N').Substring(0, 8))"
+        New-Machine $place $inner | Out-Null
+        New-VMSnapshot $inner inside -Internal | Out-Null
+        $module = Get-ManifestPath
+        $said = pwsh -NoProfile -Command "Import-Module $module; New-VMSnapshot $inner outside -WhatIf; New-VMSnapshot $inner more -Internal -WhatIf"
+        $said[0] | Should -BeLike "*Take snapshot 'outside', which puts out of reach what lies inside the images: snapshot 'inside'*"
+        $said[1] | Should -Not -Match reach
+        (New-VMSnapshot $inner outside -WarningVariable warned 3>$null).Name | Should -Be outside
+        "$warned" | Should -Match "snapshot 'inside'"
+    }
+
     It 'refuses a name that is taken, or not safe' {
         { New-VMSnapshot $vm second -DiskOnly -ErrorAction Stop } | Should -Throw -ErrorId 'MomentExists,*'
         { New-VMSnapshot $vm '../x' -DiskOnly -ErrorAction Stop } | Should -Throw -ErrorId 'MomentNameInvalid,*'

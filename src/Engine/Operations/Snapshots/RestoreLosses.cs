@@ -15,18 +15,8 @@ internal static class RestoreLosses
     /// <param name="branch">The branch whose tips are left.</param>
     public static (IReadOnlyList<MomentKey> Moments, IReadOnlyList<string> Branches) Named(DomainMoments state, RestoreTarget target, string branch)
     {
-        HashSet<MomentKey> moments = [];
-        HashSet<string> branches = new(StringComparer.Ordinal);
-        foreach ((string name, _, _) in target.Starts)
-        {
-            DiskTracking disk = state.Disk(name);
-            if (!disk.Tips.TryGetValue(branch, out TrackingTip? tip))
-                continue;
-            moments.UnionWith(disk.Points.Values.Where(point => point.LayerId == tip.LayerId && point.Moment is { Kind: MomentKind.Snapshot }).Select(point => point.Moment!));
-            branches.UnionWith(disk.Tips.Where(other => other.Value is { Saved: not null } saved && saved.LayerId == tip.LayerId && !other.Key.StartsWith(Branch.HiddenPrefix, StringComparison.Ordinal)).Select(other => other.Key));
-        }
-
-        return ([.. moments.OrderBy(key => key.Name, StringComparer.Ordinal)], [.. branches.Where(other => other != branch).Order(StringComparer.Ordinal)]);
+        var inside = InsideImages.Of(state, target.Starts.Select(start => start.Disk), branch);
+        return (inside.Moments, inside.Branches);
     }
 
     /// <summary>The bytes written on a disk since the last snapshot that its present state descends from; null where they are not known.</summary>

@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
 using MomentTools.Operations.Metadata;
@@ -17,14 +18,32 @@ internal sealed class SnapshotCreation(EngineContext context)
         if (request.Redefine)
             return await RedefineAsync(vm, request, report, cancellation);
         using ChangeScope scope = await ChangeScope.OpenTipsAsync(context, vm, "New-VMSnapshot", report, cancellation);
-        return await RunAsync(scope, request, report, cancellation);
+        SnapshotWish wish = SnapshotWish.Of(scope, request);
+        if (wish.Kind == SnapshotMode.External && InsideImages.Of(scope.State, wish.Disks).Words is { Count: > 0 } beneath)
+            report.Warning($"A new layer on '{vm}' puts out of reach what lies inside the image beneath it: {string.Join(", ", beneath)}. Such a state can be gone to only while the machine writes to its image; a snapshot with -Internal leaves it so. What one of them holds can still be copied: qemu-img convert -f qcow2 -l snapshot.name=TAG -O qcow2 IMAGE NEW.qcow2, with a tag of 'qemu-img snapshot -l IMAGE'.");
+        return await TakeAsync(scope, wish, request, report, cancellation);
+    }
+
+    /// <summary>What could not be gone to any more, because it lies inside images that would get layers: "branch 'a'", "snapshot 'b'". Nothing is changed.</summary>
+    public IReadOnlyList<string> Plan(string vm, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
+    {
+        // A document that comes through a pipe can be read once: what it means is told when it is done.
+        if (request.Redefine || request.XmlPath is { } path && !(Libc.RealPath(path) is { } file && PlainFile.WhyNot(file) is null))
+            return [];
+        DomainPlace place = context.Catalogue.Place(vm);
+        DomainDocument domain = context.Catalogue.Load(place);
+        DomainMoments state = new MomentStore(place.StateDirectory).Load(report.Failure);
+        cancellation.ThrowIfCancellationRequested();
+        return InsideImages.Of(state, SnapshotWish.Layered(domain, request)).Words;
     }
 
     /// <summary>Takes one within a change that is under way.</summary>
-    public async Task<VMSnapshot> RunAsync(ChangeScope scope, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
+    public Task<VMSnapshot> RunAsync(ChangeScope scope, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation) =>
+        TakeAsync(scope, SnapshotWish.Of(scope, request), request, report, cancellation);
+
+    private async Task<VMSnapshot> TakeAsync(ChangeScope scope, SnapshotWish wish, CreateSnapshotRequest request, IOperationReport report, CancellationToken cancellation)
     {
         string vm = scope.Place.Name;
-        SnapshotWish wish = SnapshotWish.Of(scope, request);
         string what = $"take snapshot '{wish.Moment.Key.Name}' of '{vm}'";
         if (wish.Kind == SnapshotMode.External || request.Halt)
             OwnerCheck.Require(scope.Domain, request.AcceptOwner, what);

@@ -23,7 +23,7 @@ internal sealed record SnapshotWish(
     {
         // To the tick as the store writes it, so that what was made and what is read later are equal.
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        SnapshotDocument given = Given(request) ?? new SnapshotDocument { Description = request.Description, Disks = [.. request.Disks.Select(disk => new SnapshotDisk(disk, null))] };
+        SnapshotDocument given = Meant(request);
         string name = request.Name ?? given.Name ?? NameOf(now);
         SnapshotMode kind = SnapshotAlignment.KindOf(given, request.Internal);
         SnapshotOptions.Check(request, given, name, kind);
@@ -31,7 +31,7 @@ internal sealed record SnapshotWish(
         if (!request.NoMetadata)
             scope.RequireFree(name);
         SnapshotDocument aligned = SnapshotAlignment.Align(given with { Name = name }, scope.Domain, kind, listedOnly: request.Disks.Count > 0);
-        string[] covered = [.. aligned.Disks.Where(disk => disk.Mode != SnapshotMode.No).Select(disk => disk.Name)];
+        string[] covered = Covered(aligned);
         MomentKey? parent = scope.State.Tree(out _).NewestCurrent(covered)?.Key;
         SnapshotDocument document = aligned with
         {
@@ -51,8 +51,22 @@ internal sealed record SnapshotWish(
         _ => null,
     };
 
+    /// <summary>The disks that would get a new layer; none where the snapshot would lie inside the images.</summary>
+    /// <exception cref="Errors.MomentException">Disks that are unknown, named twice, or cannot take part.</exception>
+    public static IReadOnlyList<string> Layered(DomainDocument domain, CreateSnapshotRequest request)
+    {
+        SnapshotDocument given = Meant(request);
+        SnapshotMode kind = SnapshotAlignment.KindOf(given, request.Internal);
+        return kind == SnapshotMode.External ? Covered(SnapshotAlignment.Align(given with { Name = request.Name ?? given.Name ?? "" }, domain, kind, listedOnly: request.Disks.Count > 0)) : [];
+    }
+
     /// <summary>The name of a snapshot that was given none.</summary>
     public static string NameOf(DateTimeOffset now) => now.ToString("'snap-'yyyyMMdd'-'HHmmss'-'fff", CultureInfo.InvariantCulture);
+
+    private static SnapshotDocument Meant(CreateSnapshotRequest request) =>
+        Given(request) ?? new SnapshotDocument { Description = request.Description, Disks = [.. request.Disks.Select(disk => new SnapshotDisk(disk, null))] };
+
+    private static string[] Covered(SnapshotDocument aligned) => [.. aligned.Disks.Where(disk => disk.Mode != SnapshotMode.No).Select(disk => disk.Name)];
 
     private static bool? MemoryOf(CreateSnapshotRequest request, SnapshotDocument given) =>
         request.DiskOnly || given.Memory is { Mode: SnapshotMode.No } ? false

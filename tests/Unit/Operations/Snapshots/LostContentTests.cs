@@ -47,7 +47,17 @@ public sealed class LostContentTests
         await hand.TakeAsync("inside");
         await machine.WriteAsync("vda", 2, 0, Grain);
         await machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = "inside", Branch = "try" }, machine.Report, CancellationToken.None);
+        // Said before it is done, and with it; of a snapshot inside the image there is nothing to say.
+        var request = new CreateSnapshotRequest { Name = "outside", DiskOnly = true };
+        Assert.Equal(["branch 'main'", "snapshot 'inside'"], await PlanAsync(machine, request));
+        Assert.Empty(await PlanAsync(machine, request with { Internal = true }));
+        machine.Report.Warnings.Clear();
         await machine.FreezeAsync("outside");
+        string said = Assert.Single(machine.Report.Warnings);
+        Assert.Contains("branch 'main', snapshot 'inside'", said, StringComparison.Ordinal);
+        Assert.Contains("-Internal", said, StringComparison.Ordinal);
+        Assert.Contains("qemu-img convert -f qcow2 -l snapshot.name=", said, StringComparison.Ordinal);
+        Assert.Empty(await PlanAsync(machine, request with { Name = "more" }));
         string active = await machine.ActivePathAsync("vda");
 
         await Untouched.RefusedAsync(machine, () => RestoreAsync(machine, "inside"), ImageTipErrors.SnapshotNotActive, "'inside'", $"'{machine.DiskPath("vda")}'", $"'{active}'");
@@ -60,6 +70,26 @@ public sealed class LostContentTests
         await Untouched.RefusedAsync(
             machine, () => machine.Engine.MergeSnapshotAsync(TestMachine.Name, new MergeSnapshotRequest { Name = "outside", Force = true }, machine.Report, CancellationToken.None),
             LayerErrors.MergeWouldEndBranches, "branch 'main', whose tip lies inside", $"'{machine.DiskPath("vda")}'");
+    }
+
+    [SkippableFact]
+    public async Task OnlyTheDisksThatGetALayerPutSomethingOutOfReach()
+    {
+        await using TestMachine machine = await TestMachine.CreateAsync(null, "vda", "vdb");
+        await new InternalHand(machine).TakeAsync("inside", disks: "vdb");
+        Assert.Empty(await PlanAsync(machine, new CreateSnapshotRequest { Name = "x", Disks = ["vda"] }));
+        Assert.Equal(["snapshot 'inside'"], await PlanAsync(machine, new CreateSnapshotRequest { Name = "x" }));
+        Assert.Equal(["snapshot 'inside'"], await PlanAsync(machine, new CreateSnapshotRequest { Xml = "<domainsnapshot><disks><disk name='vda' snapshot='no'/></disks></domainsnapshot>" }));
+        Assert.Empty(await PlanAsync(machine, new CreateSnapshotRequest { Xml = Documents.Snapshot("theirs", mode: "external"), Redefine = true }));
+        await machine.FreezeAsync("one", "vda");
+        Assert.Empty(machine.Report.Warnings);
+
+        // The layer stays when its snapshot goes: so the words before are the last ones that help.
+        await machine.FreezeAsync("two", "vdb");
+        Assert.Contains("snapshot 'inside'", Assert.Single(machine.Report.Warnings), StringComparison.Ordinal);
+        await machine.Engine.RemoveSnapshotsAsync(TestMachine.Name, new RemoveSnapshotRequest { Name = "two", UndoFor = TimeSpan.Zero }, machine.Report, CancellationToken.None);
+        Assert.Contains("it holds internal snapshots", machine.Report.Warnings[^1], StringComparison.Ordinal);
+        Assert.Equal(ImageTipErrors.SnapshotNotActive, (await Assert.ThrowsAsync<MomentException>(() => RestoreAsync(machine, "inside"))).ErrorId);
     }
 
     [SkippableFact]
@@ -79,6 +109,9 @@ public sealed class LostContentTests
 
     private static Task<VMSnapshotRestore> RestoreAsync(TestMachine machine, string name) =>
         machine.Engine.RestoreSnapshotAsync(TestMachine.Name, new RestoreSnapshotRequest { Name = name }, machine.Report, CancellationToken.None);
+
+    private static Task<IReadOnlyList<string>> PlanAsync(TestMachine machine, CreateSnapshotRequest request) =>
+        machine.Engine.PlanSnapshotAsync(TestMachine.Name, request, machine.Report, CancellationToken.None);
 
     private static Task<JsonElement> QmpAsync(TestMachine machine, string command, string arguments) => machine.Engine.InvokeQmpAsync(TestMachine.Name, command, arguments, CancellationToken.None);
 }
