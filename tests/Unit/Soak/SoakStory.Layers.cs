@@ -41,6 +41,7 @@ internal sealed partial class SoakStory
             return;
         if (branch is not null)
             _branches[left] = (surely, int.MaxValue);
+        _history.GoBack(name, branch is null ? null : left);
         Counts.Did("restores of snapshots");
     }
 
@@ -58,6 +59,7 @@ internal sealed partial class SoakStory
             GuestMachine.Name, new SwitchBranchRequest { Name = name, Running = true }, _machine.Report, CancellationToken.None)))
             return;
         _branches[left] = (surely, int.MaxValue);
+        _history.Switch(name, left);
         Counts.Did("switches");
     }
 
@@ -95,12 +97,14 @@ internal sealed partial class SoakStory
 
     private async Task UndoAsync()
     {
-        if ((await _machine.Engine.GetKeptStatesAsync(GuestMachine.Name, _machine.Report, CancellationToken.None)).Count == 0)
+        if (await KeptAsync() is not [.., var kept])
             return;
         VMDomain before = await DomainAsync();
+        bool isThere = (await BranchesAsync()).Any(branch => branch.Name == kept.Branch);
         int starts = FileGuest.Starts(_machine.Serial);
         if (!await TryAsync("undo", () => _machine.Engine.UndoSnapshotAsync(GuestMachine.Name, new UndoSnapshotRequest(), _machine.Report, CancellationToken.None)))
             return;
+        _history.Undo(kept, before.Branch!, isThere);
         VMDomain after = await DomainAsync();
         _newest = int.MaxValue;
         if (after.State == VMState.Stopped)
@@ -112,6 +116,8 @@ internal sealed partial class SoakStory
             await JudgeAsync(starts, null);
         Counts.Did("undone");
     }
+
+    private Task<IReadOnlyList<VMKeptState>> KeptAsync() => _machine.Engine.GetKeptStatesAsync(GuestMachine.Name, _machine.Report, CancellationToken.None);
 
     private Task<IReadOnlyList<VMBranch>> BranchesAsync() => _machine.Engine.GetBranchesAsync(GuestMachine.Name, [], _machine.Report, CancellationToken.None);
 

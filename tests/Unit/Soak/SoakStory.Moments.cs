@@ -6,12 +6,9 @@ using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Soak;
 
-/// <summary>Checkpoints, what changed since them, backups and exports: all held against copies of the same instants.</summary>
+/// <summary>Checkpoints, what changed since them, and exports: all held against copies of the same instants.</summary>
 internal sealed partial class SoakStory
 {
-    // By id; without a copy where the guest wrote through the instant.
-    private readonly Dictionary<string, string?> _backups = new(StringComparer.Ordinal);
-
     private async Task CheckpointAsync()
     {
         if (_instants.Names.Count >= MostMoments)
@@ -44,25 +41,24 @@ internal sealed partial class SoakStory
         string from = Any(names), to = Any(names);
         if (Chance(2) && from != to)
         {
-            await CheckAsync(from, to, () => _machine.Engine.GetChangedBlocksAsync(GuestMachine.Name, from, to, [], _machine.Report, CancellationToken.None), _instants.Of(to)!);
+            Check(from, to, await AnswerAsync(from, to, () => _machine.Engine.GetChangedBlocksAsync(GuestMachine.Name, from, to, [], _machine.Report, CancellationToken.None)), _instants.Of(to)!);
             return;
         }
 
         IReadOnlyList<VMChangedBlock>? told = null;
-        string now = await _instants.AtAsync(async () => told = await AnswerAsync(() => _machine.Engine.GetChangedBlocksAsync(GuestMachine.Name, from, [], _machine.Report, CancellationToken.None)));
+        string now = await _instants.AtAsync(async () => told = await AnswerAsync(from, null, () => _machine.Engine.GetChangedBlocksAsync(GuestMachine.Name, from, [], _machine.Report, CancellationToken.None)));
         Check(from, "now", told, now);
         File.Delete(now);
     }
 
-    private async Task CheckAsync(string from, string to, Func<Task<IReadOnlyList<VMChangedBlock>>> ask, string until) => Check(from, to, await AnswerAsync(ask), until);
-
-    private async Task<IReadOnlyList<VMChangedBlock>?> AnswerAsync(Func<Task<IReadOnlyList<VMChangedBlock>>> ask)
+    // Unknown is an answer only where a power cut took a part of the way.
+    private async Task<IReadOnlyList<VMChangedBlock>?> AnswerAsync(string from, string? to, Func<Task<IReadOnlyList<VMChangedBlock>>> ask)
     {
         try
         {
             return await ask();
         }
-        catch (MomentException unknown) when (unknown.ErrorId == OperationErrors.ChangesUnknown && _cut)
+        catch (MomentException unknown) when (unknown.ErrorId == OperationErrors.ChangesUnknown && !_history.IsKnown(from, to))
         {
             Counts.Unknown++;
             return null;
@@ -90,83 +86,6 @@ internal sealed partial class SoakStory
         }
     }
 
-    private async Task BackupAsync()
-    {
-        VMBackupKind kind = _random.Next(8) switch { 0 => VMBackupKind.Full, 1 => VMBackupKind.Copy, 2 when _backups.Count > 0 => VMBackupKind.Differential, _ => VMBackupKind.Automatic };
-        var request = new BackupRequest { Repository = _machine.Repository, Kind = kind, Pull = Chance(3), Compress = Chance(6) };
-        VMBackup? backup = null;
-        string? copy = null;
-        if (!await TryAsync($"backup {kind}{(request.Pull ? ", by pull" : "")}", async () => copy = await InstantAsync(async () => backup = await _machine.Engine.BackupAsync(GuestMachine.Name, request, _machine.Report, CancellationToken.None))))
-            return;
-        Tell($"  = {backup!.Id}, {backup.Kind}, {backup.Disks[0].CopiedBytes} bytes{(backup.Disks[0].Reason is { } reason ? $" ({reason})" : "")}");
-        _backups[backup.Id] = copy;
-        Counts.Did(backup.Kind == VMBackupKind.Incremental ? "increments" : "other backups");
-        await RestoreAsync(backup.Id, copy);
-    }
-
-    private async Task RestoreAsync(string id, string? copy)
-    {
-        string destination = _machine["restored"];
-        VMRestoredDisk disk = Assert.Single(await _machine.Engine.RestoreBackupAsync(
-            GuestMachine.Name, new RestoreBackupRequest { Repository = _machine.Repository, Id = id, Destination = destination }, _machine.Report, CancellationToken.None));
-        if (copy is not null)
-        {
-            SoakInstants.AssertSame(disk.Path, "qcow2", copy, $"backup {id}");
-            Counts.Compared++;
-        }
-
-        Directory.Delete(destination, recursive: true);
-    }
-
-    // One that the guest wrote through: it judges it itself.
-    private async Task BootAsync()
-    {
-        if (_backups.Keys.OrderBy(id => _backups[id] is not null).ThenBy(id => id, StringComparer.Ordinal).FirstOrDefault() is not { } id)
-            return;
-        Tell($"boot {id}");
-        Assert.Empty(await _machine.Engine.TestBackupsAsync(
-            GuestMachine.Name, new TestBackupRequest { Repository = _machine.Repository, Ids = [id], Boot = true, BootText = FileGuest.Whole }, _machine.Report, CancellationToken.None));
-        Counts.Booted++;
-    }
-
-    private async Task RetainAsync()
-    {
-        if (_backups.Count < 3)
-            return;
-        bool merge = Chance(2);
-        string oldest = _backups.Keys.Order(StringComparer.Ordinal).First();
-        Tell(merge ? $"remove backup {oldest}, merging" : "keep the last 3 backups");
-        RemoveBackupRequest request = merge ? new RemoveBackupRequest { Repository = _machine.Repository, Ids = [oldest], Merge = true } : new RemoveBackupRequest { Repository = _machine.Repository, KeepLast = 3 };
-        await _machine.Engine.RemoveBackupsAsync(GuestMachine.Name, request, _machine.Report, CancellationToken.None);
-        await FollowBackupsAsync();
-        Counts.Did("backups thinned out");
-    }
-
-    private async Task FoldAsync()
-    {
-        VMBackup[] standing = [.. (await _machine.Engine.GetBackupsAsync(_machine.Repository, null, null, _machine.Report, CancellationToken.None)).Where(backup => backup.DependsOn.Count > 0)];
-        if (standing.Length == 0)
-            return;
-        string id = Any(standing).Id;
-        Tell($"fold into {id}");
-        await _machine.Engine.MergeBackupAsync(GuestMachine.Name, new MergeBackupRequest { Repository = _machine.Repository, Id = id }, _machine.Report, CancellationToken.None);
-        await FollowBackupsAsync();
-        Counts.Did("backups folded");
-    }
-
-    private async Task FollowBackupsAsync()
-    {
-        HashSet<string> left = [.. (await _machine.Engine.GetBackupsAsync(_machine.Repository, null, null, _machine.Report, CancellationToken.None)).Select(backup => backup.Id)];
-        foreach (string gone in _backups.Keys.Where(id => !left.Contains(id)).ToArray())
-        {
-            _backups.Remove(gone, out string? copy);
-            if (copy is not null)
-                File.Delete(copy);
-        }
-
-        Assert.Equal(_backups.Keys.Order(StringComparer.Ordinal), left.Order(StringComparer.Ordinal));
-    }
-
     private async Task ExportAsync()
     {
         string[] names = [.. _instants.Names.Order(StringComparer.Ordinal)];
@@ -174,7 +93,7 @@ internal sealed partial class SoakStory
         VMBlockExport? export = null;
         string? copy = null;
         if (!await TryAsync($"export{(since is null ? "" : $" since {since}")}", async () => copy = await _instants.AtAsync(async () => export = Assert.Single(await _machine.Engine.StartBlockExportAsync(
-            GuestMachine.Name, new StartBlockExportRequest { Since = since }, _machine.Report, CancellationToken.None)))))
+            GuestMachine.Name, new StartBlockExportRequest { Since = since }, _machine.Report, CancellationToken.None))), mayBeUnknown: since is not null && !_history.IsKnown(since, null)))
             return;
         // The guest writes on under it.
         string read = _machine["export.raw"];

@@ -88,9 +88,10 @@ public sealed partial class FileGuest : IDisposable
     /// <returns>The number of the newest.</returns>
     public static async Task<int> WroteAsync(string serial, int more)
     {
-        int wanted = WroteLine().Count(Read(serial)) + more;
-        for (long start = Stopwatch.GetTimestamp(); WroteLine().Count(Read(serial)) < wanted;)
-            await LookAgainAsync(serial, start, $"wrote file, {more} times more");
+        // By lines, not by numbers: one that was set back begins with smaller ones.
+        int before = WroteLine().Count(Read(serial));
+        for (long start = Stopwatch.GetTimestamp(); WroteLine().Count(Read(serial)) < before + more;)
+            await LookAgainAsync(serial, start, $"wrote file for {more} more times");
         return Newest(serial);
     }
 
