@@ -85,6 +85,10 @@ internal sealed partial record DiskTracking
     public DiskTracking WithSources(string pointId, IReadOnlyList<SegmentSource> sources) =>
         this with { Points = With(Points, pointId, Points[pointId] with { Sources = sources }) };
 
+    /// <summary>The same tree, where it is known which snapshot inside the image is a moment's.</summary>
+    public DiskTracking WithInside(MomentKey moment, string identity) =>
+        PointOf(moment) is { } point ? this with { Points = With(Points, point.Id, point with { Inside = identity }) } : this;
+
     /// <summary>The same tree with a layer known under another path.</summary>
     public DiskTracking WithLayer(TrackingLayer layer) => this with { Layers = With(Layers, layer.Id, layer) };
 

@@ -21,6 +21,9 @@ internal sealed record TrackingPoint(
     /// <summary>Why the content that is read at a snapshot's point is not what it was when it was taken; null: it is, as far as is known.</summary>
     public string? Altered { get; init; }
 
+    /// <summary>Which snapshot inside its image the point's content is, where it is one: another tool may save another state under its name. Null where that was not recorded.</summary>
+    public string? Inside { get; init; }
+
     /// <summary>Whether a block snapshot tells its changes from here: the point stays, however few children it has, until that one ends.</summary>
     public bool Pinned { get; init; }
 }

@@ -24,12 +24,13 @@ internal static class TrackingXml
         point.Kept ? new XAttribute("kept", "yes") : null,
         point.Pinned ? new XAttribute("pinned", "yes") : null,
         point.Altered is null ? null : new XAttribute("altered", point.Altered),
+        point.Inside is null ? null : new XAttribute("inside", point.Inside),
         point.Sources.Select(Write));
 
     public static TrackingPoint ReadPoint(XElement parent, MomentKey? moment, XmlCheck check)
     {
         XElement element = check.Single(parent, PointName) ?? throw check.Broken(parent, "the element <point> is missing");
-        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed", "kept", "pinned", "altered");
+        check.Attributes(element, "id", "parent", "size", "floor", "layer", "flushed", "kept", "pinned", "altered", "inside");
         return new TrackingPoint(
             check.Required(element, "id"),
             element.Attribute("parent")?.Value,
@@ -43,6 +44,7 @@ internal static class TrackingXml
             Kept = check.Choice(element, "kept", "yes", "no") == "yes",
             Pinned = check.Choice(element, "pinned", "yes", "no") == "yes",
             Altered = element.Attribute("altered")?.Value,
+            Inside = element.Attribute("inside")?.Value,
         };
     }
 

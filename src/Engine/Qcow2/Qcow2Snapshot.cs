@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MomentTools.Qcow2;
 
 /// <summary>An internal snapshot as the image lists it (specification: "Snapshots").</summary>
@@ -17,4 +19,8 @@ internal sealed record Qcow2Snapshot(
     long VmStateSize,
     long DiskSize,
     HostOffset L1TableOffset,
-    int L1Size);
+    int L1Size)
+{
+    /// <summary>Tells it from another one under its name: ids are given again, instants are not.</summary>
+    public string Identity => string.Create(CultureInfo.InvariantCulture, $"{Id} {Created:O} {VmClock.Ticks}");
+}

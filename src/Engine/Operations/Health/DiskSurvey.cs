@@ -83,27 +83,37 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
     private async Task CheckSnapshotsAsync(DomainDisk disk, DiskLook look, FindingList findings, CancellationToken cancellation)
     {
         DiskTracking tracking = state.Disk(disk.Target);
-        var there = new Dictionary<string, HashSet<string>?>(StringComparer.Ordinal) { [look.Path] = look.Header is null ? null : [.. look.Snapshots.Select(snapshot => snapshot.Name)] };
+        var there = new Dictionary<string, IReadOnlyList<Qcow2Snapshot>?>(StringComparer.Ordinal) { [look.Path] = look.Header is null ? null : look.Snapshots };
         foreach (StoredMoment moment in state.Moments.Values.Where(moment => moment.Document is SnapshotDocument snapshot && snapshot.Disks.Any(one => one.Name == disk.Target && one.Mode == SnapshotMode.Internal)))
         {
             // It may lie on a layer that other snapshots were put on since.
-            string path = tracking.PointOf(moment.Key) is { } point && point.LayerId != tracking.ActiveTip?.LayerId && tracking.Layers.GetValueOrDefault(point.LayerId) is { } layer ? layer.Path : look.Path;
-            if (!there.TryGetValue(path, out HashSet<string>? names))
-                there.Add(path, names = await NamesAsync(path, cancellation));
-            if (names?.Contains(moment.Key.Name) == false)
+            TrackingPoint? point = tracking.PointOf(moment.Key);
+            string path = point is not null && point.LayerId != tracking.ActiveTip?.LayerId && tracking.Layers.GetValueOrDefault(point.LayerId) is { } layer ? layer.Path : look.Path;
+            if (!there.TryGetValue(path, out IReadOnlyList<Qcow2Snapshot>? snapshots))
+                there.Add(path, snapshots = await SnapshotsAsync(path, cancellation));
+            if (snapshots is null)
+                continue;
+            Qcow2Snapshot[] named = [.. snapshots.Where(snapshot => snapshot.Name == moment.Key.Name)];
+            if (named.Length == 0)
                 findings.Add(FindingIds.SnapshotMissing, FindingList.Error,
                     $"The internal snapshot '{moment.Key.Name}' is not in the image of disk '{disk.Target}' ('{path}') any more: there is nothing to go back to.",
-                    $"'Remove-VMMoment {findings.Vm} {FindingList.Word(moment.Key.Name)} -MetadataOnly' forgets it.", moment.Key.Name, disk.Target, path);
+                    Forgets(findings, moment), moment.Key.Name, disk.Target, path);
+            else if (point?.Inside is { } known && !named.Any(snapshot => snapshot.Identity == known))
+                findings.Add(FindingIds.SnapshotMissing, FindingList.Error,
+                    $"The internal snapshot '{moment.Key.Name}' in the image of disk '{disk.Target}' ('{path}') was made anew with another tool, on {named[0].Created.ToLocalTime():g}: it is another state, and there is nothing to go back to.",
+                    Forgets(findings, moment), moment.Key.Name, disk.Target, path);
         }
     }
 
+    private static string Forgets(FindingList findings, StoredMoment moment) => $"'Remove-VMMoment {findings.Vm} {FindingList.Word(moment.Key.Name)} -MetadataOnly' forgets it.";
+
     // An image that cannot be read is told of where it is missed.
-    private static async Task<HashSet<string>?> NamesAsync(string path, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<Qcow2Snapshot>?> SnapshotsAsync(string path, CancellationToken cancellation)
     {
         try
         {
             await using Qcow2Image image = await Qcow2Image.OpenAsync(path, cancellation);
-            return [.. (await image.SnapshotsAsync(cancellation)).Select(snapshot => snapshot.Name)];
+            return await image.SnapshotsAsync(cancellation);
         }
         catch (MomentException)
         {

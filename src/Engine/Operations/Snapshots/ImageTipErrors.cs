@@ -1,4 +1,5 @@
 using MomentTools.Errors;
+using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Snapshots;
 
@@ -21,6 +22,11 @@ internal static class ImageTipErrors
     public static MomentException NotInImage(string vm, string disk, string path, string tag) => new(
         SnapshotNotInImage, $"Cannot go back to snapshot '{tag}' of '{vm}': the image '{path}' of disk '{disk}' does not have it.", disk,
         "It was deleted with another tool, or another image lies in its place. Test-VMMoment shows what else differs. Nothing was changed.");
+
+    public static MomentException Replaced(string vm, string disk, string path, Qcow2Snapshot snapshot) => new(
+        SnapshotNotInImage,
+        $"Cannot go back to snapshot '{snapshot.Name}' of '{vm}': the image '{path}' of disk '{disk}' does not have it any more. What bears its name there was made anew, on {snapshot.Created.ToLocalTime():g}, and is another state.", disk,
+        $"Another tool saved over it. 'qemu-img convert -l snapshot.name={snapshot.Name}' copies out what is there now; Remove-VMMoment -MetadataOnly forgets the old one. Nothing was changed.");
 
     public static MomentException NotActive(string vm, string disk, string snapshot, string layer, string active) => new(
         SnapshotNotActive, $"Cannot go back to the internal snapshot '{snapshot}' of '{vm}': it lies in the image '{layer}' of disk '{disk}', and the disk now works on '{active}'.", disk,

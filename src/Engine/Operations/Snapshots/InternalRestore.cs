@@ -44,6 +44,8 @@ internal sealed class InternalRestore(DomainCatalogue catalogue, ChangeScope sco
         {
             RequireActive(snapshot, disk);
             found[disk] = await FindAsync(disk, snapshot.Name, cancellation);
+            if (scope.State.Disk(disk).PointOf(snapshot)?.Inside is { } known && known != found[disk].Identity)
+                throw ImageTipErrors.Replaced(scope.Place.Name, disk, scope.Domain.FindDisk(disk)!.SourcePath!, found[disk]);
         }
 
         await RequireFreeAsync($"snapshot '{snapshot.Name}'", snapshot.Name, disks, cancellation);

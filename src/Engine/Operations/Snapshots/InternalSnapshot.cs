@@ -136,6 +136,18 @@ internal sealed class InternalSnapshot(ChangeScope scope, BlockSession session, 
 
         StoredMoment moment = _plan.Next.Moments[wish.Moment.Key];
         _plan = _plan with { Next = _plan.Next.With(moment with { Created = instant, Document = moment.Document with { CreationTime = instant.ToUnixTimeSeconds() } }) };
+        await IdentifyAsync(cancellation);
+    }
+
+    // QEMU has written its list to the file.
+    private async Task IdentifyAsync(CancellationToken cancellation)
+    {
+        foreach (CheckpointStep step in Steps)
+        {
+            DiskTracking disk = _plan.Next.Disk(step.Disk);
+            if (await ImageTips.FindAsync(session.Disks[step.Disk].Path, Tag, cancellation) is { } snapshot)
+                _plan = _plan with { Next = _plan.Next.With(disk.WithInside(wish.Moment.Key, snapshot.Identity)) };
+        }
     }
 
     // The memory lies in the image of the first disk; QEMU says only by the job how it went.
