@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using MomentTools.Moments;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations;
@@ -65,26 +66,36 @@ internal sealed record CheckpointStep(
         return seen with { Bitmaps = bitmaps };
     }
 
+    /// <summary>
+    /// Whether an image is as the transaction left it: later moments replace the mark. One that is ahead of this record, which was put back from a
+    /// copy, is nothing to undo.
+    /// </summary>
+    public bool IsLeftIn(ObservedLayer seen) => seen.Bitmaps.ContainsKey(Opened) && seen.Bitmaps.ContainsKey(Marker);
+
+    /// <summary>Whether an image is ahead of it: it bears a mark that is neither the one before nor the one after.</summary>
+    public bool IsBehind(ObservedLayer seen) => !(OldMarker is not null && seen.Bitmaps.ContainsKey(OldMarker)) && !seen.Bitmaps.ContainsKey(Marker)
+        && seen.Bitmaps.Values.Any(bitmap => !bitmap.Inconsistent && bitmap.Name.StartsWith(TrackingTip.MarkerPrefix, StringComparison.Ordinal));
+
     /// <summary>What gives the state before, from any state between; nothing where the transaction did not happen.</summary>
     /// <param name="node">The node of the active layer now: perhaps another QEMU than then.</param>
     /// <param name="seen">What is there now.</param>
     public IEnumerable<TransactionAction> UndoActions(string node, ObservedLayer seen)
     {
-        if (seen.Bitmaps.TryGetValue(Opened, out ObservedBitmap? opened))
+        if (IsLeftIn(seen))
         {
+            ObservedBitmap opened = seen.Bitmaps[Opened];
             bool whole = !opened.Inconsistent && Closed is not null && seen.Bitmaps.TryGetValue(Closed, out ObservedBitmap? closed) && !closed.Inconsistent;
             if (whole)
             {
                 yield return TransactionAction.BitmapEnable(node, Closed!);
                 yield return TransactionAction.BitmapMerge(node, Closed!, [new BitmapRef(node, Opened)]);
                 if (OldMarker is not null && !seen.Bitmaps.ContainsKey(OldMarker))
-                    foreach (TransactionAction action in MarkAgain(node, seen.Bitmaps.GetValueOrDefault(Marker)))
+                    foreach (TransactionAction action in MarkAgain(node, seen.Bitmaps[Marker]))
                         yield return action;
             }
 
             yield return TransactionAction.BitmapRemove(node, Opened);
-            if (seen.Bitmaps.ContainsKey(Marker))
-                yield return TransactionAction.BitmapRemove(node, Marker);
+            yield return TransactionAction.BitmapRemove(node, Marker);
         }
 
         if (Copy is not null && seen.Bitmaps.ContainsKey(Copy))
@@ -92,7 +103,7 @@ internal sealed record CheckpointStep(
     }
 
     // What the old mark told of the disk's sizes must not be forgotten with it. How much was cut is: then all of it counts as cut.
-    private IEnumerable<TransactionAction> MarkAgain(string node, ObservedBitmap? marker) =>
+    private IEnumerable<TransactionAction> MarkAgain(string node, ObservedBitmap marker) =>
         NeedsFull && WasCut ? [TransactionAction.BitmapAdd(node, OldMarker!, persistent: true, TrackingProof.Granularity, disabled: true)]
         : marker is { Inconsistent: false, Granularity: TrackingProof.Granularity } ? Mark(node, OldMarker!, new BitmapRef(node, Marker))
         : [Mark(node, OldMarker!)];

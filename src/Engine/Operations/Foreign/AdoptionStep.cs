@@ -35,7 +35,7 @@ internal sealed record AdoptionStep(CheckpointStep Own, IReadOnlyList<AdoptionSt
     /// <param name="seen">What is there now.</param>
     public IEnumerable<TransactionAction> UndoActions(string node, ObservedLayer seen)
     {
-        bool opened = seen.Bitmaps.TryGetValue(Own.Opened, out ObservedBitmap? recorded) && !recorded.Inconsistent;
+        bool opened = Own.IsLeftIn(seen) && !seen.Bitmaps[Own.Opened].Inconsistent;
         foreach (Adoptee adoptee in Adopted)
         {
             if (opened && adoptee.NewName is { } name && !seen.Bitmaps.ContainsKey(adoptee.Bitmap) && seen.Bitmaps.GetValueOrDefault(name) is { Inconsistent: false })

@@ -95,10 +95,11 @@ internal sealed class InternalSnapshot(ChangeScope scope, BlockSession session, 
         CheckpointStep[] steps = [.. entry.Intent["steps"]!.AsArray().Select(step => CheckpointStep.FromJson(step!.AsObject()))];
         string[] disks = [.. entry.Intent["disks"]!.AsArray().Select(disk => (string)disk!)];
         await using BlockSession session = await BlockSession.OpenAsync(place, domain, disks, BlockAccess.Change, cancellation);
+        IReadOnlyDictionary<string, ObservedLayer> seen = SessionView.BitmapsAtOpening(session);
         await CheckpointUndo.RunAsync(session, steps, entry.Id, cancellation);
-        // None of the name was there before.
+        // None of the name was there before. But of an image that is ahead of this record it is not known whose the snapshot is.
         string tag = (string)entry.Intent["tag"]!;
-        foreach (SessionDisk disk in session.Disks.Values)
+        foreach (SessionDisk disk in session.Disks.Values.Where(disk => !steps.Any(step => step.Disk == disk.Name && step.IsBehind(seen[disk.Name]))))
             if ((await TagsAsync(disk.Path, cancellation)).Contains(tag))
                 await session.Qmp.ExecuteAsync("blockdev-snapshot-delete-internal-sync", new JsonObject { ["device"] = disk.NodeName, ["name"] = tag }, cancellation);
         if (session.IsMachine && (bool)entry.Intent["ran"]! && await session.Qmp.QueryStatusAsync(cancellation) is { Running: false, Status: "paused" or "save-vm" })

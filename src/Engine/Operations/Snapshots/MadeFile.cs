@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Files;
 using MomentTools.Machines;
+using MomentTools.Qcow2;
 
 namespace MomentTools.Operations.Snapshots;
 
@@ -14,7 +15,24 @@ internal sealed record MadeFile(string Path, string? Backing)
 
     public static MadeFile FromJson(JsonObject json) => new((string)json["path"]!, (string?)json["backing"]);
 
-    /// <summary>Unlinks the file if it is the one: made since, and still empty or an image on what was meant.</summary>
+    /// <summary>Whether it is an image that a guest has written to: whatever was decided, that may be the only copy.</summary>
+    public async Task<bool> HoldsDataAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            if (Backing is null || !File.Exists(Path))
+                return false;
+            await using Qcow2Image image = await Qcow2Image.OpenAsync(Path, cancellation);
+            return await ReusedOverlay.HoldsDataAsync(image, cancellation);
+        }
+        catch (MomentException failure) when (failure.Kind is not (ErrorKind.AccessDenied or ErrorKind.Storage))
+        {
+            // It was not made to its end, so nobody ever opened it.
+            return false;
+        }
+    }
+
+    /// <summary>Unlinks the file if it is the one: made since, still empty or an image on what was meant, and without a guest's data.</summary>
     /// <param name="since">When the journal was begun.</param>
     /// <param name="cancellation">Stops the look.</param>
     public async Task RemoveAsync(DateTimeOffset since, CancellationToken cancellation)
@@ -22,7 +40,7 @@ internal sealed record MadeFile(string Path, string? Backing)
         // Times of files tick coarsely.
         if (FileStamp.Of(Path) is not { } stamp || stamp.Changed < HostProcess.Before(since.UtcDateTime))
             return;
-        if (stamp.Length == 0 || Backing is null || await IsMeantAsync(cancellation))
+        if (stamp.Length == 0 || Backing is null || (await IsMeantAsync(cancellation) && !await HoldsDataAsync(cancellation)))
             DurableFile.Delete(Path);
     }
 

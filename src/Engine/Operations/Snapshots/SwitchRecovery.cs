@@ -31,6 +31,8 @@ internal static class SwitchRecovery
             Restart => await RunsOnNewAsync(place, domain, entry, cancellation),
             _ => await ExchangedAsync(place, domain, entry, cancellation),
         };
+        // Somebody let it go on, and it has ended since.
+        forward = forward || (entry.Intent["commit"] is not null && MachineProbe.Find(place, domain).Monitor is null && await IsWrittenAsync(entry.Intent, cancellation));
         if (forward)
         {
             Journal.Redo(place.StateDirectory, entry.AsIntended());
@@ -48,6 +50,14 @@ internal static class SwitchRecovery
     {
         if ((string?)entry.Intent[Kept] is { } path && MachineProbe.Find(place, domain).Monitor is null)
             await new MachineLauncher(place, domain).StartAsync(paused: !(bool)entry.Intent["ran"]!, new IncomingMemory(place.Name, path), check: null, cancellation);
+    }
+
+    private static async Task<bool> IsWrittenAsync(JsonObject intent, CancellationToken cancellation)
+    {
+        foreach (JsonNode? made in intent["made"]?.AsArray() ?? [])
+            if (await MadeFile.FromJson(made!.AsObject()).HoldsDataAsync(cancellation))
+                return true;
+        return false;
     }
 
     /// <summary>Unlinks the files that an operation made and that nothing knows yet.</summary>
