@@ -85,6 +85,9 @@ internal sealed record BackupDecision(SessionDisk Disk, BackupManifest? Parent, 
             return $"changes of a {disk.Format} disk cannot be tracked";
         if (backup.FindDisk(disk.Name)!.PointId is not { } point || tracking.Points.GetValueOrDefault(point)?.Moment is not { } moment)
             return "the checkpoint of the last backup is not there any more";
+        // A machine that was put back, or copied, with its record takes its next moment at the same point once more, with another content.
+        if (moment != new MomentKey(MomentKind.Checkpoint, backup.Checkpoint ?? ""))
+            return $"the backup '{backup.Id}' was made of another copy of the machine, or of a state that it was put back behind";
         try
         {
             changes = ChangePath.SinceMoment(tracking, moment, seen, segments);
