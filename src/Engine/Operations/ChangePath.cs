@@ -127,7 +127,7 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
                 return null;
             }
 
-            string? doubt = _proof is null ? $"its bitmap '{bitmap.Name}' was not looked at" : _proof.WhyNot(bitmap);
+            string? doubt = _proof is null ? $"its bitmap '{bitmap.Name}' was not looked at" : _proof.WhyNot(bitmap) ?? (HasLost(bitmap) ? $"the bitmap '{bitmap.Name}' holds less than when it closed" : null);
             if (doubt is null)
             {
                 _bitmaps.Add(bitmap.Name);
@@ -141,6 +141,22 @@ internal sealed record ChangePath(IReadOnlyList<string> Bitmaps, IReadOnlyList<F
                 return Read(sidecar);
             NeedsActiveLayer |= _proof is null;
             return doubt;
+        }
+
+        // Nobody takes bits from a closed bitmap but who clears it, or puts another in its place, or made the disk smaller.
+        private bool HasLost(SegmentSource.Bitmap bitmap) => bitmap.SidecarId is { } saved && seen!.Bitmaps[bitmap.Name].Count is { } count
+            && SavedLength(saved) is { } length && count < TrackingProof.InBlocks(length);
+
+        private long? SavedLength(string sidecar)
+        {
+            try
+            {
+                return segments.Read(sidecar, tracking.Disk).Blocks.TotalLength;
+            }
+            catch (MomentException failure) when (failure.ErrorId == MomentErrors.SegmentUnreadable)
+            {
+                return null;
+            }
         }
 
         private bool IsWhole(string sidecar)
