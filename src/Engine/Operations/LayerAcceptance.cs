@@ -62,7 +62,7 @@ internal static class LayerAcceptance
         var layers = new Dictionary<string, TrackingLayer>(tracking.Layers, StringComparer.Ordinal);
         DiskTracking next = tracking;
         foreach ((TrackingLayer layer, int index) in LayerDrift.Recorded(tracking).Select((layer, index) => (layer, index)).Skip(1).Where(pair => pair.layer.FrozenTop is null))
-            if (drifts.FirstOrDefault(drift => drift.LayerId == layer.Id) is { Kind: LayerDriftKind.Written } drift && chain.IsReadAsItIs(chain.Layers[index], drift.Replaced))
+            if (drifts.FirstOrDefault(drift => drift.LayerId == layer.Id) is { Kind: LayerDriftKind.Written } drift && chain.IsReadAsItIs(chain.Layers[index]))
             {
                 layers[layer.Id] = layer with { Path = chain.Layers[index].Path, Facts = chain.Layers[index].Facts };
                 next = LoseOthers(next, layer.Id, drift.Doubt);

@@ -8,9 +8,9 @@ namespace MomentTools.Operations;
 /// </param>
 internal sealed record SeenChain(IReadOnlyList<SeenLayer> Layers, long? OpenedAfter = null)
 {
-    /// <summary>Whether whoever reads the disk reads this layer as its file is now.</summary>
-    /// <param name="layer">The layer.</param>
-    /// <param name="replaced">Whether it is another file than was recorded.</param>
-    public bool IsReadAsItIs(SeenLayer layer, bool replaced) =>
-        OpenedAfter is not { } opened || (replaced ? layer.Placed : layer.Facts?.Modified ?? 0) is > 0 and var then && then < opened;
+    /// <summary>
+    /// Whether whoever reads the disk reads this layer as its file is now. Its time of writing does not tell: who copies into a file may give it
+    /// an older one.
+    /// </summary>
+    public bool IsReadAsItIs(SeenLayer layer) => OpenedAfter is not { } opened || layer.Placed is > 0 and var then && then < opened;
 }

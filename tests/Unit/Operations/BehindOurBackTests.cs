@@ -19,7 +19,7 @@ public sealed class BehindOurBackTests
     /// <summary>What is done; the bottom of how many images; whether the guest's disk has another content afterwards.</summary>
     public static TheoryData<string, int> Ways => new()
     {
-        { "written", 1 }, { "written", 2 }, { "written raw", 1 }, { "replaced", 1 }, { "replaced, with the time of the old one", 1 }, { "touched", 1 }, { "committed", 1 },
+        { "written", 1 }, { "written", 2 }, { "written raw", 1 }, { "replaced", 1 }, { "replaced, with the time of the old one", 1 }, { "copied over, with an older time", 1 }, { "touched", 1 }, { "committed", 1 },
     };
 
     [SkippableTheory]
@@ -54,6 +54,7 @@ public sealed class BehindOurBackTests
     [SkippableTheory]
     [InlineData("written")]
     [InlineData("replaced")]
+    [InlineData("copied over, with an older time")]
     public async Task UnderARunningMachineNothingIsExactBeforeItStartsAgain(string way)
     {
         await using TestMachine machine = await OnAsync(way, 1);
@@ -249,6 +250,12 @@ public sealed class BehindOurBackTests
                 DateTime time = File.GetLastWriteTimeUtc(path);
                 Replace(path);
                 File.SetLastWriteTimeUtc(path, time);
+                break;
+            case "copied over, with an older time":
+                File.Copy(path, path + ".old");
+                Write(path + ".old");
+                File.SetLastWriteTimeUtc(path + ".old", DateTime.UtcNow.AddHours(-1));
+                Tool.Run("cp", "-p", path + ".old", path);
                 break;
             case "touched":
                 File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
