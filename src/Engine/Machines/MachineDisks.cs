@@ -20,9 +20,10 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         {
             QmpBlockDevice device = Match(disk, devices);
             QmpInserted medium = device.Inserted ?? throw DiskErrors.WithoutFile(domain.Name, disk);
-            found[disk.Target] = medium.Driver == disk.Format && FilePath.IsSame(disk.SourcePath, NodeFile.Of(medium.File))
+            SessionDisk session = medium.Driver == disk.Format && FilePath.IsSame(disk.SourcePath, NodeFile.Of(medium.File))
                 ? new SessionDisk(disk.Target, medium.NodeName, disk.SourcePath!, disk.Format, medium.VirtualSize, device.QomPath, medium.DirtyBitmaps)
                 : await UnderFiltersAsync(disk, medium, device.QomPath, cancellation);
+            found[disk.Target] = session with { Beneath = Beneath(disk.SourcePath!, medium) };
         }
 
         return found;
@@ -41,6 +42,16 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
         ['/', ..] path => path.StartsWith(DeviceIds, StringComparison.Ordinal) ? path[DeviceIds.Length..].Split('/')[0] : null,
         string id => id,
     };
+
+    // A filter shows the file of what it stands on.
+    private static List<string> Beneath(string top, QmpInserted medium)
+    {
+        List<string> files = [];
+        foreach (string file in medium.Beneath.Select(NodeFile.Of))
+            if (!IsSame(files.Count == 0 ? top : files[^1], file))
+                files.Add(file);
+        return files;
+    }
 
     // A block snapshot or a throttle sits on top of the image: the image is what the bitmaps are on.
     private async Task<SessionDisk> UnderFiltersAsync(DomainDisk disk, QmpInserted medium, string? qomPath, CancellationToken cancellation)

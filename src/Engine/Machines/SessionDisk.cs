@@ -10,4 +10,8 @@ namespace MomentTools.Machines;
 /// <param name="QomPath">The guest's device, for <c>qom-set</c>; null where no machine runs.</param>
 /// <param name="Bitmaps">The dirty bitmaps that were on it when the session was opened.</param>
 internal sealed record SessionDisk(
-    string Name, string NodeName, string Path, string Format, long VirtualSize, string? QomPath, IReadOnlyList<QmpDirtyBitmap> Bitmaps);
+    string Name, string NodeName, string Path, string Format, long VirtualSize, string? QomPath, IReadOnlyList<QmpDirtyBitmap> Bitmaps)
+{
+    /// <summary>The files that a running machine has open beneath it, from the top down; null where it was opened here, as its images say.</summary>
+    public IReadOnlyList<string>? Beneath { get; init; }
+}

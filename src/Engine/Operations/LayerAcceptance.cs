@@ -27,7 +27,7 @@ internal static class LayerAcceptance
             for (int attempt = 0; now.Chain is { } chain && IsToBeRecorded(tracking, chain) && Tick(chain.Layers) is { } tick; attempt++)
             {
                 await Task.Delay(tick, cancellation);
-                IReadOnlyList<SeenLayer> again = await LayerReading.ChainAsync(tracking, disk.Path, disk.Format, cancellation);
+                IReadOnlyList<SeenLayer> again = await LayerReading.ChainAsync(tracking, disk, cancellation);
                 now = now with { Chain = chain with { Layers = again } };
                 if (Change(chain.Layers, again) is not { } change)
                     break;
@@ -48,7 +48,7 @@ internal static class LayerAcceptance
     {
         foreach (SessionDisk disk in disks)
             if (seen[disk.Name].Chain is { } chain
-                && Change(chain.Layers, await LayerReading.ChainAsync(state.Disk(disk.Name), disk.Path, disk.Format, cancellation)) is { } change)
+                && Change(chain.Layers, await LayerReading.ChainAsync(state.Disk(disk.Name), disk, cancellation)) is { } change)
                 throw OperationErrors.BeingWritten(disk.Name, change.Path, change.Text);
     }
 

@@ -46,6 +46,23 @@ internal static class LayerReading
         return chain;
     }
 
+    /// <summary>The same of a disk in a session. What a running machine has open beneath it counts, where its images say another file.</summary>
+    public static async Task<IReadOnlyList<SeenLayer>> ChainAsync(DiskTracking tracking, SessionDisk disk, CancellationToken cancellation)
+    {
+        IReadOnlyList<SeenLayer> chain = await ChainAsync(tracking, disk.Path, disk.Format, cancellation);
+        for (int index = 0; disk.Beneath is { } opened && index < chain.Count && chain[index].Facts is { } facts; index++)
+        {
+            string? named = chain.ElementAtOrDefault(index + 1)?.Path, open = opened.ElementAtOrDefault(index);
+            // Of what is no file nothing is known, whoever names it.
+            if ((named is null && facts.BackingFile is not null) || open?.StartsWith('/') == false)
+                break;
+            if (named != open && (named is null || open is null || (Libc.RealPath(named) ?? named) != (Libc.RealPath(open) ?? open)))
+                return [.. chain.Take(index), chain[index] with { Facts = facts with { BackingFile = open } }];
+        }
+
+        return chain;
+    }
+
     /// <summary>
     /// Writes down what the active layer and those beneath are; the frozen ones with length and time, by which a change is seen. What was
     /// recorded of a layer earlier stays, but where the disk has no history that it belongs to.

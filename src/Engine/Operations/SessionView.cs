@@ -33,7 +33,7 @@ internal static class SessionView
         foreach (SessionDisk disk in session.Disks.Values)
         {
             DiskTracking tracking = state.Disk(disk.Name);
-            IReadOnlyList<SeenLayer> layers = await LayerReading.ChainAsync(tracking, disk.Path, disk.Format, cancellation);
+            IReadOnlyList<SeenLayer> layers = await LayerReading.ChainAsync(tracking, disk, cancellation);
             // Who owns an attached machine's images is only looked for where it matters.
             long opened = session.OpenedAfter is 0 && LayerDrift.Find(tracking, layers).Count > 0 ? Opened(disk.Path) : session.OpenedAfter;
             whole[disk.Name] = seen[disk.Name] with { Chain = new SeenChain(layers, opened) };
