@@ -118,7 +118,8 @@ internal sealed class PullBackup(BackupWork work, IOperationReport report)
             string source = job.Target.NodeName + "-s";
             await copy.AddNbdAsync(source, address, name, cancellation);
             ExtentMap? blocks = job.Decision.Parent is null ? null : job.Differing ?? instant.Changed[job.Decision.Disk.Name];
-            bool alone = work.Seen[job.Decision.Disk.Name].Chain is { Layers.Count: 1 };
+            // As QEMU has it: an image may name what no file is, or name nothing where its machine was started on a backing node.
+            bool alone = job.Decision.Disk.Beneath is { Count: 0 };
             items.Add(new DaemonCopyItem(source, job.Target with { DetectZeroes = blocks is null && !alone }, blocks) { HolesAreZeroes = alone });
         }
 

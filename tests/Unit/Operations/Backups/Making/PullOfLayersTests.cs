@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Backups.Making;
@@ -31,5 +32,42 @@ public sealed class PullOfLayersTests
         Assert.True(content.AsSpan().SequenceEqual(machine.Content(backup.Disks[0].Path)), "the backup is not what the disk held");
         // Zeroes are looked for in what is written at once, which is a mebibyte.
         Assert.InRange(backup.Disks[0].CopiedBytes, 8 * Grain, 3 << 20);
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhatOnlyQemuKnowsToLieBeneathIsBackedUpToo(bool named)
+    {
+        Tool.Require("qemu-system-x86_64", "qemu-img", "qemu-io", "qemu-storage-daemon");
+        using var scratch = new ScratchDirectory();
+        Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", scratch["beneath"], "16M");
+        Tool.Run("qemu-io", "-f", "qcow2", "-c", $"write -P 200 0 {8 * Grain}", scratch["beneath"]);
+        // As a name that is no file's, or by the command line of whoever starts the machine alone.
+        string json = "json:" + JsonSerializer.Serialize(new { driver = "qcow2", file = new { driver = "file", filename = scratch["beneath"] } });
+        Tool.Run("qemu-img", ["create", "-q", "-f", "qcow2", .. named ? (string[])["-b", json, "-F", "qcow2"] : [], scratch["top"], "16M"]);
+        Tool.Run("qemu-io", "--image-opts", "-c", $"write -P 1 {2 * Grain} {Grain}", $"driver=qcow2,file.filename={scratch["top"]},backing.driver=qcow2,backing.file.filename={scratch["beneath"]}");
+        var top = new Dictionary<string, object>(StringComparer.Ordinal) { ["driver"] = "qcow2", ["node-name"] = "top", ["file"] = new { driver = "file", filename = scratch["top"] } };
+        if (!named)
+            top["backing"] = new { driver = "qcow2", file = new { driver = "file", filename = scratch["beneath"] } };
+        Tool.Run(
+            "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "tcg", "-m", "64", "-daemonize", "-pidfile", scratch["pid"], "-qmp", $"unix:{scratch["q"]},server=on,wait=off",
+            "-blockdev", JsonSerializer.Serialize(top), "-device", "virtio-blk-pci,drive=top,id=v0");
+        var engine = new MomentEngine(new MomentEngineOptions { StateRoot = scratch["state"], RuntimeRoot = scratch["run"], LockTimeout = TimeSpan.FromSeconds(5) });
+        var report = new TestReport();
+        await engine.RegisterDomainAsync(new RegisterDomainRequest { Name = "guest", Monitor = "unix:" + scratch["q"] }, report, CancellationToken.None);
+        try
+        {
+            foreach (bool pull in (bool[])[true, false])
+            {
+                VMBackup backup = await engine.BackupAsync("guest", new BackupRequest { Repository = scratch["repo" + pull], Kind = VMBackupKind.Full, Pull = pull }, report, CancellationToken.None);
+                string read = Tool.Run("qemu-io", "-f", "qcow2", "-r", "-c", $"read -P 200 0 {2 * Grain}", "-c", $"read -P 1 {2 * Grain} {Grain}", "-c", $"read -P 200 {3 * Grain} {5 * Grain}", backup.Disks[0].Path);
+                Assert.DoesNotContain("Pattern verification failed", read, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            await engine.InvokeQmpAsync("guest", "quit", null, CancellationToken.None);
+        }
     }
 }
