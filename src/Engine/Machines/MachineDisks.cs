@@ -48,7 +48,7 @@ internal sealed class MachineDisks(QmpClient qmp, DomainDocument domain)
     {
         List<string> files = [];
         foreach (string file in medium.Beneath.Select(NodeFile.Of))
-            if (!IsSame(files.Count == 0 ? top : files[^1], file))
+            if (!FilePath.IsSame(files.Count == 0 ? top : files[^1], file))
                 files.Add(file);
         return files;
     }

@@ -64,7 +64,9 @@ internal sealed class InPlaceRestore(EngineContext context)
             // Somebody started it past us: its guest must not have its disk exchanged beneath it.
             if (session.IsMachine)
                 throw InPlaceErrors.Unfinished(place.Name, new MomentException(MachineErrors.VMRunning, "The machine was started meanwhile.", place.Name, $"Stop it first: Stop-VMDomain {place.Name}."));
-            await new InPlaceWriting(place.Name, session, redos).ApplyAsync(report, cancellation);
+            foreach (RedoFile other in redos.Where(redo => !redo.IsOf(session.Disks[redo.Disk])))
+                report.Warning($"Disk '{other.Disk}' of '{place.Name}' has another image in '{other.DiskPath}' than the one that the interrupted restore was writing to: nothing is written to it. Run Restore-VMBackup -InPlace again if it is to hold the backup.");
+            await new InPlaceWriting(place.Name, session, [.. redos.Where(redo => redo.IsOf(session.Disks[redo.Disk]))]).ApplyAsync(report, cancellation);
         }
 
         foreach (RedoFile redo in redos)
@@ -76,7 +78,7 @@ internal sealed class InPlaceRestore(EngineContext context)
     private static async Task WriteAsync(
         ChangeScope scope, BlockSession session, BackupSelection selection, IReadOnlyList<DiskDifference> differences, IOperationReport report, CancellationToken cancellation)
     {
-        RedoFile[] redos = [.. differences.Select(difference => RedoFile.For(session.Disks[difference.Disk], scope.Place, scope.Domain.Uuid!.Value, scope.Id))];
+        RedoFile[] redos = [.. differences.Select(difference => RedoFile.For(session.Disks[difference.Disk], scope.Place, scope.Domain.Uuid!.Value, scope.Id, scope.State.Disk(difference.Disk).ActiveTip?.Marker))];
         using Journal journal = scope.Begin(Operation, new JsonObject { ["backup"] = selection.Backup.Id, ["redo"] = new JsonArray([.. redos.Select(redo => redo.ToJson())]) }, scope.State);
         var writing = new InPlaceWriting(scope.Place.Name, session, redos);
         try

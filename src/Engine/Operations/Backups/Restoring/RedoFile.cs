@@ -18,7 +18,9 @@ namespace MomentTools.Operations.Backups.Restoring;
 /// <param name="Disk">The disk's name.</param>
 /// <param name="DiskPath">The image that is written: the active layer.</param>
 /// <param name="Path">The redo file.</param>
-internal sealed record RedoFile(string Disk, string DiskPath, string Path)
+/// <param name="Inode">The image's inode; 0 for a device of the host, and in notes of older versions.</param>
+/// <param name="Mark">The mark of the recorded state in the image, or null: it is not tracked.</param>
+internal sealed record RedoFile(string Disk, string DiskPath, string Path, ulong Inode = 0, string? Mark = null)
 {
     public const string Extension = ".restore.qcow2";
 
@@ -26,17 +28,24 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path)
     public const int Grain = 64 << 10;
 
     /// <summary>Where a disk's redo file is to lie; nothing is made yet.</summary>
-    /// <param name="id">The operation.</param>
-    public static RedoFile For(SessionDisk disk, DomainPlace place, Guid uuid, string id)
+    /// <param name="mark">The mark that the disk's image bears if it is the recorded one, or null.</param>
+    public static RedoFile For(SessionDisk disk, DomainPlace place, Guid uuid, string id, string? mark)
     {
         // Beside a device of the host no file can be.
-        string model = Libc.IsBlockDevice(disk.Path) ? System.IO.Path.Combine(place.StateDirectory, disk.Name) : disk.Path;
-        return new RedoFile(disk.Name, disk.Path, OverlayFile.PathFor(model, uuid, id, Extension));
+        bool device = Libc.IsBlockDevice(disk.Path);
+        string model = device ? System.IO.Path.Combine(place.StateDirectory, disk.Name) : disk.Path;
+        return new RedoFile(
+            disk.Name, disk.Path, OverlayFile.PathFor(model, uuid, id, Extension), device ? 0 : FileStamp.Of(disk.Path)?.Inode ?? 0, disk.Bitmaps.Any(bitmap => bitmap.Name == mark) ? mark : null);
     }
 
-    public JsonObject ToJson() => new() { ["disk"] = Disk, ["diskPath"] = DiskPath, ["path"] = Path };
+    public JsonObject ToJson() => new() { ["disk"] = Disk, ["diskPath"] = DiskPath, ["path"] = Path, ["inode"] = Inode, ["mark"] = Mark };
 
-    public static RedoFile FromJson(JsonObject json) => new((string)json["disk"]!, (string)json["diskPath"]!, (string)json["path"]!);
+    public static RedoFile FromJson(JsonObject json) =>
+        new((string)json["disk"]!, (string)json["diskPath"]!, (string)json["path"]!, (ulong?)json["inode"] ?? 0, (string?)json["mark"]);
+
+    /// <summary>Whether a disk still has the image that was being written. Parts of a backup in any other would make a mixture of it.</summary>
+    public bool IsOf(SessionDisk disk) =>
+        (Inode == 0 || FileStamp.Of(disk.Path)?.Inode == Inode) && (Mark is null || disk.Bitmaps.Any(bitmap => bitmap.Name == Mark));
 
     /// <summary>Makes the file and stores these blocks of the source in it, on stable storage.</summary>
     public async Task WriteAsync(BlockSession session, IBlockReader source, ExtentMap blocks, IProgress<long>? progress, CancellationToken cancellation)

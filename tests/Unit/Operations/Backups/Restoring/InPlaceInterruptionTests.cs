@@ -123,6 +123,30 @@ public sealed class InPlaceInterruptionTests
         AssertNothingLeft(machine);
     }
 
+    [SkippableTheory]
+    [InlineData("another file")]
+    [InlineData("the same file")]
+    public async Task AnImageThatSomebodyPutInItsPlaceIsNotMixedWithTheBackup(string into)
+    {
+        await using TestMachine machine = await InterruptedAsync();
+        // Who waits no longer helps himself, from what he has.
+        string own = Path.Combine(machine.Scratch, "own.qcow2"), disk = machine.DiskPath("vda");
+        Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", own, "64M");
+        Tool.Run("qemu-io", "-f", "qcow2", "-c", $"write -P 9 {4 * Grain} {8 * Grain}", own);
+        byte[] content = machine.Content(own);
+        if (into == "another file")
+            File.Move(own, disk, overwrite: true);
+        else
+            File.Copy(own, disk, overwrite: true);
+        machine.Report.Warnings.Clear();
+
+        await machine.CheckpointAsync("after");
+
+        Assert.True(content.AsSpan().SequenceEqual(machine.Content(disk)), "the image is a mixture");
+        Assert.Contains(machine.Report.Warnings, warning => warning.Contains("another image", StringComparison.Ordinal));
+        AssertNothingLeft(machine);
+    }
+
     // A restore that died as it wrote.
     private static async Task<TestMachine> InterruptedAsync()
     {
