@@ -31,12 +31,21 @@ class Terminal {
         $this.Process.StandardInput.BaseStream.Flush()
     }
 
+    # How many milliseconds of that time QEMU itself took; what was asked of it until then is forgotten.
+    [double] Own([datetimeoffset] $since, [datetimeoffset] $until) {
+        $this.Send("'own:{0}:' -f [int][QmpWatch]::Waited('$($since.ToString('o'))', '$($until.ToString('o'))').TotalMilliseconds; [QmpWatch]::Clear()`r")
+        if (-not $this.Shows('own:(\d+):[^~]*at:the:prompt', 60000)) { throw "The terminal does not tell how long QEMU took: $($this.Said)" }
+        return [double][regex]::Match($this.Said, 'own:(\d+):').Groups[1].Value
+    }
+
     # Whether the prompt came.
-    [bool] Prompt([int] $milliseconds) {
+    [bool] Prompt([int] $milliseconds) { return $this.Shows('at:the:prompt', $milliseconds) }
+
+    hidden [bool] Shows([string] $wanted, [int] $milliseconds) {
         $end = [datetime]::UtcNow.AddMilliseconds($milliseconds)
         while ($true) {
             $this.Said = $this.Text.ToString()
-            if ($this.Said.Contains('at:the:prompt')) { return $true }
+            if ($this.Said -match $wanted) { return $true }
             $left = $end - [datetime]::UtcNow
             if ($left -le [timespan]::Zero) { return $false }
             if (-not $this.Reading) { $this.Reading = $this.Process.StandardOutput.ReadAsync($this.Buffer, 0, $this.Buffer.Length) }
@@ -61,7 +70,7 @@ class Terminal {
 
 function Start-Terminal([string] $Manifest, [string] $Place) {
     # Without the editor of lines, which asks its terminal for things that only a real one answers.
-    Set-Content "$Place/terminal.ps1" "Remove-Module PSReadLine -ErrorAction Ignore; Import-Module '$Manifest'; `$ConfirmPreference = 'None'; function global:prompt { 'at:the:prompt' }"
+    Set-Content "$Place/terminal.ps1" "Remove-Module PSReadLine -ErrorAction Ignore; Import-Module '$Manifest', '$PSScriptRoot/CtrlC.Trace.psm1'; Get-VMDomain | Out-Null; Start-QmpWatch; `$ConfirmPreference = 'None'; function global:prompt { 'at:the:prompt' }"
     $terminal = [Terminal]::new([Environment]::ProcessPath, "$Place/terminal.ps1")
     if (-not $terminal.Prompt(60000)) { throw "The terminal gives no prompt: $($terminal.Said)" }
     $terminal
