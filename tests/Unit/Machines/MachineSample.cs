@@ -1,6 +1,4 @@
-using MomentTools.Errors;
 using MomentTools.Machines;
-using MomentTools.Qmp;
 using MomentTools.Tests.Qmp;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;

@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;
 using MomentTools.Xml;

@@ -1,7 +1,5 @@
-using System.Globalization;
 using MomentTools.Errors;
 using MomentTools.Operations;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;
 

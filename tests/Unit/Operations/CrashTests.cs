@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
-using MomentTools.Errors;
-using MomentTools.Operations;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations;

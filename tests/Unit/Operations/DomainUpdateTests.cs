@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations;
 using MomentTools.Tests.Support;

@@ -1,6 +1,5 @@
 using MomentTools.Errors;
 using MomentTools.Operations;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations;

@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using Xunit.Abstractions;
 using static MomentTools.Tests.Operations.Branches.BranchMachine;
 

@@ -1,7 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Operations;
 using MomentTools.Operations.Repairs;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Repairs;

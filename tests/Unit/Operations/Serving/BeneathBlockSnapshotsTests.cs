@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Serving;

@@ -1,4 +1,3 @@
-using MomentTools.Errors;
 using Xunit.Abstractions;
 
 namespace MomentTools.Tests.Operations.Serving;

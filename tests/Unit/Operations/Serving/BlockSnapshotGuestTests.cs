@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using MomentTools.Tests.Machines;
-using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Serving;
 

@@ -6,7 +6,6 @@ using MomentTools.Moments;
 using MomentTools.Nbd;
 using MomentTools.Operations.Serving;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using MomentTools.Errors;
 using MomentTools.Operations.Layers;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Operations.Branches;
 using MomentTools.Tests.Operations.Metadata;
 using MomentTools.Tests.Support;

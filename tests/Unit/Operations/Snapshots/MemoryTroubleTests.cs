@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Snapshots;

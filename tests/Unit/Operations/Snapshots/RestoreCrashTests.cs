@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Xml;
 using Xunit.Abstractions;

@@ -1,7 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Machines;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Snapshots;

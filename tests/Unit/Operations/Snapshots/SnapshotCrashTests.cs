@@ -1,6 +1,4 @@
 using System.Text.Json;
-using MomentTools.Errors;
-using MomentTools.Operations;
 using MomentTools.Tests.Support;
 using Xunit.Abstractions;
 

@@ -2,7 +2,6 @@ using MomentTools.Errors;
 using MomentTools.Moments;
 using MomentTools.Operations.Branches;
 using MomentTools.Operations.Snapshots;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Snapshots;

@@ -1,7 +1,6 @@
 using MomentTools.Errors;
 using MomentTools.Operations.Snapshots;
 using MomentTools.Operations.Undo;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Support;
 
 namespace MomentTools.Tests.Operations.Undo;

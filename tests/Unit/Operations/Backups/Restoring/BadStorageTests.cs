@@ -2,7 +2,6 @@ using MomentTools.Errors;
 using MomentTools.Operations.Backups;
 using MomentTools.Operations.Backups.Restoring;
 using MomentTools.Operations.Backups.Retention;
-using MomentTools.Tests.Machines;
 using MomentTools.Tests.Operations.Backups.Checking;
 using MomentTools.Tests.Support;
 
