@@ -86,7 +86,7 @@ internal sealed class LayerPull(ChangeScope scope, string disk, IOperationReport
             await PendingJob.ReachAsync(
                 layers.Session.Jobs, jobId, token => layers.Session.Qmp.BlockStreamAsync(jobId, node, backing is null ? null : nodes.Require(backing).NodeName, backing, token), null, progress, cancellation);
             journal.Pass("pending");
-            await PendingJob.FinishAsync(layers.Session.Jobs, jobId);
+            await layers.FinishStreamAsync(jobId, node);
             journal.Pass("finished");
             return journal;
         }

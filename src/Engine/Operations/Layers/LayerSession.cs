@@ -1,6 +1,7 @@
 using MomentTools.Files;
 using MomentTools.Machines;
 using MomentTools.Moments;
+using MomentTools.Nbd;
 using MomentTools.Qmp;
 
 namespace MomentTools.Operations.Layers;
@@ -60,6 +61,30 @@ internal sealed class LayerSession : IAsyncDisposable
         string top = IsLive ? Session.Disks[_disk].NodeName : from.NodeName;
         bool isTop = top == from.NodeName;
         return Session.Qmp.BlockCommitAsync(jobId, top, isTop ? null : from.NodeName, into.NodeName, isTop ? null : intoPath, cancellation);
+    }
+
+    /// <summary>
+    /// Does the last step of a job that streams into a layer. What it wrote may still be in QEMU's memory alone, which flushes for its guest only;
+    /// and as soon as the layer names no backing file any more, nothing else has it. So it is on stable storage first.
+    /// </summary>
+    /// <param name="jobId">The job, at its last step; where this fails before the chain changes, it is cancelled.</param>
+    /// <param name="node">The layer's node.</param>
+    public async Task FinishStreamAsync(string jobId, string node)
+    {
+        try
+        {
+            await using SessionExports exports = Session.OpenExports(CancellationToken.None);
+            NbdClient client = await exports.ConnectAsync(node, [], [], CancellationToken.None);
+            await client.FlushAsync(CancellationToken.None);
+        }
+        catch
+        {
+            if (!Session.Qmp.Closed.IsCompleted)
+                await Session.Jobs.CancelAsync(jobId, CancellationToken.None);
+            throw;
+        }
+
+        await PendingJob.FinishAsync(Session.Jobs, jobId);
     }
 
     /// <summary>Closes a layer that nothing stands on any more; a daemon closes everything, which stores bitmaps.</summary>

@@ -3,7 +3,7 @@ using MomentTools.Qmp;
 namespace MomentTools.Operations.Layers;
 
 /// <summary>
-/// A job that joins layers, held at its last step. There all its data is written and flushed, and where it works on a layer that the guest
+/// A job that joins layers, held at its last step. There all its data is written, and where it writes into the layer beneath one that the guest
 /// writes to, the guest's writes wait: what is done to bitmaps then is exact.
 /// </summary>
 internal static class PendingJob

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MomentTools.Machines;
 
 namespace MomentTools.Tests.Operations.Backups.Restoring;
 
@@ -46,6 +47,25 @@ public sealed class InstantMoveTests
 
         await instant.Engine.StartDomainAsync(InstantMachine.Copy, paused: false, instant.Report, CancellationToken.None);
         await AssertMovedAsync(instant, before);
+    }
+
+    [SkippableFact]
+    public async Task WhatWasTakenOverIsOnStableStorageWhenTheBackupIsNotNamedAnyMore()
+    {
+        string place = "";
+        await using InstantMachine instant = await InstantMachine.CreateAsync(step =>
+        {
+            // No guest flushes here, and QEMU dies before it closes the image.
+            if (step == "layer-pull:finished")
+                Assert.Single(HostProcess.All(), process => process.Name.StartsWith("qemu-system", StringComparison.Ordinal) && process.CommandLine.Any(argument => argument.Contains(place, StringComparison.Ordinal))).Signal(HostProcess.Kill);
+        });
+        place = instant.Destination + "/";
+        await instant.RunAsync();
+
+        await Record.ExceptionAsync(() => instant.MoveAsync());
+
+        Assert.Null(InstantMachine.Backing(instant.Overlay()));
+        Assert.True(instant.Expected.AsSpan().SequenceEqual(instant.Machine.Content(instant.Overlay())));
     }
 
     [SkippableFact]
