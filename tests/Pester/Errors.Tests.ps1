@@ -47,7 +47,7 @@ Describe 'Errors' {
 
     It 'tell of no command and no parameter that is not there' {
         $wrong = foreach ($file in Get-ChildItem (Join-Path (Get-RepositoryRoot) src) -Filter *.cs -Recurse) {
-            foreach ($call in [regex]::Matches((Get-Content $file.FullName -Raw), '\b(?<name>[A-Z][a-z]+-VM[A-Z]\w+)(?<rest>(?: (?!-)[^\s,.;:()"|]+| -[A-Z]\w+)*)')) {
+            foreach ($call in [regex]::Matches((Get-Content $file.FullName -Raw), '\b(?<name>[A-Z][a-z]+-VM[A-Z]\w+)(?<rest>(?: ''[^''"\n]*''| \{[^}"\n]*\}| [A-Z]{2,}| -[A-Z]\w+)*)')) {
                 $command = Get-Command $call.Groups['name'].Value -Module MomentTools -ErrorAction Ignore
                 if (-not $command) { "$($file.Name): $($call.Groups['name'].Value)" }
                 else {
