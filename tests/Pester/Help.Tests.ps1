@@ -132,7 +132,7 @@ Describe 'The findings of Test-VMMoment' {
             Select-String -CaseSensitive '^    ([A-Z][A-Za-z]+[a-z][A-Z]\w+)(?: {2,}\S|$)' | ForEach-Object { $_.Matches[0].Groups[1].Value }
         $table | Sort-Object | Should -Be ($ids | Sort-Object)
         $page = Get-Content (Join-Path (Get-RepositoryRoot) docs/help/Test-VMMoment.md) |
-            Select-String -CaseSensitive '^- ([A-Z]\w+): ' | ForEach-Object { $_.Matches[0].Groups[1].Value }
+            Select-String -CaseSensitive '^- ([A-Z]\w+[A-Z]\w+): ' | ForEach-Object { $_.Matches[0].Groups[1].Value }
         $page | Sort-Object | Should -Be ($ids | Sort-Object)
     }
 }

@@ -53,7 +53,17 @@ internal static class DomainMarker
     {
         if (!Directory.Exists(directory))
             return null;
-        foreach (string backup in Directory.GetDirectories(directory).Where(path => BackupId.IsValid(Path.GetFileName(path))).Order(StringComparer.Ordinal))
+        string[] there;
+        try
+        {
+            there = Directory.GetDirectories(directory);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw FileErrors.From(failure, "list", directory);
+        }
+
+        foreach (string backup in there.Where(path => BackupId.IsValid(Path.GetFileName(path))).Order(StringComparer.Ordinal))
         {
             try
             {

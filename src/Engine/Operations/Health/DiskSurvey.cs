@@ -100,7 +100,7 @@ internal sealed class DiskSurvey(DomainPlace place, DomainDocument domain, Domai
                     Forgets(findings, moment), moment.Key.Name, disk.Target, path);
             else if (point?.Inside is { } known && !named.Any(snapshot => snapshot.Identity == known))
                 findings.Add(FindingIds.SnapshotMissing, FindingList.Error,
-                    $"The internal snapshot '{moment.Key.Name}' in the image of disk '{disk.Target}' ('{path}') was made anew with another tool, on {named[0].Created.ToLocalTime():g}: it is another state, and there is nothing to go back to.",
+                    $"The internal snapshot '{moment.Key.Name}' in the image of disk '{disk.Target}' ('{path}') was made anew with another tool, on {named[0].Created.ToLocalTime():yyyy-MM-dd HH:mm}: it is another state, and there is nothing to go back to.",
                     Forgets(findings, moment), moment.Key.Name, disk.Target, path);
         }
     }

@@ -25,7 +25,7 @@ internal static class ImageTipErrors
 
     public static MomentException Replaced(string vm, string disk, string path, Qcow2Snapshot snapshot) => new(
         SnapshotNotInImage,
-        $"Cannot go back to snapshot '{snapshot.Name}' of '{vm}': the image '{path}' of disk '{disk}' does not have it any more. What bears its name there was made anew, on {snapshot.Created.ToLocalTime():g}, and is another state.", disk,
+        $"Cannot go back to snapshot '{snapshot.Name}' of '{vm}': the image '{path}' of disk '{disk}' does not have it any more. What bears its name there was made anew, on {snapshot.Created.ToLocalTime():yyyy-MM-dd HH:mm}, and is another state.", disk,
         $"Another tool saved over it. 'qemu-img convert -l snapshot.name={snapshot.Name}' copies out what is there now; Remove-VMMoment -MetadataOnly forgets the old one. Nothing was changed.");
 
     public static MomentException NotActive(string vm, string disk, string snapshot, string layer, string active) => new(
