@@ -28,6 +28,10 @@ internal sealed record RedoFile(string Disk, string DiskPath, string Path, ulong
     public const int Grain = 64 << 10;
 
     /// <summary>Where a disk's redo file is to lie; nothing is made yet.</summary>
+    /// <param name="disk">The disk.</param>
+    /// <param name="place">The domain.</param>
+    /// <param name="uuid">The domain's.</param>
+    /// <param name="id">The operation.</param>
     /// <param name="mark">The mark that the disk's image bears if it is the recorded one, or null.</param>
     public static RedoFile For(SessionDisk disk, DomainPlace place, Guid uuid, string id, string? mark)
     {
