@@ -49,11 +49,12 @@ public sealed class QmpReplyTests : IDisposable
     {
         await using QmpClient qmp = await _monitor.ConnectAsync();
         Task<IReadOnlyList<QmpBlockDevice>> asking = qmp.QueryBlockAsync(CancellationToken.None);
-        string image = string.Concat(Enumerable.Repeat("""{"virtual-size": 512, "backing-image": """, 500)) + """{"virtual-size": 512}""" + new string('}', 500);
+        string image = string.Concat(Enumerable.Repeat("""{"filename": "x", "virtual-size": 512, "backing-image": """, 500)) + """{"filename": "x", "virtual-size": 512}""" + new string('}', 500);
         await _monitor.ReturnAsync(
             await _monitor.ReadAsync(),
             $$"""[{"device": "", "inserted": {"node-name": "d0", "drv": "qcow2", "file": "x", "ro": true, "image": {{image}} } }]""");
-        Assert.Equal(512, Assert.Single(await asking).Inserted!.VirtualSize);
+        QmpInserted inserted = Assert.Single(await asking).Inserted!;
+        Assert.Equal((512, 500), (inserted.VirtualSize, inserted.Beneath.Count));
     }
 
     [Fact]
