@@ -53,9 +53,12 @@ public sealed class LayerAcceptanceTests
     }
 
     [Theory]
-    [InlineData(11, 7 * Second, 0, true)]
-    [InlineData(11, 6 * Second, 0, false)]
-    [InlineData(11, 0, 0, false)]
+    [InlineData(11, 7 * Second, 6 * Second, true)]
+    [InlineData(11, 6 * Second, 6 * Second, false)]
+    [InlineData(11, 0, 6 * Second, false)]
+    // Written in place after the machine had started, and given an old time.
+    [InlineData(11, 7 * Second, 8 * Second, false)]
+    [InlineData(11, 7 * Second, 0, false)]
     // Another file with an old time, put in its place after the machine had started.
     [InlineData(12, 7 * Second, 8 * Second, false)]
     [InlineData(12, 9 * Second, 8 * Second, true)]
