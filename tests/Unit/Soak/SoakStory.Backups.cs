@@ -63,6 +63,9 @@ internal sealed partial class SoakStory
 
     private async Task FoldAsync()
     {
+        // Before the first backup there is no repository.
+        if (_backups.Count < 2)
+            return;
         VMBackup[] standing = [.. (await _machine.Engine.GetBackupsAsync(_machine.Repository, null, null, _machine.Report, CancellationToken.None)).Where(backup => backup.DependsOn.Count > 0)];
         if (standing.Length == 0)
             return;
