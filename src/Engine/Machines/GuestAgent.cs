@@ -60,8 +60,15 @@ internal sealed class GuestAgent : IAsyncDisposable
     public async Task<bool> IsFrozenAsync(CancellationToken cancellation)
     {
         JsonElement status = await ExecuteAsync(StatusCommand, _options.AnswerTimeout, cancellation);
-        return status.ValueKind == JsonValueKind.String ? status.GetString() == "frozen"
-            : throw GuestAgentErrors.Garbage(_vm, StatusCommand, "the state is not a word");
+        try
+        {
+            return status.GetString() is { } word ? word == "frozen" : throw GuestAgentErrors.Garbage(_vm, StatusCommand, "the state is not a word");
+        }
+        catch (InvalidOperationException failure)
+        {
+            // No text, or text that is no Unicode.
+            throw GuestAgentErrors.Garbage(_vm, StatusCommand, "the state is not a word", failure);
+        }
     }
 
     /// <summary>Writes out and freezes the guest's file systems (<c>guest-fsfreeze-freeze</c>); gives their number.</summary>

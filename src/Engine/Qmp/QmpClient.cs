@@ -21,6 +21,8 @@ internal sealed class QmpClient : IAsyncDisposable
     private readonly CancellationTokenSource _life = new();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _receiving;
+    // Of the receiving thread alone.
+    private bool _answered;
     private long _lastId;
 
     private QmpClient(Stream stream, string name, QmpOptions options)
@@ -234,6 +236,9 @@ internal sealed class QmpClient : IAsyncDisposable
         var root = new QmpValue("a message", document.RootElement);
         if (root.Find("event") is not null)
             _events.Publish(QmpEvent.Read(root), message.Length);
+        // QEMU greets twice whoever connects while it opens the monitor. Later a greeting would be another session's.
+        else if (!_answered && root.Find("QMP") is not null)
+            return;
         else if (root.Find("error") is QmpValue error)
             TakeError(root, error["class"].Text, error["desc"].Text);
         else if (root.Find("return") is QmpValue value)
@@ -244,6 +249,7 @@ internal sealed class QmpClient : IAsyncDisposable
 
     private void TakeReturn(QmpValue id, JsonElement value)
     {
+        _answered = true;
         if (id.Element.ValueKind == JsonValueKind.Number && id.Element.TryGetInt64(out long number))
             _pending.Complete(number, value);
     }

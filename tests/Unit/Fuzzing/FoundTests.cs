@@ -145,6 +145,8 @@ public sealed class FoundTests : IDisposable
     [Theory]
     [InlineData("""{"\ud800": 1}""")]
     [InlineData("""{"error": {"class": "GenericError", "desc": "\ud800"}}""")]
+    [InlineData("""{"return": "thaw\ud800ed"}""")]
+    [InlineData("""{"return": 7}""")]
     public async Task AGuestThatSendsHalfACharacterIsNotUnderstood(string answer)
     {
         await using var fake = new FakeGuestAgent(_scratch["a"]) { Answer = (command, usual, _) => Task.FromResult<string?>(command == GuestAgent.SyncCommand ? usual : answer) };

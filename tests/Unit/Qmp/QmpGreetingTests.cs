@@ -27,6 +27,23 @@ public sealed class QmpGreetingTests : IDisposable
     }
 
     [Fact]
+    public async Task ASecondGreetingBeforeTheFirstAnswerIsPassedOver()
+    {
+        await _monitor.SendAsync(FakeMonitor.Greeting);
+        await using QmpClient qmp = await _monitor.ConnectAsync();
+        Assert.Equal(new QmpVersion(7, 2, 22, "Debian"), qmp.Version);
+    }
+
+    [Fact]
+    public async Task AGreetingInTheMiddleOfASessionEndsIt()
+    {
+        await using QmpClient qmp = await _monitor.ConnectAsync();
+        Task<QmpStatus> asking = qmp.QueryStatusAsync(CancellationToken.None);
+        await _monitor.SendAsync(FakeMonitor.Greeting);
+        Assert.Equal(QmpErrors.QmpProtocolViolation, (await ThrowsAsync(asking)).ErrorId);
+    }
+
+    [Fact]
     public async Task ASilentMonitorIsHeldBySomebodyElse()
     {
         var options = new QmpOptions { GreetingTimeout = TimeSpan.FromMilliseconds(50) };
