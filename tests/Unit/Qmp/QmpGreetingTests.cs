@@ -40,7 +40,8 @@ public sealed class QmpGreetingTests : IDisposable
         await using QmpClient qmp = await _monitor.ConnectAsync();
         Task<QmpStatus> asking = qmp.QueryStatusAsync(CancellationToken.None);
         await _monitor.SendAsync(FakeMonitor.Greeting);
-        Assert.Equal(QmpErrors.QmpProtocolViolation, (await ThrowsAsync(asking)).ErrorId);
+        MomentException lost = await ThrowsAsync(asking);
+        Assert.Equal(QmpErrors.QmpProtocolViolation, Assert.IsType<MomentException>(lost.InnerException).ErrorId);
     }
 
     [Fact]
